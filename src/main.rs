@@ -1,0 +1,2 @@
+//! The `rogue` command.
+fn main() {}
