@@ -1,0 +1,61 @@
+# One door for chores; CI uses the same doors. `just` alone lists them.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+_default:
+    @just --list
+
+# Run every rogue agent against the full stack and print what the policy saved.
+run *ARGS:
+    cargo run --release -- {{ARGS}}
+
+# Unit, property and scenario tests.
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# The same tests, one process each.
+nextest *ARGS:
+    cargo nextest run --workspace {{ARGS}}
+
+# Format in place.
+fmt:
+    cargo fmt --all
+
+# Formatting, lints, and the build of the harness without our own stack.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy -p rogue-harness --no-default-features --locked -- -D warnings
+
+# Documentation, with every warning an error.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Licences, sources and bans of dependencies.
+deny:
+    cargo deny --all-features check bans licenses sources
+
+# Every bench, measured. `just bench policy` runs one.
+bench *ARGS:
+    cargo bench {{ARGS}}
+
+# Every bench once, to see that it runs.
+bench-smoke:
+    cargo bench --locked -- --test
+
+# The 23-tool server with HTTPS, as it is deployed.
+tls:
+    cargo check -p binance-mcp --features tls --locked
+
+# Everything that must hold before a change lands.
+ci: lint
+    cargo test --workspace --locked
+    just main-job
+    just doc
+    just deny
+    just tls
+    just bench-smoke
+
+# The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
+main-job:
+    cargo run --release --locked -- run --color never
