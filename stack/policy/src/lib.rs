@@ -1,1 +1,31 @@
-//! Under construction.
+//! Decides whether a tool call may pass.
+//!
+//! The crate is pure: it reads no file, asks no clock and takes no lock. A shell parses each frame with [`strict`],
+//! asks the [`Guard`] and forwards only what it was handed a [`Permit`] for:
+//!
+//! ```text
+//!  bytes ─▶ strict::parse ─▶ Call { tool, arguments, grant, session }
+//!                              │
+//!  policy.json ─▶ Policy ─▶ Guard::admit(call, now) ─┬▶ Deny(Denial)
+//!                              ▲                     ├▶ Escalate(Escalation)
+//!                              │                     └▶ Allow(Permit) ─▶ forward ─▶ Guard::settle(permit, outcome)
+//!                              └──────────── a call that never left is given back ◀──────┘
+//! ```
+//!
+//! What cannot be evaluated is denied, a charge is given back only when the call provably never left, and every
+//! refusal names the rule that refused by its JSON pointer into the policy document.
+
+pub mod strict;
+
+mod decision;
+mod document;
+mod guard;
+#[cfg(feature = "mutants")]
+mod mutation;
+mod pointer;
+
+pub use decision::{Call, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
+pub use document::{Place, Policy, PolicyError, PolicyErrors, Warning};
+pub use guard::{Guard, GuardLimits};
+#[cfg(feature = "mutants")]
+pub use mutation::{Mutation, UnknownMutation};

@@ -1,0 +1,228 @@
+//! What the guard is asked and what it answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Milliseconds since an epoch of the caller's choice, usually Unix time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The instant `millis` milliseconds after the epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+}
+
+/// One tool call, as the gateway parsed it.
+///
+/// `grant` names the holder of the token and must come from the gateway's own authentication, never from the call.
+/// `session` tells apart the connections of one grant.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The tool's name, exactly as it will be forwarded.
+    pub tool: &'a str,
+    /// The tool's arguments, exactly as they will be forwarded.
+    pub arguments: &'a Map<String, Value>,
+    /// Whose token the call came with.
+    pub grant: &'a str,
+    /// Which connection of that grant the call came over.
+    pub session: &'a str,
+}
+
+/// The guard's answer to one call.
+#[derive(Debug)]
+#[must_use = "a call may be forwarded only with the permit of an `Allow`"]
+pub enum Decision {
+    /// Forward the call, then settle the permit.
+    Allow(Permit),
+    /// Do not forward the call.
+    Deny(Denial),
+    /// Do not forward the call unless a person approves it.
+    Escalate(Escalation),
+}
+
+/// The right to forward one call. Only a guard mints it.
+///
+/// It holds what the call was charged. Hand it to [`Guard::settle`](crate::Guard::settle) with what became of the
+/// call; dropping it keeps the charge.
+#[derive(Debug)]
+#[must_use = "forward the call and settle the permit; dropping it keeps the charge"]
+pub struct Permit {
+    rule: Arc<str>,
+}
+
+impl Permit {
+    /// What let the call pass: the pointer of the tool's entry, or `/default`.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+}
+
+/// What became of a call that was permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The call provably never left this process. The only outcome that gives the charge back.
+    NeverSent,
+    /// The server answered that the call succeeded.
+    Succeeded,
+    /// The server answered that the call failed. It may have had its effect all the same.
+    Failed,
+    /// No answer, or one that does not tell: a time-out, a lost connection, a 5xx.
+    Unknown,
+}
+
+/// Why a call was not let through. [`Reason::code`] is stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There is no policy, so nothing is allowed.
+    NoPolicy,
+    /// The policy hides the tool.
+    Hidden,
+    /// The policy does not list the tool and denies by default.
+    Unlisted,
+    /// The tool's name differs from one that the policy names only by case or surrounding blanks.
+    AmbiguousTool,
+    /// The tool's `action` is `deny`.
+    ActionDenied,
+    /// An argument's key differs only by case from one that the tool's rules mention.
+    AmbiguousArgument,
+    /// A `deny_if` rule matched.
+    DenyIfMatched,
+    /// A `require` rule did not hold.
+    RequireFailed,
+    /// A rule could not be evaluated on this call.
+    Unevaluable,
+    /// A limit is used up.
+    LimitReached,
+    /// The guard holds as many live counters as it may.
+    StateFull,
+    /// The tool's `action` is `require_approval`.
+    ApprovalRequired,
+}
+
+impl Reason {
+    /// Every reason, in the order in which the guard looks for them.
+    pub const ALL: [Self; 12] = [
+        Self::NoPolicy,
+        Self::Hidden,
+        Self::Unlisted,
+        Self::AmbiguousTool,
+        Self::ActionDenied,
+        Self::AmbiguousArgument,
+        Self::DenyIfMatched,
+        Self::RequireFailed,
+        Self::Unevaluable,
+        Self::LimitReached,
+        Self::StateFull,
+        Self::ApprovalRequired,
+    ];
+
+    /// The stable name of the reason, for audit records and machines.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoPolicy => "no_policy",
+            Self::Hidden => "hidden",
+            Self::Unlisted => "unlisted",
+            Self::AmbiguousTool => "ambiguous_tool",
+            Self::ActionDenied => "action_denied",
+            Self::AmbiguousArgument => "ambiguous_argument",
+            Self::DenyIfMatched => "deny_if_matched",
+            Self::RequireFailed => "require_failed",
+            Self::Unevaluable => "unevaluable",
+            Self::LimitReached => "limit_reached",
+            Self::StateFull => "state_full",
+            Self::ApprovalRequired => "approval_required",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A refusal, as the audit records it. What the agent may be told is [`Denial::public`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Denial {
+    /// Why.
+    pub reason: Reason,
+    /// The rule that refused: a JSON pointer (RFC 6901) into the policy document, or `(hidden)`, `(default deny)`,
+    /// `(no policy)`.
+    pub rule: String,
+    /// The rule's own message if it has one, otherwise the guard's.
+    pub message: String,
+    /// After how many milliseconds the same call would pass if nothing else were called until then. Only for
+    /// [`Reason::LimitReached`], and absent when no waiting helps.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Denial {
+    /// What the agent may be told. Hidden tools and tools that the policy does not know answer alike, so that
+    /// probing names does not reveal which exist.
+    pub fn public(&self) -> PublicDenial {
+        match self.reason {
+            Reason::Hidden | Reason::Unlisted | Reason::AmbiguousTool => PublicDenial {
+                reason: "not_available",
+                rule: None,
+                message: "this tool is not available".to_owned(),
+                retry_after_ms: None,
+            },
+            reason => PublicDenial {
+                reason: reason.code(),
+                rule: Some(self.rule.clone()),
+                message: self.message.clone(),
+                retry_after_ms: self.retry_after_ms,
+            },
+        }
+    }
+}
+
+/// A call that passed every hard check and waits for a person. Nothing is charged for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Escalation {
+    /// The pointer of the `action` that asks for approval.
+    pub rule: String,
+    /// The policy's `reason`, or the guard's own words.
+    pub message: String,
+}
+
+impl Escalation {
+    /// What the agent may be told while nobody has approved.
+    pub fn public(&self) -> PublicDenial {
+        PublicDenial {
+            reason: Reason::ApprovalRequired.code(),
+            rule: Some(self.rule.clone()),
+            message: self.message.clone(),
+            retry_after_ms: None,
+        }
+    }
+}
+
+/// The part of a refusal that the agent may see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PublicDenial {
+    /// A [`Reason::code`], or `not_available`.
+    pub reason: &'static str,
+    /// The rule's pointer, where naming it reveals nothing about other tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// A sentence for the agent.
+    pub message: String,
+    /// See [`Denial::retry_after_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
