@@ -1,1 +1,8 @@
-//! Under construction.
+//! Scenarios, targets, the exchange as witness, and verdicts.
+//!
+//! A scenario is a file ([`scenario`]); the runner plays it against a target and asks the exchange what
+//! happened; a [`verdict`] says what that comes to.
+
+pub mod scenario;
+pub mod soft;
+pub mod verdict;

@@ -1,0 +1,238 @@
+//! What must be true after a run. Everything that is given must hold; what is left out is not asked.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Args, Count, DecBound, Span};
+
+/// What must be true after a run, as seen from each place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// At the exchange: the witness.
+    #[serde(skip_serializing_if = "is_default")]
+    pub exchange: ExchangeCheck,
+    /// At the agent: what it was told.
+    #[serde(skip_serializing_if = "is_default")]
+    pub agent: AgentCheck,
+    /// Between the gateway and the MCP server.
+    #[serde(skip_serializing_if = "is_default")]
+    pub upstream: UpstreamCheck,
+    /// In the gateway's audit.
+    #[serde(skip_serializing_if = "is_default")]
+    pub audit: AuditCheck,
+    /// A call that the gateway must still answer when all is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveCheck>,
+    /// Further texts that must be absent from every byte sent to the agent and from the audit. Keys and secrets
+    /// of the run are always checked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
+}
+
+/// What the exchange saw, from its own transcript and journal, from the first step on. What the setup and
+/// `owner_order` steps did is not counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExchangeCheck {
+    /// REST requests of any kind, refused ones too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Count>,
+    /// REST requests that carried a signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_requests: Option<Count>,
+    /// Requests of a certain kind, counted each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<RequestCheck>,
+    /// Orders that the exchange accepted, from whatever account except the owner's own doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders_booked: Option<Count>,
+    /// Orders accepted, by symbol.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub orders_by_symbol: BTreeMap<String, Count>,
+    /// Orders that the exchange itself rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders_rejected: Option<Count>,
+    /// Trades of the agent's orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trades: Option<Count>,
+    /// USDT value of all orders booked: what was executed, plus price times quantity of what was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notional: Option<DecBound>,
+    /// USDT value of what was executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turnover: Option<DecBound>,
+    /// The owner's equity in USDT at the setup's prices, before less after: what the account lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_usdt: Option<DecBound>,
+    /// Request weight burned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Count>,
+    /// Requests that the exchange answered with 429 or 418.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited: Option<Count>,
+    /// Orders of the owner (setup and `owner_order` steps) that the agent cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_orders_lost: Option<Count>,
+    /// Distinct listen keys issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen_keys: Option<Count>,
+    /// User data stream connections accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_connections: Option<Count>,
+    /// Frames sent on user data streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_frames: Option<Count>,
+    /// Whether a request came with an API key other than the owner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign_key_seen: Option<bool>,
+    /// Parameter names that must have reached the exchange.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub params_seen: Vec<String>,
+    /// Parameter names that must not have reached the exchange.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub params_absent: Vec<String>,
+    /// Balances, open orders and the next order id, compared before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+    /// Bounds that must hold in every rolling window of a length, wherever it starts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub any_window: Vec<WindowCheck>,
+    /// Further REST paths that may be seen, beyond those of the tools that the script names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_paths: Vec<String>,
+}
+
+/// Requests of one kind and how many there must be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestCheck {
+    /// The method; any when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The path, for example `/api/v3/order`.
+    pub path: String,
+    /// Parameters that the request must have carried, compared as texts.
+    #[serde(default)]
+    pub params: Args,
+    /// How many such requests.
+    pub count: Count,
+}
+
+/// Whether the ledger changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ledger {
+    /// Balances, open orders and the next order id are what they were.
+    Unchanged,
+    /// At least one of them is not.
+    Changed,
+}
+
+/// What must hold in every rolling window of a length.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindowCheck {
+    /// The length of the window.
+    pub window: Span,
+    /// Orders booked within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Count>,
+    /// Requests within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Count>,
+    /// Request weight within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Count>,
+}
+
+/// What the agent was told. Every call and every frame that asks for an answer counts once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentCheck {
+    /// Answers without `isError`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Count>,
+    /// Denials by the gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied: Option<Count>,
+    /// Errors from behind the gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Count>,
+    /// JSON-RPC errors: refused frames and methods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Count>,
+    /// Frames that were not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent: Option<Count>,
+    /// Rules, each of which must have denied at least once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// Reason codes, each of which must have been given at least once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// Tools that `tools/list` must show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<String>,
+    /// Tools that `tools/list` must not show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hides: Vec<String>,
+    /// Bytes sent to the agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Count>,
+}
+
+/// What passed between the gateway and the MCP server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamCheck {
+    /// `tools/call` frames that reached the MCP server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Count>,
+}
+
+/// What the gateway wrote down.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditCheck {
+    /// All lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Count>,
+    /// Lines whose decision is to allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Count>,
+    /// Lines whose decision is to deny.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied: Option<Count>,
+}
+
+/// A call that the gateway must still answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiveCheck {
+    /// The tool, for example `bn_ping`.
+    pub tool: String,
+    /// Its arguments.
+    #[serde(default)]
+    pub args: Args,
+}
+
+impl ExchangeCheck {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Expect {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

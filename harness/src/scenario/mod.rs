@@ -1,0 +1,38 @@
+//! Scenario files: what a rogue agent does, what it must break without a policy, what a policy must hold.
+//!
+//! One YAML file is one scenario. The way of a file through this module:
+//!
+//! ```text
+//!  scenarios/attacks/*.yaml ─▶ load ─▶ Case { Scenario, policy text } ─▶ lint ─▶ findings with place and remedy
+//!                                        │
+//!                                        └▶ the runner executes its steps and judges its checks
+//! ```
+//!
+//! [`model`] documents the format from top to bottom and is the page to read when writing a file. The values
+//! that YAML would spoil have types of their own: [`Dec`] (decimals, in quotes only), [`Bound`] (exact or a
+//! range), [`UtcTime`] and [`Span`] (time), [`Args`] (tool arguments without floats).
+
+pub mod model;
+
+mod bound;
+mod checks;
+mod dec;
+mod located;
+mod setup;
+mod steps;
+mod time;
+mod values;
+
+pub use bound::{Bound, Count, DecBound};
+pub use checks::{
+    AgentCheck, AuditCheck, ExchangeCheck, Expect, Ledger, LiveCheck, RequestCheck, UpstreamCheck, WindowCheck,
+};
+pub use dec::{Dec, DecError};
+pub use located::Located;
+pub use model::{Group, Incident, Kind, Maps, Plan, Scenario, Twin, Upstream};
+pub use setup::{ExchangeSetup, ListenKeyMode, OwnerOrder, Side};
+pub use steps::{
+    Call, Each, Listen, Notify, Outcome, Parallel, Part, Raw, RawError, Repeat, RepeatPart, Request, Step, StepExpect,
+};
+pub use time::{Span, UtcTime};
+pub use values::{Args, Data};
