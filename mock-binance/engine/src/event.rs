@@ -1,0 +1,156 @@
+//! What a command brings about, for those who listen: replies, and events in the order in which they happened.
+
+use crate::ids::{AccountId, AssetId, ClientOrderId, SymbolId};
+use crate::money::{Amount, Price, Quantity};
+use crate::order::{Fill, Order, Trade};
+use crate::rejection::Rejection;
+use crate::spec::SymbolStatus;
+use crate::time::Timestamp;
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// For the one who asked.
+    pub reply: Result<Reply, Rejection>,
+    /// For the streams.
+    pub events: Vec<Event>,
+}
+
+/// The answer to the one who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The order after everything that happened at once, with its fills.
+    Placed {
+        /// The order now.
+        order: Order,
+        /// Its trades by this command, in order.
+        fills: Vec<Fill>,
+    },
+    /// The cancelled order.
+    Canceled(CanceledOrder),
+    /// The cancelled orders, oldest first.
+    CanceledAll(Vec<CanceledOrder>),
+    /// The balance after a deposit or withdrawal.
+    Balance(Balance),
+}
+
+/// An order that was cancelled and the name of the cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CanceledOrder {
+    /// The order now.
+    pub order: Order,
+    /// Given or generated.
+    pub cancel_id: ClientOrderId,
+}
+
+/// What an account has of one asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// Which asset.
+    pub asset: AssetId,
+    /// At hand.
+    pub free: Amount,
+    /// Held for open orders.
+    pub locked: Amount,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An order changed (`executionReport`).
+    Execution(Execution),
+    /// Balances after the command (`outboundAccountPosition`), once per account, after its executions.
+    Balances {
+        /// When.
+        time: Timestamp,
+        /// Whose.
+        account: AccountId,
+        /// Every asset that the command may have changed.
+        changes: Vec<Balance>,
+    },
+    /// Money came from outside or left (`balanceUpdate`).
+    Transfer {
+        /// When.
+        time: Timestamp,
+        /// Whose.
+        account: AccountId,
+        /// Which asset.
+        asset: AssetId,
+        /// Negative when it left.
+        delta: Amount,
+    },
+    /// A trade, for the market streams (`trade`).
+    Trade(Trade),
+    /// The best bid or ask changed (`bookTicker`).
+    BookTop(BookTop),
+    /// A symbol's status changed.
+    Status {
+        /// When.
+        time: Timestamp,
+        /// Which symbol.
+        symbol: SymbolId,
+        /// The status now.
+        status: SymbolStatus,
+    },
+}
+
+/// One step in an order's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Execution {
+    /// When: the same for all that one command brings about.
+    pub time: Timestamp,
+    /// Counts executions over the exchange, from 1.
+    pub execution_id: u64,
+    /// What kind of step.
+    pub kind: ExecutionKind,
+    /// The order right after this step.
+    pub order: Order,
+}
+
+/// The kinds of step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionKind {
+    /// Accepted.
+    New,
+    /// Traded.
+    Trade(Fill),
+    /// Cancelled, under this name.
+    Canceled(ClientOrderId),
+    /// Expired; the order knows why.
+    Expired,
+}
+
+/// The best of each side of a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BookTop {
+    /// When it came to be so.
+    pub time: Timestamp,
+    /// Where.
+    pub symbol: SymbolId,
+    /// Counts changes of this book.
+    pub update_id: u64,
+    /// The highest bid.
+    pub bid: Option<BookLevel>,
+    /// The lowest ask.
+    pub ask: Option<BookLevel>,
+}
+
+/// One price of a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BookLevel {
+    /// The price.
+    pub price: Price,
+    /// All that rests there.
+    pub quantity: Quantity,
+}
+
+/// The best levels of a book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    /// Counts changes of this book.
+    pub last_update_id: u64,
+    /// Highest first.
+    pub bids: Vec<BookLevel>,
+    /// Lowest first.
+    pub asks: Vec<BookLevel>,
+}

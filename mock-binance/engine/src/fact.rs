@@ -1,0 +1,253 @@
+//! What happened, in the smallest words from which everything else follows.
+//!
+//! ```text
+//! Accepted -> Traded* -> (filled) | Booked -> Traded* -> (filled) | Closed
+//!                                 | Closed
+//! ```
+
+use std::fmt;
+
+use crate::command::{OrderType, Side, TimeInForce};
+use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId};
+use crate::money::{Amount, Price, Quantity};
+use crate::order::ExpiryReason;
+use crate::rejection::Rejection;
+use crate::spec::SymbolStatus;
+use crate::time::Timestamp;
+
+/// One line of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place, from 0.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub fact: Fact,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// An account was opened.
+    AccountOpened {
+        /// Its id.
+        account: AccountId,
+    },
+    /// Money came in.
+    Deposited {
+        /// To whom.
+        account: AccountId,
+        /// Of which asset.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+    },
+    /// Money went out.
+    Withdrawn {
+        /// From whom.
+        account: AccountId,
+        /// Of which asset.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+    },
+    /// An order was taken on, and its lock set.
+    Accepted(Accepted),
+    /// The rest of an order went to rest in the book.
+    Booked {
+        /// Which order.
+        order: OrderId,
+    },
+    /// Two orders traded at the maker's price.
+    Traded(Traded),
+    /// An order ended before it was filled, and the rest of its lock was released.
+    Closed {
+        /// Which order.
+        order: OrderId,
+        /// How.
+        closing: Closing,
+    },
+    /// A request was refused; it changed nothing.
+    Rejected {
+        /// Whose request.
+        account: AccountId,
+        /// What was asked.
+        request: Request,
+        /// Why not.
+        cause: Rejection,
+    },
+    /// A symbol's status was changed by the operator, or came to its end.
+    StatusChanged {
+        /// Which symbol.
+        symbol: SymbolId,
+        /// The status now.
+        status: SymbolStatus,
+        /// When TRADING comes back by itself.
+        until: Option<Timestamp>,
+    },
+}
+
+/// An order as it was taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub order: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub symbol: SymbolId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Its type.
+    pub order_type: OrderType,
+    /// GTC for types that have none.
+    pub time_in_force: TimeInForce,
+    /// Zero for MARKET.
+    pub price: Price,
+    /// See [`Order::quantity`](crate::Order::quantity).
+    pub quantity: Quantity,
+    /// Zero unless MARKET by quote amount.
+    pub quote_order_qty: Amount,
+    /// The client's name for it, when one was given.
+    pub client_order_id: Option<ClientOrderId>,
+}
+
+/// A trade as it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traded {
+    /// The order that rested.
+    pub maker: OrderId,
+    /// The order that came in.
+    pub taker: OrderId,
+    /// The maker's price.
+    pub price: Price,
+    /// Base asset.
+    pub quantity: Quantity,
+    /// Quote asset: price times quantity, truncated.
+    pub quote: Amount,
+    /// Taken from what the maker received.
+    pub maker_commission: Amount,
+    /// Taken from what the taker received.
+    pub taker_commission: Amount,
+}
+
+/// How an order ended before it was filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Cancelled on request; the name of the cancel when one was given.
+    Canceled(Option<ClientOrderId>),
+    /// Ended by the rules of its type.
+    Expired(ExpiryReason),
+}
+
+/// What a refused request asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// To place an order.
+    Place {
+        /// Where.
+        symbol: SymbolId,
+        /// Buy or sell.
+        side: Side,
+        /// Its type.
+        order_type: OrderType,
+    },
+    /// To cancel an order.
+    Cancel {
+        /// Where.
+        symbol: SymbolId,
+    },
+    /// To cancel all orders.
+    CancelAll {
+        /// Where.
+        symbol: SymbolId,
+    },
+    /// To bring money in.
+    Deposit {
+        /// Of which asset.
+        asset: AssetId,
+    },
+    /// To take money out.
+    Withdraw {
+        /// Of which asset.
+        asset: AssetId,
+    },
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.seq, self.at, self.fact)
+    }
+}
+
+/// An id that may be absent: `-` then.
+struct Given(Option<ClientOrderId>);
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_ref().map_or("-", ClientOrderId::as_str))
+    }
+}
+
+impl fmt::Display for Fact {
+    /// One line of words and numbers, the same on every machine.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountOpened { account } => write!(f, "account-opened account={account}"),
+            Self::Deposited { account, asset, amount } => {
+                write!(f, "deposited account={account} asset={asset} amount={amount}")
+            }
+            Self::Withdrawn { account, asset, amount } => {
+                write!(f, "withdrawn account={account} asset={asset} amount={amount}")
+            }
+            Self::Accepted(a) => write!(
+                f,
+                "accepted order={} account={} symbol={} {} {} {} price={} quantity={} quote-order-qty={} client={}",
+                a.order,
+                a.account,
+                a.symbol,
+                a.side.as_str(),
+                a.order_type.as_str(),
+                a.time_in_force.as_str(),
+                a.price,
+                a.quantity,
+                a.quote_order_qty,
+                Given(a.client_order_id),
+            ),
+            Self::Booked { order } => write!(f, "booked order={order}"),
+            Self::Traded(t) => write!(
+                f,
+                "traded maker={} taker={} price={} quantity={} quote={} maker-commission={} taker-commission={}",
+                t.maker, t.taker, t.price, t.quantity, t.quote, t.maker_commission, t.taker_commission,
+            ),
+            Self::Closed { order, closing: Closing::Canceled(by) } => {
+                write!(f, "canceled order={order} by={}", Given(*by))
+            }
+            Self::Closed { order, closing: Closing::Expired(reason) } => {
+                write!(f, "expired order={order} reason={}", reason.as_str())
+            }
+            Self::Rejected { account, request, cause } => {
+                write!(f, "rejected account={account} {request} cause=\"{cause}\"")
+            }
+            Self::StatusChanged { symbol, status, until } => {
+                write!(f, "status-changed symbol={symbol} status={}", status.as_str())?;
+                until.map_or(Ok(()), |until| write!(f, " until={until}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place { symbol, side, order_type } => {
+                write!(f, "place symbol={symbol} {} {}", side.as_str(), order_type.as_str())
+            }
+            Self::Cancel { symbol } => write!(f, "cancel symbol={symbol}"),
+            Self::CancelAll { symbol } => write!(f, "cancel-all symbol={symbol}"),
+            Self::Deposit { asset } => write!(f, "deposit asset={asset}"),
+            Self::Withdraw { asset } => write!(f, "withdraw asset={asset}"),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Orders and trades as readers see them.
+
+use crate::command::{OrderType, Side, TimeInForce};
+use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
+use crate::money::{Amount, Price, Quantity};
+use crate::time::Timestamp;
+
+/// An order at one moment.
+///
+/// ```text
+///            +--> Filled
+/// New --+--> PartiallyFilled --+--> Filled
+///       |                      +--> Canceled
+///       +--> Canceled          +--> Expired
+///       +--> Expired
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Its id.
+    pub id: OrderId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub symbol: SymbolId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Its type.
+    pub order_type: OrderType,
+    /// GTC for types that have none.
+    pub time_in_force: TimeInForce,
+    /// Zero for MARKET.
+    pub price: Price,
+    /// The quantity asked for. For a MARKET order by quote amount: what the amount would buy or sell, counting the
+    /// part beyond the end of the book at the last price reached.
+    pub quantity: Quantity,
+    /// `origQuoteOrderQty`: zero unless MARKET by quote amount.
+    pub quote_order_qty: Amount,
+    /// How much has traded.
+    pub executed: Quantity,
+    /// What the trades came to in the quote asset.
+    pub cumulative_quote: Amount,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Why it expired.
+    pub expiry_reason: Option<ExpiryReason>,
+    /// The client's name for it, or the generated one.
+    pub client_order_id: ClientOrderId,
+    /// When it was placed; orders of these types work from that moment.
+    pub time: Timestamp,
+    /// When it last changed.
+    pub update_time: Timestamp,
+}
+
+impl Order {
+    /// What has not traded.
+    pub const fn remaining(&self) -> Quantity {
+        Quantity::from_units(self.quantity.units().saturating_sub(self.executed.units()))
+    }
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderStatus {
+    /// Accepted, nothing traded.
+    New,
+    /// Some of it traded, the rest is open.
+    PartiallyFilled,
+    /// All of it traded.
+    Filled,
+    /// Cancelled on request.
+    Canceled,
+    /// Ended by the rules of its type.
+    Expired,
+}
+
+impl OrderStatus {
+    /// Whether the order can still trade.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::New | Self::PartiallyFilled)
+    }
+
+    /// As the exchange writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "NEW",
+            Self::PartiallyFilled => "PARTIALLY_FILLED",
+            Self::Filled => "FILLED",
+            Self::Canceled => "CANCELED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
+/// Why an order expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExpiryReason {
+    /// The rest of an IOC order.
+    UnfilledIoc,
+    /// A FOK order that could not trade whole.
+    UnfilledFok,
+    /// The rest of a MARKET order when the book ran out.
+    InsufficientLiquidity,
+}
+
+impl ExpiryReason {
+    /// As the exchange writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnfilledIoc => "UNFILLED_IOC_QUANTITY_EXPIRED",
+            Self::UnfilledFok => "UNFILLED_FOK_ORDER_EXPIRED",
+            Self::InsufficientLiquidity => "INSUFFICIENT_LIQUIDITY",
+        }
+    }
+}
+
+/// A trade between two orders, at the maker's price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trade {
+    /// Where.
+    pub symbol: SymbolId,
+    /// Its id within the symbol.
+    pub id: TradeId,
+    /// The maker's price.
+    pub price: Price,
+    /// Base asset that changed hands.
+    pub quantity: Quantity,
+    /// Quote asset that changed hands: price times quantity, truncated.
+    pub quote: Amount,
+    /// When.
+    pub time: Timestamp,
+    /// The order that rested.
+    pub maker_order: OrderId,
+    /// The order that came in.
+    pub taker_order: OrderId,
+    /// Whose order rested.
+    pub maker_account: AccountId,
+    /// Whose order came in.
+    pub taker_account: AccountId,
+    /// Taken from what the maker received.
+    pub maker_commission: Amount,
+    /// Taken from what the taker received.
+    pub taker_commission: Amount,
+    /// Whether the buying order was the one that rested.
+    pub is_buyer_maker: bool,
+}
+
+impl Trade {
+    /// The order that bought.
+    pub const fn buyer_order(&self) -> OrderId {
+        if self.is_buyer_maker { self.maker_order } else { self.taker_order }
+    }
+
+    /// The order that sold.
+    pub const fn seller_order(&self) -> OrderId {
+        if self.is_buyer_maker { self.taker_order } else { self.maker_order }
+    }
+}
+
+/// One side of a trade, as the account that made it sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// The trade.
+    pub trade: TradeId,
+    /// The account's order.
+    pub order: OrderId,
+    /// Where.
+    pub symbol: SymbolId,
+    /// The maker's price.
+    pub price: Price,
+    /// Base asset.
+    pub quantity: Quantity,
+    /// Quote asset.
+    pub quote: Amount,
+    /// What it cost.
+    pub commission: Amount,
+    /// In which asset.
+    pub commission_asset: AssetId,
+    /// Whether the account bought.
+    pub is_buyer: bool,
+    /// Whether the account's order rested.
+    pub is_maker: bool,
+    /// When.
+    pub time: Timestamp,
+}

@@ -1,0 +1,75 @@
+//! Why a command was refused: one variant per cause. The faces put codes and texts to them.
+
+use crate::limits::OrderCountHit;
+use crate::money::Overflow;
+use crate::spec::Filter;
+
+/// Why a command was refused. A refused command changes nothing; a journal line remembers it.
+///
+/// The variants stand in the order in which the causes are looked for: the first that applies is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// No such account, or the account of the commissions.
+    #[error("no such account")]
+    UnknownAccount,
+    /// No such asset.
+    #[error("no such asset")]
+    UnknownAsset,
+    /// No such symbol.
+    #[error("no such symbol")]
+    UnknownSymbol,
+    /// The symbol's status does not allow this now.
+    #[error("market is closed")]
+    MarketClosed,
+    /// The symbol does not take orders of this type.
+    #[error("order type is not allowed on this symbol")]
+    OrderTypeNotAllowed,
+    /// The symbol takes no MARKET orders by quote amount.
+    #[error("quote order quantity market orders are not allowed on this symbol")]
+    QuoteOrderQtyNotAllowed,
+    /// A quantity or amount of zero or less.
+    #[error("quantity is not above zero")]
+    InvalidQuantity,
+    /// A price of zero or less.
+    #[error("price is not above zero")]
+    InvalidPrice,
+    /// More orders than the account may place in a window.
+    #[error("too many new orders: {0}")]
+    TooManyOrders(OrderCountHit),
+    /// A filter of the symbol failed.
+    #[error("filter failure: {}", .0.as_str())]
+    Filter(Filter),
+    /// The same client order id is on an open order.
+    #[error("duplicate order sent")]
+    DuplicateOrder,
+    /// A `LIMIT_MAKER` order that would trade at once.
+    #[error("order would immediately match and take")]
+    WouldTake,
+    /// A MARKET order by quote amount found an empty book.
+    #[error("order book liquidity is less than symbol minimum quantity")]
+    NoLiquidity,
+    /// A MARKET order by quote amount found less than the smallest lot.
+    #[error("order book liquidity is less than `LOT_SIZE` filter minimum quantity")]
+    LiquidityBelowLot,
+    /// Not enough free balance.
+    #[error("account has insufficient balance for requested action")]
+    InsufficientBalance,
+    /// No such open order of this account on this symbol.
+    #[error("unknown order sent")]
+    UnknownOrder,
+    /// Order id and client order id name different orders.
+    #[error("client order id is not correct for this order id")]
+    ClientOrderIdMismatch,
+    /// The order is not in the state that the cancel asks for.
+    #[error("order was not cancelled due to cancel restrictions")]
+    CancelRestricted,
+    /// A number would not fit.
+    #[error("the amounts are too large to be counted")]
+    Overflow,
+}
+
+impl From<Overflow> for Rejection {
+    fn from(_: Overflow) -> Self {
+        Self::Overflow
+    }
+}

@@ -1,0 +1,317 @@
+//! What an exchange is before anything happens on it. The caller builds these values: the engine reads no files.
+
+use crate::ids::{AssetId, SymbolId};
+use crate::limits::LimitsSpec;
+use crate::money::{Amount, Price, Quantity, Ratio};
+
+/// Assets, symbols and limits of one exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExchangeSpec {
+    /// Asset names, such as `BTC`; an [`AssetId`] is a place in this list.
+    pub assets: Vec<String>,
+    /// Symbols; a [`SymbolId`] is a place in this list.
+    pub symbols: Vec<SymbolSpec>,
+    /// Request weights and order counts.
+    pub limits: LimitsSpec,
+}
+
+impl ExchangeSpec {
+    /// The symbol of this exact name.
+    pub fn symbol_id(&self, name: &str) -> Option<SymbolId> {
+        let place = self.symbols.iter().position(|s| s.name == name)?;
+        u16::try_from(place).ok().map(SymbolId)
+    }
+
+    /// The asset of this exact name.
+    pub fn asset_id(&self, name: &str) -> Option<AssetId> {
+        let place = self.assets.iter().position(|a| a == name)?;
+        u16::try_from(place).ok().map(AssetId)
+    }
+
+    /// The symbol with this id.
+    pub fn symbol(&self, id: SymbolId) -> Option<&SymbolSpec> {
+        self.symbols.get(usize::from(id.0))
+    }
+
+    /// The name of this asset.
+    pub fn asset(&self, id: AssetId) -> Option<&str> {
+        self.assets.get(usize::from(id.0)).map(String::as_str)
+    }
+
+    /// Every symbol id, in order.
+    pub fn symbol_ids(&self) -> impl Iterator<Item = SymbolId> + '_ {
+        (0..).map(SymbolId).take(self.symbols.len())
+    }
+
+    /// Every asset id, in order.
+    pub fn asset_ids(&self) -> impl Iterator<Item = AssetId> + '_ {
+        (0..).map(AssetId).take(self.assets.len())
+    }
+
+    /// Whether the parts fit together; the first fault found.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        if self.assets.len() > usize::from(u16::MAX) || self.symbols.len() > usize::from(u16::MAX) {
+            return Err(SpecError::TooMany);
+        }
+        for (place, asset) in self.assets.iter().enumerate() {
+            if self.assets.iter().skip(place + 1).any(|other| other == asset) {
+                return Err(SpecError::DuplicateAsset { asset: asset.clone() });
+            }
+        }
+        for (place, symbol) in self.symbols.iter().enumerate() {
+            let name = || symbol.name.clone();
+            if self.symbols.iter().skip(place + 1).any(|other| other.name == symbol.name) {
+                return Err(SpecError::DuplicateSymbol { symbol: name() });
+            }
+            if symbol.base == symbol.quote || self.asset(symbol.base).is_none() || self.asset(symbol.quote).is_none() {
+                return Err(SpecError::BadAssets { symbol: name() });
+            }
+            let rates = [symbol.commissions.maker, symbol.commissions.taker];
+            if rates.iter().any(|rate| rate.units() < 0 || rate.units() > crate::money::SCALE) {
+                return Err(SpecError::BadCommission { symbol: name() });
+            }
+            if let Some(filter) = symbol.filters.negative() {
+                return Err(SpecError::NegativeFilter { symbol: name(), filter });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A specification whose parts do not fit together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// More assets or symbols than ids.
+    #[error("too many assets or symbols: at most 65535 of each")]
+    TooMany,
+    /// An asset named twice.
+    #[error("asset `{asset}` is listed twice: list it once")]
+    DuplicateAsset {
+        /// Its name.
+        asset: String,
+    },
+    /// A symbol named twice.
+    #[error("symbol `{symbol}` is listed twice: list it once")]
+    DuplicateSymbol {
+        /// Its name.
+        symbol: String,
+    },
+    /// A base or quote asset that is missing, or base and quote are the same.
+    #[error("symbol `{symbol}` needs two different assets from the list of assets")]
+    BadAssets {
+        /// Its name.
+        symbol: String,
+    },
+    /// A commission below 0 or above 1.
+    #[error("symbol `{symbol}` has a commission rate outside of 0 to 1")]
+    BadCommission {
+        /// Its name.
+        symbol: String,
+    },
+    /// A filter bound below zero.
+    #[error("symbol `{symbol}` has a negative number in its filter {filter:?}")]
+    NegativeFilter {
+        /// Its name.
+        symbol: String,
+        /// The filter.
+        filter: Filter,
+    },
+}
+
+/// One trading pair.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SymbolSpec {
+    /// Such as `BTCUSDT`.
+    pub name: String,
+    /// The asset that is bought and sold.
+    pub base: AssetId,
+    /// The asset that pays.
+    pub quote: AssetId,
+    /// Whether orders are taken at the start.
+    pub status: SymbolStatus,
+    /// The order types that this symbol takes.
+    pub order_types: OrderTypes,
+    /// Whether MARKET orders may name an amount of the quote asset.
+    pub quote_order_qty_market_allowed: bool,
+    /// The rules that every new order passes.
+    pub filters: Filters,
+    /// What a trade costs.
+    pub commissions: Commissions,
+    /// Stands for the last price until the first trade.
+    pub opening_price: Option<Price>,
+}
+
+/// Whether a symbol takes orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SymbolStatus {
+    /// Orders and cancels are taken.
+    #[default]
+    Trading,
+    /// Trading has ended for the day; nothing is taken.
+    EndOfDay,
+    /// Trading is halted; nothing is taken.
+    Halt,
+    /// A break between sessions; nothing is taken.
+    Break,
+    /// Cancels only.
+    CancelOnly,
+}
+
+impl SymbolStatus {
+    /// As the exchange writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trading => "TRADING",
+            Self::EndOfDay => "END_OF_DAY",
+            Self::Halt => "HALT",
+            Self::Break => "BREAK",
+            Self::CancelOnly => "CANCEL_ONLY",
+        }
+    }
+}
+
+/// The order types that a symbol takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderTypes {
+    /// LIMIT.
+    pub limit: bool,
+    /// `LIMIT_MAKER`.
+    pub limit_maker: bool,
+    /// MARKET.
+    pub market: bool,
+}
+
+impl Default for OrderTypes {
+    fn default() -> Self {
+        Self { limit: true, limit_maker: true, market: true }
+    }
+}
+
+/// Rates of the received asset that a trade costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Commissions {
+    /// For the side whose order rested.
+    pub maker: Ratio,
+    /// For the side whose order came in.
+    pub taker: Ratio,
+}
+
+/// The rules that new orders pass; an absent one asks nothing. Build it with `..Filters::default()`: it will grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Filters {
+    /// `PRICE_FILTER`.
+    pub price: Option<PriceFilter>,
+    /// `PERCENT_PRICE_BY_SIDE`.
+    pub percent_price_by_side: Option<PercentPriceBySide>,
+    /// `LOT_SIZE`.
+    pub lot: Option<LotSize>,
+    /// `MARKET_LOT_SIZE`, on MARKET orders in addition to `LOT_SIZE`.
+    pub market_lot: Option<LotSize>,
+    /// `NOTIONAL`.
+    pub notional: Option<NotionalFilter>,
+    /// `MAX_NUM_ORDERS`: how many orders an account may have open on the symbol.
+    pub max_num_orders: Option<u32>,
+}
+
+impl Filters {
+    fn negative(&self) -> Option<Filter> {
+        let price = self.price.is_some_and(|f| [f.min, f.max, f.tick].iter().any(|p| p.units() < 0));
+        let lot = |l: Option<LotSize>| l.is_some_and(|f| [f.min, f.max, f.step].iter().any(|q| q.units() < 0));
+        let notional = self.notional.is_some_and(|f| f.min.units() < 0 || f.max.units() < 0);
+        let percent = self
+            .percent_price_by_side
+            .is_some_and(|f| [f.bid_up, f.bid_down, f.ask_up, f.ask_down].iter().any(|r| r.units() < 0));
+        [
+            (price, Filter::Price),
+            (percent, Filter::PercentPriceBySide),
+            (lot(self.lot), Filter::LotSize),
+            (lot(self.market_lot), Filter::MarketLotSize),
+            (notional, Filter::Notional),
+        ]
+        .into_iter()
+        .find_map(|(bad, filter)| bad.then_some(filter))
+    }
+}
+
+/// The kinds of filter, in the order in which they are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Filter {
+    /// `PRICE_FILTER`.
+    Price,
+    /// `PERCENT_PRICE_BY_SIDE`.
+    PercentPriceBySide,
+    /// `LOT_SIZE`.
+    LotSize,
+    /// `MARKET_LOT_SIZE`.
+    MarketLotSize,
+    /// `NOTIONAL`.
+    Notional,
+    /// `MAX_NUM_ORDERS`.
+    MaxNumOrders,
+}
+
+impl Filter {
+    /// As the exchange writes it, after `Filter failure: `.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Price => "PRICE_FILTER",
+            Self::PercentPriceBySide => "PERCENT_PRICE_BY_SIDE",
+            Self::LotSize => "LOT_SIZE",
+            Self::MarketLotSize => "MARKET_LOT_SIZE",
+            Self::Notional => "NOTIONAL",
+            Self::MaxNumOrders => "MAX_NUM_ORDERS",
+        }
+    }
+}
+
+/// Bounds and tick of a price; a bound or tick of zero is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PriceFilter {
+    /// The smallest price.
+    pub min: Price,
+    /// The largest price.
+    pub max: Price,
+    /// Prices are multiples of this.
+    pub tick: Price,
+}
+
+/// Bounds and step of a quantity; a bound or step of zero is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LotSize {
+    /// The smallest quantity.
+    pub min: Quantity,
+    /// The largest quantity.
+    pub max: Quantity,
+    /// Quantities are multiples of this.
+    pub step: Quantity,
+}
+
+/// Bounds of price times quantity. MARKET orders are valued at the average price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NotionalFilter {
+    /// The smallest notional.
+    pub min: Amount,
+    /// Whether `min` binds MARKET orders.
+    pub apply_min_to_market: bool,
+    /// The largest notional; zero is off.
+    pub max: Amount,
+    /// Whether `max` binds MARKET orders.
+    pub apply_max_to_market: bool,
+    /// Minutes of the average price; 0 means the last price.
+    pub avg_price_mins: u32,
+}
+
+/// How far a limit price may be from the average price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PercentPriceBySide {
+    /// A BUY is at most the average times this.
+    pub bid_up: Ratio,
+    /// A BUY is at least the average times this.
+    pub bid_down: Ratio,
+    /// A SELL is at most the average times this.
+    pub ask_up: Ratio,
+    /// A SELL is at least the average times this.
+    pub ask_down: Ratio,
+    /// Minutes of the average price; 0 means the last price.
+    pub avg_price_mins: u32,
+}
