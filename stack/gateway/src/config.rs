@@ -1,0 +1,106 @@
+//! What a gateway is given, and whose connection it serves.
+
+use std::fmt;
+
+use crate::audit::{AuditKey, AuditSink};
+use crate::clock::NowMs;
+
+/// Who is at the other end of a connection.
+///
+/// Both names are given by whoever accepts connections, from its own authentication; nothing that a
+/// client says about itself ends up here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose credentials the connection came with.
+    pub grant: String,
+    /// The connection. Unique among all sessions of one gateway, or limits by session would be
+    /// shared.
+    pub session: String,
+}
+
+impl Identity {
+    /// The connection `session` of the holder of `grant`.
+    pub fn new(grant: impl Into<String>, session: impl Into<String>) -> Self {
+        Self { grant: grant.into(), session: session.into() }
+    }
+}
+
+/// Bounds on what one session may make the gateway hold or wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayLimits {
+    /// The longest frame taken from a client, in bytes. 1 MiB.
+    pub frame_bytes_max: usize,
+    /// The longest frame taken from the server, in bytes. 16 MiB, as rmcp has it.
+    pub answer_bytes_max: usize,
+    /// How many requests of one session may wait for answers. 1024.
+    pub in_flight_max: usize,
+    /// From how many bytes waiting for a peer on the gateway stops reading what would add to them.
+    /// 1 MiB.
+    pub backlog_bytes: usize,
+    /// For how long a server that takes no byte holds its client up, in milliseconds; after that
+    /// its requests are answered with an error at once. 30 seconds.
+    pub stall_ms: u64,
+    /// How long the end of a session waits for answers, and then for the server to close, in
+    /// milliseconds each. 5 seconds.
+    pub drain_ms: u64,
+}
+
+impl Default for GatewayLimits {
+    fn default() -> Self {
+        Self {
+            frame_bytes_max: 1 << 20,
+            answer_bytes_max: 16 << 20,
+            in_flight_max: 1024,
+            backlog_bytes: 1 << 20,
+            stall_ms: 30_000,
+            drain_ms: 5_000,
+        }
+    }
+}
+
+/// What a gateway works with besides its guard.
+pub struct GatewayConfig {
+    /// The clock by which calls are judged and recorded.
+    pub clock: NowMs,
+    /// Where the audit goes. A call that cannot be recorded is denied.
+    pub audit: Box<dyn AuditSink>,
+    /// The server's name in the audit.
+    pub server: String,
+    /// The policy's name in the audit, usually [`policy_digest`](crate::policy_digest) of its
+    /// source. Empty leaves it out.
+    pub policy: String,
+    /// Bounds for each session.
+    pub limits: GatewayLimits,
+    /// With a key, the audit carries a keyed digest of each call's arguments.
+    pub audit_key: Option<AuditKey>,
+    /// A deliberate defect, to prove that a suite notices.
+    #[cfg(feature = "mutants")]
+    pub mutation: Option<crate::GatewayMutation>,
+}
+
+impl GatewayConfig {
+    /// The usual bounds, no key for digests and no name for the policy.
+    pub fn new(clock: NowMs, audit: impl AuditSink + 'static, server: impl Into<String>) -> Self {
+        Self {
+            clock,
+            audit: Box::new(audit),
+            server: server.into(),
+            policy: String::new(),
+            limits: GatewayLimits::default(),
+            audit_key: None,
+            #[cfg(feature = "mutants")]
+            mutation: None,
+        }
+    }
+}
+
+impl fmt::Debug for GatewayConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayConfig")
+            .field("server", &self.server)
+            .field("policy", &self.policy)
+            .field("limits", &self.limits)
+            .field("audit_key", &self.audit_key)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,233 @@
+//! What all sessions share: the guard, the audit and the one lock round both.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use mcp_policy::{Call, Decision, Guard, Outcome, Permit, Timestamp};
+use serde_json::{Map, Value};
+
+use crate::audit::{AuditKey, AuditSink, Record, Stamp, Verdict};
+use crate::clock::NowMs;
+use crate::config::{GatewayConfig, GatewayLimits, Identity};
+use crate::wire::RequestId;
+
+/// A policy in force, in front of any number of connections. Clones share everything.
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    court: Mutex<Court>,
+    clock: NowMs,
+    server: String,
+    policy: String,
+    limits: GatewayLimits,
+    audit_key: Option<AuditKey>,
+    #[cfg(feature = "mutants")]
+    mutation: Option<crate::GatewayMutation>,
+}
+
+/// Guard and audit are held by one lock, so that records stand in the order of the decisions.
+struct Court {
+    guard: Guard,
+    audit: Box<dyn AuditSink>,
+    seq: u64,
+    line: String,
+}
+
+/// A call as it waits for its ruling.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) identity: &'a Identity,
+    pub(crate) id: &'a RequestId,
+    pub(crate) tool: &'a str,
+    pub(crate) arguments: &'a Map<String, Value>,
+    pub(crate) now_ms: u64,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) enum Ruling {
+    /// On record and to be forwarded.
+    Forward(Permit),
+    /// Not to be forwarded; what the agent is told.
+    Deny(Told),
+    /// Not to be forwarded without approval; what the agent is told.
+    Escalate(Told),
+}
+
+/// A refusal in words fit for the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) reason: &'static str,
+    pub(crate) rule: Option<String>,
+    pub(crate) message: String,
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+impl Told {
+    fn own(reason: &'static str, message: &str) -> Self {
+        Self { reason, rule: None, message: message.to_owned(), retry_after_ms: None }
+    }
+}
+
+impl From<mcp_policy::PublicDenial> for Told {
+    fn from(public: mcp_policy::PublicDenial) -> Self {
+        Self {
+            reason: public.reason,
+            rule: public.rule,
+            message: public.message,
+            retry_after_ms: public.retry_after_ms,
+        }
+    }
+}
+
+impl Gateway {
+    /// Puts `guard` in force.
+    pub fn new(guard: Guard, config: GatewayConfig) -> Self {
+        let court = Court { guard, audit: config.audit, seq: 0, line: String::new() };
+        Self {
+            shared: Arc::new(Shared {
+                court: Mutex::new(court),
+                clock: config.clock,
+                server: config.server,
+                policy: config.policy,
+                limits: config.limits,
+                audit_key: config.audit_key,
+                #[cfg(feature = "mutants")]
+                mutation: config.mutation,
+            }),
+        }
+    }
+
+    /// The time by the gateway's clock.
+    pub fn now_ms(&self) -> u64 {
+        (self.shared.clock)()
+    }
+
+    /// The bounds of each session.
+    pub fn limits(&self) -> &GatewayLimits {
+        &self.shared.limits
+    }
+
+    #[cfg(feature = "mutants")]
+    pub(crate) fn mutation(&self) -> Option<crate::GatewayMutation> {
+        self.shared.mutation
+    }
+
+    /// Judges and records one call.
+    pub(crate) fn judge(&self, case: &Case<'_>) -> Ruling {
+        // Hashing needs no lock.
+        let digest = self.shared.audit_key.as_ref().map(|key| key.digest(case.arguments));
+        let record = Record {
+            verdict: Verdict::Deny,
+            id: Some(case.id),
+            method: Some("tools/call"),
+            tool: Some(case.tool),
+            rule: None,
+            reason: "",
+            message: "",
+            arguments: Some(case.arguments),
+            arguments_hmac: digest.as_deref(),
+        };
+        let call = Call {
+            tool: case.tool,
+            arguments: case.arguments,
+            grant: &case.identity.grant,
+            session: &case.identity.session,
+        };
+
+        // A panic in the guard may have left its counters half changed: nothing passes after that.
+        let Ok(mut court) = self.shared.court.lock() else {
+            return Ruling::Deny(Told::own("guard_unavailable", "the policy cannot be evaluated"));
+        };
+        match court.guard.admit(&call, Timestamp::from_millis(case.now_ms)) {
+            Decision::Allow(permit) => {
+                let rule = Some(permit.rule());
+                let record = Record { verdict: Verdict::Allow, rule, ..record };
+                if self.put_on_record(&mut court, case.identity, case.now_ms, &record) {
+                    return Ruling::Forward(permit);
+                }
+                court.guard.settle(permit, Outcome::NeverSent);
+                Ruling::Deny(Told::own("audit_unavailable", "the call cannot be put on record, so it was not made"))
+            }
+            Decision::Deny(denial) => {
+                let record = Record {
+                    rule: Some(&denial.rule),
+                    reason: denial.reason.code(),
+                    message: &denial.message,
+                    ..record
+                };
+                self.put_on_record(&mut court, case.identity, case.now_ms, &record);
+                Ruling::Deny(denial.public().into())
+            }
+            Decision::Escalate(escalation) => {
+                let record = Record {
+                    verdict: Verdict::Escalate,
+                    rule: Some(&escalation.rule),
+                    reason: "approval_required",
+                    message: &escalation.message,
+                    ..record
+                };
+                self.put_on_record(&mut court, case.identity, case.now_ms, &record);
+                let mut told = Told::from(escalation.public());
+                told.message.push_str(" (needs approval, and no approval channel is configured)");
+                Ruling::Escalate(told)
+            }
+        }
+    }
+
+    /// Tells the guard what became of a call.
+    pub(crate) fn settle(&self, permit: Permit, outcome: Outcome) {
+        // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
+        if let Ok(mut court) = self.shared.court.lock() {
+            court.guard.settle(permit, outcome);
+        }
+    }
+
+    /// Which of `tools` a client may see; none if that cannot be told.
+    pub(crate) fn visible<'a>(&self, tools: impl Iterator<Item = &'a str>) -> Vec<bool> {
+        match self.shared.court.lock() {
+            Ok(court) => tools.map(|tool| court.guard.visible(tool)).collect(),
+            Err(_) => tools.map(|_| false).collect(),
+        }
+    }
+
+    /// Records a frame that was refused without asking the policy.
+    pub(crate) fn record_refusal(&self, identity: &Identity, now_ms: u64, record: &Record<'_>) {
+        if let Ok(mut court) = self.shared.court.lock() {
+            self.put_on_record(&mut court, identity, now_ms, record);
+        }
+    }
+
+    fn put_on_record(&self, court: &mut Court, identity: &Identity, ts_ms: u64, record: &Record<'_>) -> bool {
+        court.seq += 1;
+        let stamp = Stamp {
+            ts_ms,
+            seq: court.seq,
+            grant: &identity.grant,
+            session: &identity.session,
+            server: &self.shared.server,
+            policy: &self.shared.policy,
+        };
+        record.write(&stamp, &mut court.line);
+        match court.audit.record(&court.line) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, seq = court.seq, "the audit takes no line: calls are denied");
+                false
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("server", &self.shared.server)
+            .field("policy", &self.shared.policy)
+            .field("limits", &self.shared.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! The ends of byte streams: frames out of a reader, a queue into a writer.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use crate::wire::Queue;
+use crate::wire::lines::LineBuffer;
+
+/// One peer's stream of frames.
+pub(super) struct Source<R> {
+    reader: R,
+    pub(super) lines: LineBuffer,
+    pub(super) ended: bool,
+}
+
+impl<R: AsyncRead + Unpin> Source<R> {
+    pub(super) fn new(reader: R, max_frame: usize) -> Self {
+        Self { reader, lines: LineBuffer::new(max_frame), ended: false }
+    }
+
+    /// Reads what is there; 0 means that the stream has ended. Dropping the wait loses nothing.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let count = ready!(pin!(self.reader.read_buf(self.lines.space())).poll(cx));
+        self.ended = !matches!(count, Ok(1..));
+        Poll::Ready(count)
+    }
+}
+
+/// The stream of frames to one peer.
+pub(super) struct Outlet<W> {
+    writer: W,
+    unflushed: bool,
+    pub(super) broken: bool,
+}
+
+impl<W: AsyncWrite + Unpin> Outlet<W> {
+    pub(super) fn new(writer: W) -> Self {
+        Self { writer, unflushed: false, broken: false }
+    }
+
+    /// Writes what is queued, then flushes. Ready when nothing is left to do; how many bytes went
+    /// is seen in the queue.
+    pub(super) fn poll_drive(&mut self, queue: &mut Queue, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let driven = self.poll_inner(queue, cx);
+        self.broken |= matches!(driven, Poll::Ready(Err(_)));
+        driven
+    }
+
+    fn poll_inner(&mut self, queue: &mut Queue, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.broken {
+            return Poll::Ready(Ok(()));
+        }
+        while !queue.pending().is_empty() {
+            let count = ready!(Pin::new(&mut self.writer).poll_write(cx, queue.pending()))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            queue.advance(count);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.writer).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Tells the peer that nothing more will come.
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.broken {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.writer).poll_shutdown(cx)
+    }
+}
+
+/// Whether an error only says that the peer has closed.
+pub(super) fn is_close(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
+}

@@ -1,0 +1,295 @@
+//! The loop of one session.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+
+use super::ends::{Outlet, Source, is_close};
+use crate::error::GatewayError;
+use crate::gateway::Gateway;
+use crate::session::{Outbox, Session, SessionSummary};
+use crate::wire::lines::Line;
+
+/// How far a session has come. It only moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Frames go both ways.
+    Serving,
+    /// The client sends no more; answers are waited for.
+    Draining,
+    /// The server was told that nothing more comes; its end is waited for.
+    Closing,
+    /// The server is gone; the client gets what is left for it.
+    Leaving,
+    /// Over.
+    Done,
+}
+
+enum Event {
+    FromClient(io::Result<usize>),
+    FromServer(io::Result<usize>),
+    ClientGone(io::Error),
+    ServerGone(io::Error),
+    Wrote,
+    Stop,
+    Timeout,
+}
+
+/// What broke, for the result.
+enum Fault {
+    Client(io::Error),
+    Server(io::Error),
+}
+
+pub(super) struct Pump<FR, FW, BR, BW> {
+    gateway: Gateway,
+    session: Session,
+    out: Outbox,
+    client: Source<FR>,
+    to_client: Outlet<FW>,
+    server: Source<BR>,
+    to_server: Outlet<BW>,
+    phase: Phase,
+    /// The limit on the present phase or, while serving, on how long a server may hold its client
+    /// up.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The server did not take a byte for too long.
+    stalled: bool,
+    /// Who is asked first for frames; they take turns.
+    server_first: bool,
+    fault: Option<Fault>,
+}
+
+impl<FR, FW, BR, BW> Pump<FR, FW, BR, BW>
+where
+    FR: AsyncRead + Unpin,
+    FW: AsyncWrite + Unpin,
+    BR: AsyncRead + Unpin,
+    BW: AsyncWrite + Unpin,
+{
+    pub(super) fn new(gateway: Gateway, session: Session, front: (FR, FW), back: (BR, BW)) -> Self {
+        let limits = *gateway.limits();
+        Self {
+            gateway,
+            session,
+            out: Outbox::default(),
+            client: Source::new(front.0, limits.frame_bytes_max),
+            to_client: Outlet::new(front.1),
+            server: Source::new(back.0, limits.answer_bytes_max),
+            to_server: Outlet::new(back.1),
+            phase: Phase::Serving,
+            timer: None,
+            stalled: false,
+            server_first: false,
+            fault: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<SessionSummary, GatewayError> {
+        let mut stop = pin!(stop);
+        while self.phase != Phase::Done {
+            let event = poll_fn(|cx| self.poll_event(stop.as_mut(), cx)).await;
+            self.take(event);
+            self.move_on();
+        }
+        let summary = self.session.summary();
+        match self.fault {
+            None => Ok(summary),
+            Some(Fault::Client(source)) => Err(GatewayError::Client { source, summary }),
+            Some(Fault::Server(source)) => Err(GatewayError::Server { source, summary }),
+        }
+    }
+
+    /// The next thing that happens. Writing comes first: it makes room and wakes peers.
+    fn poll_event(&mut self, stop: Pin<&mut impl Future<Output = ()>>, cx: &mut Context<'_>) -> Poll<Event> {
+        let before = self.out.to_client.sent() + self.out.to_upstream.sent();
+        if let Poll::Ready(Err(error)) = self.to_client.poll_drive(&mut self.out.to_client, cx) {
+            return Poll::Ready(Event::ClientGone(error));
+        }
+        if let Poll::Ready(Err(error)) = self.to_server.poll_drive(&mut self.out.to_upstream, cx) {
+            return Poll::Ready(Event::ServerGone(error));
+        }
+        let wrote = before != self.out.to_client.sent() + self.out.to_upstream.sent();
+        // While serving, what was written matters only to a timer that waits for it.
+        if wrote && (self.phase != Phase::Serving || self.timer.is_some() || self.stalled) {
+            return Poll::Ready(Event::Wrote);
+        }
+        if self.phase == Phase::Closing && self.to_server.poll_close(cx).is_ready() {
+            // Closed, or broken in closing: either way nothing more is written.
+            self.to_server.broken = true;
+        }
+        if self.phase == Phase::Leaving
+            && self.out.to_client.pending().is_empty()
+            && self.to_client.poll_close(cx).is_ready()
+        {
+            self.to_client.broken = true;
+            return Poll::Ready(Event::Wrote);
+        }
+
+        self.server_first = !self.server_first;
+        for from_server in [self.server_first, !self.server_first] {
+            if from_server {
+                if self.may_read_server()
+                    && let Poll::Ready(count) = self.server.poll_fill(cx)
+                {
+                    return Poll::Ready(Event::FromServer(count));
+                }
+            } else if self.may_read_client()
+                && let Poll::Ready(count) = self.client.poll_fill(cx)
+            {
+                return Poll::Ready(Event::FromClient(count));
+            }
+        }
+        if self.phase == Phase::Serving && stop.poll(cx).is_ready() {
+            return Poll::Ready(Event::Stop);
+        }
+        if let Some(timer) = &mut self.timer
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Event::Timeout);
+        }
+        Poll::Pending
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::FromClient(Ok(1..)) => self.take_client_lines(),
+            Event::FromServer(Ok(1..)) => self.take_server_lines(),
+            Event::FromClient(end) => {
+                if self.client.lines.unfinished().is_some() {
+                    self.session.unfinished_from_client(self.gateway.now_ms(), &mut self.out);
+                }
+                if let Err(error) = end
+                    && !is_close(&error)
+                {
+                    self.fault.get_or_insert(Fault::Client(error));
+                }
+                self.enter(Phase::Draining);
+            }
+            Event::FromServer(end) => {
+                if let Err(error) = end
+                    && !is_close(&error)
+                {
+                    self.fault.get_or_insert(Fault::Server(error));
+                }
+                self.enter(Phase::Leaving);
+            }
+            Event::ClientGone(error) => {
+                if !is_close(&error) {
+                    self.fault.get_or_insert(Fault::Client(error));
+                }
+                self.enter(Phase::Draining);
+            }
+            Event::ServerGone(error) => {
+                if !is_close(&error) {
+                    self.fault.get_or_insert(Fault::Server(error));
+                }
+                // What it answered before may still be there to read.
+                self.session.set_stalled(true);
+                self.enter(Phase::Draining);
+            }
+            Event::Wrote => {
+                if self.phase == Phase::Serving {
+                    self.timer = None;
+                }
+            }
+            Event::Stop => self.enter(Phase::Draining),
+            Event::Timeout => {
+                self.timer = None;
+                match self.phase {
+                    Phase::Serving => {
+                        tracing::warn!("the server takes no requests: they are refused until it does");
+                        self.stalled = true;
+                        self.session.set_stalled(true);
+                    }
+                    Phase::Draining => {
+                        self.session.upstream_lost(&mut self.out);
+                        self.enter(Phase::Closing);
+                    }
+                    Phase::Closing => self.enter(Phase::Leaving),
+                    Phase::Leaving | Phase::Done => self.enter(Phase::Done),
+                }
+            }
+        }
+    }
+
+    /// Enters the phases whose condition has come true, and sets timers.
+    fn move_on(&mut self) {
+        let limits = *self.gateway.limits();
+        if self.to_client.broken {
+            self.out.to_client.discard();
+        }
+        let backlog = self.out.to_upstream.pending().len();
+        if self.phase == Phase::Serving {
+            if backlog < limits.backlog_bytes {
+                self.timer = None;
+                if std::mem::take(&mut self.stalled) {
+                    self.session.set_stalled(false);
+                }
+            } else if self.timer.is_none() && !self.stalled {
+                self.timer = Some(timer(limits.stall_ms));
+            }
+        }
+        if self.phase == Phase::Draining && backlog == 0 && self.session.waited_for() == 0 {
+            self.enter(Phase::Closing);
+        }
+        if self.phase == Phase::Leaving && self.to_client.broken {
+            self.enter(Phase::Done);
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        if phase <= self.phase {
+            return;
+        }
+        self.phase = phase;
+        if phase == Phase::Leaving {
+            self.session.upstream_lost(&mut self.out);
+        }
+        self.timer = (phase != Phase::Done).then(|| timer(self.gateway.limits().drain_ms));
+    }
+
+    fn may_read_client(&self) -> bool {
+        let limit = self.gateway.limits().backlog_bytes;
+        self.phase == Phase::Serving
+            && !self.client.ended
+            && self.out.to_client.pending().len() < limit
+            && (self.stalled || self.out.to_upstream.pending().len() < limit)
+    }
+
+    fn may_read_server(&self) -> bool {
+        let limit = self.gateway.limits().backlog_bytes;
+        self.phase < Phase::Leaving && !self.server.ended && self.out.to_client.pending().len() < limit
+    }
+
+    fn take_client_lines(&mut self) {
+        while let Some(line) = self.client.lines.next_line() {
+            let now_ms = self.gateway.now_ms();
+            match line {
+                Line::Frame(frame) => self.session.from_client(frame, now_ms, &mut self.out),
+                Line::Oversize(prefix) => {
+                    self.session.oversize_from_client(prefix, now_ms, &mut self.out);
+                }
+            }
+        }
+    }
+
+    fn take_server_lines(&mut self) {
+        while let Some(line) = self.server.lines.next_line() {
+            let now_ms = self.gateway.now_ms();
+            match line {
+                Line::Frame(frame) => self.session.from_upstream(frame, now_ms, &mut self.out),
+                Line::Oversize(prefix) => self.session.oversize_from_upstream(prefix, &mut self.out),
+            }
+        }
+    }
+}
+
+fn timer(ms: u64) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
+}

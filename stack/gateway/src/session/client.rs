@@ -1,0 +1,261 @@
+//! The way of a client's frame.
+
+use std::borrow::Cow;
+
+use mcp_policy::strict;
+use serde_json::{Map, Value, json};
+
+use super::denial::{self, Shape};
+use super::in_flight::{Asked, Pending};
+use super::methods::{Method, Notification};
+use super::{Outbox, Session, Upstream, catalogue};
+use crate::audit::{Record, Verdict};
+use crate::gateway::{Case, Ruling};
+use crate::wire::envelope::{self, Message, Refused};
+use crate::wire::text::shown;
+use crate::wire::{Refusal, RequestId, is_json, probe_id, reply};
+
+type Params = Map<String, Value>;
+
+/// How many cancelled requests are remembered until their answer comes.
+const CANCELLED_MAX: usize = 1024;
+
+const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
+
+impl Session {
+    /// Takes one frame of the client: answers it, forwards it, or both.
+    ///
+    /// What is forwarded is never the frame but the value that was judged, written anew.
+    pub fn from_client(&mut self, frame: &[u8], now_ms: u64, out: &mut Outbox) {
+        let limits = strict::Limits::default().with_bytes_max(self.gateway.limits().frame_bytes_max);
+        #[cfg(feature = "mutants")]
+        if self.gateway.mutation() == Some(crate::GatewayMutation::RawBytesForwarded)
+            && let Some((value, raw_params)) = crate::mutants::careless(frame)
+        {
+            self.raw_params = raw_params;
+            return self.message(envelope::read(value), now_ms, out);
+        }
+        let parsed = match strict::parse(frame, limits) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let id = is_json(error.kind()).then(|| probe_id(frame)).flatten();
+                return self.refuse(now_ms, id, None, &Refusal::NotStrict { error }, out);
+            }
+        };
+        self.message(envelope::read(parsed), now_ms, out);
+    }
+
+    fn message(&mut self, message: Result<Message, Refused>, now_ms: u64, out: &mut Outbox) {
+        match message {
+            Ok(Message::Request { id, method, params }) => {
+                self.request(now_ms, id, &method, params, out);
+            }
+            Ok(Message::Notification { method, params }) => {
+                self.notification(now_ms, &method, params, out);
+            }
+            Err((id, refusal)) => self.refuse(now_ms, id, None, &refusal, out),
+        }
+    }
+
+    /// Refuses a frame that is longer than the limit; `prefix` is its beginning.
+    pub fn oversize_from_client(&mut self, prefix: &[u8], now_ms: u64, out: &mut Outbox) {
+        let limit = self.gateway.limits().frame_bytes_max;
+        self.refuse(now_ms, probe_id(prefix), None, &Refusal::TooLarge { limit }, out);
+    }
+
+    /// Refuses a last line that was cut off by the end of the stream.
+    pub fn unfinished_from_client(&mut self, now_ms: u64, out: &mut Outbox) {
+        self.refuse(now_ms, None, None, &Refusal::Incomplete, out);
+    }
+
+    fn request(&mut self, now_ms: u64, id: RequestId, name: &str, params: Option<Params>, out: &mut Outbox) {
+        let admitted = self.admit_request(&id, name, params.as_ref());
+        let method = match admitted {
+            Ok(method) => method,
+            Err(refusal) => return self.refuse(now_ms, Some(id), Some(name), &refusal, out),
+        };
+        let asked = match method {
+            Method::CallTool => return self.call(now_ms, id, params, out),
+            Method::Initialize | Method::Discover => Asked::Capabilities,
+            Method::ListTools => Asked::Tools,
+            Method::Ping => Asked::Plain,
+        };
+        self.forward(id, method, params, asked, Shape::default(), out);
+    }
+
+    /// Whether a request may be looked at: its id is free, its method known, and there is room.
+    fn admit_request(&self, id: &RequestId, name: &str, params: Option<&Params>) -> Result<Method, Refusal> {
+        if self.in_flight.contains(id) {
+            return Err(Refusal::IdInFlight { id: id.clone() });
+        }
+        let Some(method) = Method::named(name) else {
+            return Err(match Notification::named(name) {
+                Some(notification) => Refusal::UnwantedId { method: notification.name() },
+                None => Refusal::MethodRefused { method: shown(name) },
+            });
+        };
+        check_meta(params)?;
+        match self.upstream {
+            Upstream::Reading => {}
+            Upstream::Stalled => return Err(Refusal::ServerStalled),
+            Upstream::Gone => return Err(Refusal::ServerGone),
+        }
+        let limit = self.gateway.limits().in_flight_max;
+        if self.in_flight.waited_for() >= limit {
+            return Err(Refusal::TooManyInFlight { limit });
+        }
+        Ok(method)
+    }
+
+    fn call(&mut self, now_ms: u64, id: RequestId, params: Option<Params>, out: &mut Outbox) {
+        let params = params.unwrap_or_default();
+        let (tool, arguments) = match read_call(&params) {
+            Ok(call) => call,
+            Err(refusal) => {
+                let method = Some(Method::CallTool.name());
+                return self.refuse(now_ms, Some(id), method, &refusal, out);
+            }
+        };
+        self.summary.calls += 1;
+        let shape =
+            Shape { stateless: is_stateless(&params), has_output_schema: self.with_output_schema.contains(tool) };
+        #[cfg(feature = "mutants")]
+        if self.gateway.mutation() == Some(crate::GatewayMutation::ListFilteredCallsOpen) {
+            return self.forward(id, Method::CallTool, Some(params), Asked::Plain, shape, out);
+        }
+        let case = Case { identity: &self.identity, id: &id, tool, arguments: &arguments, now_ms };
+        let told = match self.gateway.judge(&case) {
+            Ruling::Forward(permit) => {
+                self.summary.allowed += 1;
+                let asked = Asked::Call(permit);
+                return self.forward(id, Method::CallTool, Some(params), asked, shape, out);
+            }
+            Ruling::Deny(told) => {
+                self.summary.denied += 1;
+                told
+            }
+            Ruling::Escalate(told) => {
+                self.summary.escalated += 1;
+                told
+            }
+        };
+        reply::push_result(out.to_client.tail(), &id, &denial::denied(&told, shape));
+    }
+
+    fn forward(
+        &mut self,
+        client_id: RequestId,
+        method: Method,
+        mut params: Option<Params>,
+        asked: Asked,
+        shape: Shape,
+        out: &mut Outbox,
+    ) {
+        if let Some(params) = &mut params {
+            catalogue::trim_client_capabilities(params);
+        }
+        let starts_at = out.to_upstream.position();
+        let id = self.in_flight.add(Pending { client_id, asked, starts_at, cancelled: false, shape });
+        #[cfg(feature = "mutants")]
+        if let Some(raw) = self.raw_params.take() {
+            return reply::push_careless_request(out.to_upstream.tail(), id, method.name(), &raw);
+        }
+        reply::push_message(out.to_upstream.tail(), Some(id), method.name(), params.as_ref());
+    }
+
+    fn notification(&mut self, now_ms: u64, name: &str, params: Option<Params>, out: &mut Outbox) {
+        let refusal = match (Notification::named(name), params) {
+            (None, _) => match Method::named(name) {
+                Some(method) => Refusal::MissingId { method: method.name() },
+                None => Refusal::NotificationRefused { method: shown(name) },
+            },
+            // A notification that a stalled server does not take is lost, as it may be.
+            (Some(_), _) if self.upstream != Upstream::Reading => return,
+            (Some(Notification::Initialized), params) => {
+                let out = out.to_upstream.tail();
+                return reply::push_message(out, None, name, params.as_ref());
+            }
+            (Some(Notification::Cancelled), params) => match self.cancel(params.unwrap_or_default(), out) {
+                Ok(()) => return,
+                Err(refusal) => refusal,
+            },
+        };
+        self.refuse(now_ms, None, Some(name), &refusal, out);
+    }
+
+    fn cancel(&mut self, mut params: Params, out: &mut Outbox) -> Result<(), Refusal> {
+        let id = params.get("requestId").and_then(RequestId::from_value);
+        let id = id.and_then(|id| self.in_flight.cancel(&id)).ok_or(Refusal::UnknownCancellation)?;
+        params.insert("requestId".to_owned(), json!(id));
+        let name = Notification::Cancelled.name();
+        reply::push_message(out.to_upstream.tail(), None, name, Some(&params));
+        if let Some(forgotten) = self.in_flight.forget_cancelled(CANCELLED_MAX) {
+            let sent = out.to_upstream.sent();
+            self.answer_lost(forgotten, sent, out);
+        }
+        Ok(())
+    }
+
+    /// Records and answers a frame that goes no further.
+    fn refuse(
+        &mut self,
+        now_ms: u64,
+        id: Option<RequestId>,
+        method: Option<&str>,
+        refusal: &Refusal,
+        out: &mut Outbox,
+    ) {
+        self.summary.refused_frames += 1;
+        let record = Record {
+            verdict: Verdict::Refuse,
+            id: id.as_ref(),
+            method,
+            tool: None,
+            rule: None,
+            reason: refusal.reason(),
+            message: &refusal.to_string(),
+            arguments: None,
+            arguments_hmac: None,
+        };
+        self.gateway.record_refusal(&self.identity, now_ms, &record);
+        // Two answers under one id could be taken for each other.
+        let id = id.filter(|id| !self.in_flight.contains(id));
+        reply::push_refusal(out.to_client.tail(), id.as_ref(), refusal);
+    }
+}
+
+/// The tool and the arguments of a call whose `params` are nothing but a call.
+///
+/// MCP also defines `task` (2025-11-25), `inputResponses` and `requestState` (2026-07-28). They
+/// belong to exchanges of several requests, which this gateway does not carry: to judge a call
+/// without them would be to judge half of it.
+fn read_call(params: &Params) -> Result<(&str, Cow<'_, Params>), Refusal> {
+    for member in params.keys() {
+        match member.as_str() {
+            "name" | "arguments" | "_meta" => {}
+            "task" => return Err(Refusal::UncarriedParam { member: "task" }),
+            "inputResponses" => return Err(Refusal::UncarriedParam { member: "inputResponses" }),
+            "requestState" => return Err(Refusal::UncarriedParam { member: "requestState" }),
+            _ => return Err(Refusal::UnknownParam { member: shown(member) }),
+        }
+    }
+    let tool = params.get("name").and_then(Value::as_str).ok_or(Refusal::BadToolName)?;
+    match params.get("arguments") {
+        None => Ok((tool, Cow::Owned(Params::new()))),
+        Some(Value::Object(arguments)) => Ok((tool, Cow::Borrowed(arguments))),
+        Some(_) => Err(Refusal::BadArguments),
+    }
+}
+
+fn check_meta(params: Option<&Params>) -> Result<(), Refusal> {
+    match params.and_then(|params| params.get("_meta")) {
+        None | Some(Value::Object(_)) => Ok(()),
+        Some(_) => Err(Refusal::BadMeta),
+    }
+}
+
+/// Whether a request names a version of the stateless era. Versions are dates and compare as such.
+fn is_stateless(params: &Params) -> bool {
+    let version = params.get("_meta").and_then(|meta| meta.get(PROTOCOL_VERSION_KEY));
+    version.and_then(Value::as_str).is_some_and(|version| version >= "2026-07-28")
+}

@@ -1,0 +1,100 @@
+//! The requests that wait for the server's answer.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use mcp_policy::Permit;
+
+use crate::session::denial::Shape;
+use crate::wire::RequestId;
+
+/// What was asked, as far as its answer is treated differently.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// `initialize` and `server/discover`: capabilities are trimmed.
+    Capabilities,
+    /// `tools/list`: tools are filtered.
+    Tools,
+    /// `tools/call`: the permit is settled.
+    Call(Permit),
+    /// Anything else.
+    Plain,
+}
+
+/// One request on its way.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The id by which the client knows it.
+    pub(super) client_id: RequestId,
+    pub(super) asked: Asked,
+    /// Where its frame began in the stream to the server.
+    pub(super) starts_at: u64,
+    /// The client has said that it no longer waits.
+    pub(super) cancelled: bool,
+    /// How a result of the gateway's own would have to be shaped.
+    pub(super) shape: Shape,
+}
+
+/// Requests by the id that the gateway gave them.
+///
+/// The server never sees a client's id, so neither side can make the other take one request's
+/// answer for another's.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    last_id: u64,
+    pending: BTreeMap<u64, Pending>,
+    by_client: BTreeMap<RequestId, u64>,
+    /// Cancelled requests, the oldest first. Their answers may never come.
+    cancelled: VecDeque<u64>,
+}
+
+impl InFlight {
+    pub(super) fn contains(&self, client_id: &RequestId) -> bool {
+        self.by_client.contains_key(client_id)
+    }
+
+    /// How many requests a client still waits for.
+    pub(super) fn waited_for(&self) -> usize {
+        self.pending.len() - self.cancelled.len()
+    }
+
+    /// Adds a request and names it toward the server.
+    pub(super) fn add(&mut self, pending: Pending) -> u64 {
+        self.last_id += 1;
+        self.by_client.insert(pending.client_id.clone(), self.last_id);
+        self.pending.insert(self.last_id, pending);
+        self.last_id
+    }
+
+    /// Notes that the client cancelled a request; its id toward the server.
+    pub(super) fn cancel(&mut self, client_id: &RequestId) -> Option<u64> {
+        let id = *self.by_client.get(client_id)?;
+        let pending = self.pending.get_mut(&id)?;
+        if !std::mem::replace(&mut pending.cancelled, true) {
+            self.cancelled.push_back(id);
+        }
+        Some(id)
+    }
+
+    /// The oldest cancelled request if there are more than `max` of them: servers need not answer
+    /// what was cancelled, and nothing may be kept for ever.
+    pub(super) fn forget_cancelled(&mut self, max: usize) -> Option<Pending> {
+        let oldest = (self.cancelled.len() > max).then(|| self.cancelled.front().copied())??;
+        self.take(oldest)
+    }
+
+    /// Takes a request whose answer came.
+    pub(super) fn take(&mut self, id: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&id)?;
+        self.by_client.remove(&pending.client_id);
+        if pending.cancelled {
+            self.cancelled.retain(|cancelled| *cancelled != id);
+        }
+        Some(pending)
+    }
+
+    /// Takes the oldest request, whatever its state.
+    pub(super) fn take_oldest(&mut self) -> Option<Pending> {
+        let id = *self.pending.keys().next()?;
+        self.take(id)
+    }
+}

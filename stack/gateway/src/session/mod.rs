@@ -1,0 +1,142 @@
+//! One client connection against one server connection, as a state machine.
+//!
+//! ```text
+//!              from_client(frame, now)                    from_upstream(frame, now)
+//!  client ──▶ parse ▶ judge ▶ record ─▶ to_upstream ──▶ server ──▶ check ▶ settle ▶ filter ─▶ to_client
+//!     ◀────── refusal, denial ◀┘                           ◀── refusal of a request ◀┘
+//! ```
+//!
+//! It does no IO and asks no clock: a shell hands it whole frames and the time, and moves what it
+//! queues in the [`Outbox`]. The shell for byte streams is [`Gateway::serve`](crate::Gateway::serve).
+
+mod catalogue;
+mod client;
+mod denial;
+mod in_flight;
+mod methods;
+mod summary;
+mod upstream;
+
+use std::collections::BTreeSet;
+
+use mcp_policy::Outcome;
+
+pub use denial::VERDICT_META_KEY;
+pub use summary::SessionSummary;
+
+use crate::config::Identity;
+use crate::gateway::Gateway;
+use crate::wire::{Queue, Refusal};
+use in_flight::{Asked, InFlight, Pending};
+
+/// Frames on their way out, each one line.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Toward the client.
+    pub to_client: Queue,
+    /// Toward the server. How much of it has left decides whether a lost call may be refunded, so
+    /// a shell must [`Queue::advance`] by exactly what the transport took.
+    pub to_upstream: Queue,
+}
+
+/// Whether requests can be sent to the server at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upstream {
+    Reading,
+    Stalled,
+    Gone,
+}
+
+/// The state of one session. Dropping it settles what is in flight as unknown.
+#[derive(Debug)]
+pub struct Session {
+    gateway: Gateway,
+    identity: Identity,
+    upstream: Upstream,
+    in_flight: InFlight,
+    /// Tools that declared an `outputSchema` when they were listed.
+    with_output_schema: BTreeSet<String>,
+    summary: SessionSummary,
+    /// The `params` of the frame at hand, for the mutant that forwards them as they came.
+    #[cfg(feature = "mutants")]
+    raw_params: Option<Box<serde_json::value::RawValue>>,
+}
+
+impl Session {
+    /// A session that has seen nothing yet. It need not begin with `initialize`.
+    pub fn new(gateway: Gateway, identity: Identity) -> Self {
+        Self {
+            gateway,
+            identity,
+            upstream: Upstream::Reading,
+            in_flight: InFlight::default(),
+            with_output_schema: BTreeSet::new(),
+            summary: SessionSummary::default(),
+            #[cfg(feature = "mutants")]
+            raw_params: None,
+        }
+    }
+
+    /// How many requests the client waits for.
+    pub fn waited_for(&self) -> usize {
+        self.in_flight.waited_for()
+    }
+
+    /// The counts so far.
+    pub fn summary(&self) -> SessionSummary {
+        self.summary
+    }
+
+    /// Tells whether the server takes what is sent to it. While it does not, requests are answered
+    /// with an error at once and never queued.
+    pub fn set_stalled(&mut self, stalled: bool) {
+        if self.upstream != Upstream::Gone {
+            self.upstream = if stalled { Upstream::Stalled } else { Upstream::Reading };
+        }
+    }
+
+    /// The server is gone, or no longer waited for: answers everything in flight. A call of which
+    /// no byte has left had no effect; of every other the outcome is unknown.
+    pub fn upstream_lost(&mut self, out: &mut Outbox) {
+        self.upstream = Upstream::Gone;
+        let sent = out.to_upstream.sent();
+        out.to_upstream.discard();
+        while let Some(pending) = self.in_flight.take_oldest() {
+            self.answer_lost(pending, sent, out);
+        }
+    }
+
+    fn answer_lost(&mut self, pending: Pending, sent: u64, out: &mut Outbox) {
+        let left = sent > pending.starts_at;
+        let out = out.to_client.tail();
+        match pending.asked {
+            Asked::Call(permit) => {
+                let (outcome, lost) = if left {
+                    self.summary.unknown_outcomes += 1;
+                    (Outcome::Unknown, denial::Lost::Unanswered)
+                } else {
+                    (Outcome::NeverSent, denial::Lost::NotSent)
+                };
+                self.gateway.settle(permit, outcome);
+                if !pending.cancelled {
+                    let result = denial::lost(lost, pending.shape);
+                    crate::wire::reply::push_result(out, &pending.client_id, &result);
+                }
+            }
+            _ if pending.cancelled => {}
+            _ => {
+                crate::wire::reply::push_refusal(out, Some(&pending.client_id), &Refusal::ServerGone);
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        while let Some(pending) = self.in_flight.take_oldest() {
+            if let Asked::Call(permit) = pending.asked {
+                self.gateway.settle(permit, Outcome::Unknown);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The way of a server's frame.
+
+use mcp_policy::Outcome;
+use rmcp::model::ErrorCode;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::denial::{self, Lost};
+use super::in_flight::{Asked, Pending};
+use super::{Outbox, Session, catalogue, methods};
+use crate::wire::answer::{self, Answer};
+use crate::wire::text::shown;
+use crate::wire::{RequestId, probe_id, reply};
+
+impl Session {
+    /// Takes one frame of the server: passes it on, or answers or drops it.
+    pub fn from_upstream(&mut self, frame: &[u8], _now_ms: u64, out: &mut Outbox) {
+        match answer::read(frame) {
+            Ok(Answer::Result { id, result }) => match self.in_flight.take(id) {
+                Some(pending) => self.result(pending, result, out),
+                None => self.drop_from_server("a response to no request in flight"),
+            },
+            Ok(Answer::Error { id, error }) => match self.in_flight.take(id) {
+                Some(pending) => {
+                    if let Asked::Call(permit) = pending.asked {
+                        self.gateway.settle(permit, Outcome::Failed);
+                    }
+                    reply::push_error(out.to_client.tail(), Some(&pending.client_id), &error);
+                }
+                None => self.drop_from_server("an error for no request in flight"),
+            },
+            Ok(Answer::LooseError { error }) => {
+                tracing::warn!(code = error.code.0, message = %shown(&error.message), "the server reports an error");
+                self.drop_from_server("an error about no request");
+            }
+            Ok(Answer::Request { id, method }) => self.request_from_server(&id, &method, out),
+            Ok(Answer::Notification { method, params }) => {
+                if methods::server_notification_passes(&method) {
+                    reply::push_raw_notification(out.to_client.tail(), &method, params);
+                } else {
+                    self.drop_from_server("a notification that is not carried");
+                }
+            }
+            Err(bad) => {
+                tracing::warn!(%bad, "a malformed frame of the server was not passed on");
+                self.bad_answer(frame, out);
+            }
+        }
+    }
+
+    /// Takes note of a frame that is longer than the limit; `prefix` is its beginning.
+    pub fn oversize_from_upstream(&mut self, prefix: &[u8], out: &mut Outbox) {
+        tracing::warn!("a frame of the server is longer than the limit and was not passed on");
+        self.bad_answer(prefix, out);
+    }
+
+    fn result(&mut self, pending: Pending, result: &RawValue, out: &mut Outbox) {
+        let client = out.to_client.tail();
+        let id = &pending.client_id;
+        match pending.asked {
+            Asked::Call(permit) => match answer::call_outcome(result) {
+                Ok(outcome) if outcome.complete => {
+                    let settled = if outcome.failed { Outcome::Failed } else { Outcome::Succeeded };
+                    self.gateway.settle(permit, settled);
+                    reply::push_raw_result(client, id, result);
+                }
+                // An incomplete result asks the client for something, like the requests that do
+                // not pass; what the call did up to there nobody knows.
+                _ => {
+                    let pending = Pending { asked: Asked::Call(permit), ..pending };
+                    self.answer_bad(pending, out);
+                }
+            },
+            Asked::Tools => match catalogue::filter_tools(result, &self.gateway, &mut self.with_output_schema) {
+                Ok(filtered) => reply::push_members(client, id, &filtered),
+                Err(error) => {
+                    tracing::warn!(%error, "a list of tools cannot be read and was not passed on");
+                    self.answer_bad(pending, out);
+                }
+            },
+            Asked::Capabilities => match catalogue::trim_server_capabilities(result) {
+                Ok(trimmed) => reply::push_members(client, id, &trimmed),
+                Err(error) => {
+                    tracing::warn!(%error, "a handshake cannot be read and was not passed on");
+                    self.answer_bad(pending, out);
+                }
+            },
+            Asked::Plain => reply::push_raw_result(client, id, result),
+        }
+    }
+
+    /// Sampling, elicitation, roots: the client never sees them. A ping asks whether the other end
+    /// is alive, and the other end is the gateway.
+    fn request_from_server(&mut self, id: &RequestId, method: &str, out: &mut Outbox) {
+        // A server that asks without reading the answers must not grow the queue.
+        if out.to_upstream.pending().len() >= self.gateway.limits().backlog_bytes {
+            return self.drop_from_server("a request of a server that does not read");
+        }
+        if method == "ping" {
+            return reply::push_result(out.to_upstream.tail(), id, &json!({}));
+        }
+        let message = format!("`{}` does not pass this gateway", shown(method));
+        let error = reply::gateway_error(ErrorCode::METHOD_NOT_FOUND, "method_refused", message);
+        reply::push_error(out.to_upstream.tail(), Some(id), &error);
+        self.drop_from_server("a request to the client");
+    }
+
+    /// A frame that cannot be read, or not passed on: if it was the answer to a request, its client
+    /// must not wait for ever.
+    fn bad_answer(&mut self, frame: &[u8], out: &mut Outbox) {
+        let id = match probe_id(frame) {
+            Some(RequestId::Number(id)) => u64::try_from(id).ok(),
+            _ => None,
+        };
+        match id.and_then(|id| self.in_flight.take(id)) {
+            Some(pending) => self.answer_bad(pending, out),
+            None => self.drop_from_server("a frame that cannot be read"),
+        }
+    }
+
+    fn answer_bad(&mut self, pending: Pending, out: &mut Outbox) {
+        self.summary.dropped_from_server += 1;
+        let client = out.to_client.tail();
+        if let Asked::Call(permit) = pending.asked {
+            self.summary.unknown_outcomes += 1;
+            self.gateway.settle(permit, Outcome::Unknown);
+            let result = denial::lost(Lost::BadAnswer, pending.shape);
+            reply::push_result(client, &pending.client_id, &result);
+            return;
+        }
+        let message = "the server's answer cannot be read, so it is not passed on".to_owned();
+        let error = reply::gateway_error(ErrorCode::INTERNAL_ERROR, "bad_answer", message);
+        reply::push_error(client, Some(&pending.client_id), &error);
+    }
+
+    fn drop_from_server(&mut self, what: &'static str) {
+        self.summary.dropped_from_server += 1;
+        tracing::warn!(session = %shown(&self.identity.session), "dropped from the server: {what}");
+    }
+}

@@ -1,0 +1,195 @@
+//! Why a frame went no further, and what its sender is told.
+
+use mcp_policy::strict::{StrictError, StrictErrorKind};
+use rmcp::model::ErrorCode;
+
+use crate::wire::RequestId;
+
+/// JSON-RPC leaves -32000 to -32099 to servers; MCP itself uses some of them, not this one.
+const OVERLOADED: ErrorCode = ErrorCode(-32005);
+
+/// One cause for which the gateway refuses a client's frame. Such a frame is never forwarded.
+///
+/// The text of each says what to send instead. [`Refusal::reason`] is stable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The line is longer than the limit.
+    #[error("the frame is longer than {limit} bytes: send less in one call")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The stream ended within a line.
+    #[error("the stream ended before the frame's newline")]
+    Incomplete,
+    /// The bytes are not closed JSON.
+    #[error("the frame is not strict JSON: {error}")]
+    NotStrict {
+        /// What the parser found, and where.
+        error: StrictError,
+    },
+    /// A JSON-RPC batch.
+    #[error("batches are not accepted: send one message per line")]
+    Batch,
+    /// JSON, but not an object.
+    #[error("a frame must be one JSON-RPC object")]
+    NotAnObject,
+    /// `jsonrpc` is absent or something else than `"2.0"`.
+    #[error("`jsonrpc` must be the string `2.0`")]
+    WrongVersion,
+    /// A member that JSON-RPC does not know, or a known one in another case.
+    #[error(
+        "`{member}` is not a member of a JSON-RPC message: use `jsonrpc`, `id`, `method` and `params`, in this case"
+    )]
+    UnknownMember {
+        /// The member's name, shortened.
+        member: String,
+    },
+    /// `id` is null, a fraction, too long or composite.
+    #[error("`id` must be a string of at most 256 bytes or an integer of 64 bits")]
+    BadId,
+    /// A request carries the id of one that is still being answered.
+    #[error("`id` belongs to a request that is still in flight: use a new one")]
+    IdInFlight {
+        /// The id.
+        id: RequestId,
+    },
+    /// A request without `id`.
+    #[error("`{method}` needs an `id`: without one it cannot be answered")]
+    MissingId {
+        /// The method.
+        method: &'static str,
+    },
+    /// A notification with an `id`.
+    #[error("`{method}` is a notification: send it without `id`")]
+    UnwantedId {
+        /// The method.
+        method: &'static str,
+    },
+    /// `method` is absent or not a string.
+    #[error("`method` must be a string")]
+    BadMethod,
+    /// `params` is not an object.
+    #[error("`params` must be an object, or be left out")]
+    BadParams,
+    /// A request for a method that the gateway does not carry.
+    #[error("`{method}` does not pass this gateway: it carries tools only")]
+    MethodRefused {
+        /// The method's name, shortened.
+        method: String,
+    },
+    /// A notification that the gateway does not carry. Notifications are not answered.
+    #[error("the notification `{method}` does not pass this gateway")]
+    NotificationRefused {
+        /// The method's name, shortened.
+        method: String,
+    },
+    /// A response to a request that nobody made. Responses are not answered.
+    #[error("a response to a request that was never made")]
+    UnaskedResponse,
+    /// `notifications/cancelled` for a request that is not in flight. Not answered.
+    #[error("`requestId` names no request in flight")]
+    UnknownCancellation,
+    /// The `name` of a call is absent or not a string.
+    #[error("`params.name` must be a string: the tool's name")]
+    BadToolName,
+    /// The `arguments` of a call are not an object.
+    #[error("`params.arguments` must be an object, or be left out")]
+    BadArguments,
+    /// `_meta` is not an object.
+    #[error("`params._meta` must be an object, or be left out")]
+    BadMeta,
+    /// A member of a call's `params` that MCP defines and the gateway does not carry yet.
+    #[error("`params.{member}` is not carried by this gateway: send a plain call with `name`, `arguments` and `_meta`")]
+    UncarriedParam {
+        /// The member.
+        member: &'static str,
+    },
+    /// A member of a call's `params` that is none, or a known one in another case.
+    #[error("`params.{member}` is not a member of a tool call: use `name`, `arguments` and `_meta`, in this case")]
+    UnknownParam {
+        /// The member's name, shortened.
+        member: String,
+    },
+    /// Too many requests are waiting for answers.
+    #[error("{limit} requests of this session are in flight already: wait for some of them")]
+    TooManyInFlight {
+        /// The limit.
+        limit: usize,
+    },
+    /// The server has stopped reading.
+    #[error("the server does not take requests at present: nothing was sent, try again later")]
+    ServerStalled,
+    /// The server is gone.
+    #[error("the server is gone: nothing was sent")]
+    ServerGone,
+}
+
+impl Refusal {
+    /// The stable name of the cause, for audit records and machines.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "frame_too_large",
+            Self::Incomplete => "frame_incomplete",
+            Self::NotStrict { error } => error.code(),
+            Self::Batch => "batch",
+            Self::NotAnObject => "not_an_object",
+            Self::WrongVersion => "wrong_jsonrpc_version",
+            Self::UnknownMember { .. } => "unknown_member",
+            Self::BadId => "bad_id",
+            Self::IdInFlight { .. } => "id_in_flight",
+            Self::MissingId { .. } => "missing_id",
+            Self::UnwantedId { .. } => "unwanted_id",
+            Self::BadMethod => "bad_method",
+            Self::BadParams => "bad_params",
+            Self::MethodRefused { .. } => "method_refused",
+            Self::NotificationRefused { .. } => "notification_refused",
+            Self::UnaskedResponse => "unasked_response",
+            Self::UnknownCancellation => "unknown_cancellation",
+            Self::BadToolName => "bad_tool_name",
+            Self::BadArguments => "bad_arguments",
+            Self::BadMeta => "bad_meta",
+            Self::UncarriedParam { .. } => "uncarried_param",
+            Self::UnknownParam { .. } => "unknown_param",
+            Self::TooManyInFlight { .. } => "too_many_in_flight",
+            Self::ServerStalled => "server_stalled",
+            Self::ServerGone => "server_gone",
+        }
+    }
+
+    /// The JSON-RPC error code of the answer, or `None` where JSON-RPC forbids an answer.
+    pub fn code(&self) -> Option<ErrorCode> {
+        Some(match self {
+            Self::UnaskedResponse | Self::UnknownCancellation | Self::NotificationRefused { .. } => {
+                return None;
+            }
+            Self::NotStrict { error } if !is_json(error.kind()) => ErrorCode::PARSE_ERROR,
+            Self::Incomplete => ErrorCode::PARSE_ERROR,
+            Self::MethodRefused { .. } => ErrorCode::METHOD_NOT_FOUND,
+            Self::BadParams
+            | Self::BadToolName
+            | Self::BadArguments
+            | Self::BadMeta
+            | Self::UncarriedParam { .. }
+            | Self::UnknownParam { .. } => ErrorCode::INVALID_PARAMS,
+            Self::TooManyInFlight { .. } | Self::ServerStalled => OVERLOADED,
+            Self::ServerGone => ErrorCode::INTERNAL_ERROR,
+            _ => ErrorCode::INVALID_REQUEST,
+        })
+    }
+}
+
+/// Whether a text with this fault is JSON all the same by the grammar of RFC 8259. Then the message
+/// is invalid, not unreadable, and its id can be trusted to address the answer.
+pub(crate) fn is_json(kind: StrictErrorKind) -> bool {
+    matches!(
+        kind,
+        StrictErrorKind::DuplicateKey
+            | StrictErrorKind::CaseVariantKey
+            | StrictErrorKind::NulInKey
+            | StrictErrorKind::LoneSurrogate
+            | StrictErrorKind::NumberOutOfRange
+            | StrictErrorKind::TooDeep
+    )
+}
