@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::counters::Key;
+
 /// Milliseconds since an epoch of the caller's choice, usually Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
@@ -26,7 +28,7 @@ impl Timestamp {
 ///
 /// `grant` names the holder of the token and must come from the gateway's own authentication, never from the call.
 /// `session` tells apart the connections of one grant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// The tool's name, exactly as it will be forwarded.
     pub tool: &'a str,
@@ -36,6 +38,13 @@ pub struct Call<'a> {
     pub grant: &'a str,
     /// Which connection of that grant the call came over.
     pub session: &'a str,
+}
+
+impl fmt::Debug for Call<'_> {
+    /// Without arguments and names, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("tool", &self.tool).finish_non_exhaustive()
+    }
 }
 
 /// The guard's answer to one call.
@@ -54,16 +63,36 @@ pub enum Decision {
 ///
 /// It holds what the call was charged. Hand it to [`Guard::settle`](crate::Guard::settle) with what became of the
 /// call; dropping it keeps the charge.
-#[derive(Debug)]
 #[must_use = "forward the call and settle the permit; dropping it keeps the charge"]
 pub struct Permit {
     rule: Arc<str>,
+    charged_at: u64,
+    charges: Vec<Key>,
 }
 
 impl Permit {
+    pub(crate) fn new(rule: Arc<str>, charged_at: u64, charges: Vec<Key>) -> Self {
+        Self { rule, charged_at, charges }
+    }
+
+    pub(crate) fn into_charges(self) -> (u64, Vec<Key>) {
+        (self.charged_at, self.charges)
+    }
+
     /// What let the call pass: the pointer of the tool's entry, or `/default`.
     pub fn rule(&self) -> &str {
         &self.rule
+    }
+}
+
+impl fmt::Debug for Permit {
+    /// Without the names of grants and sessions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("rule", &self.rule)
+            .field("charged_at", &self.charged_at)
+            .field("charges", &self.charges.len())
+            .finish()
     }
 }
 

@@ -17,11 +17,24 @@
 
 pub mod strict;
 
-mod decision;
 mod document;
+
+mod arguments;
+mod condition;
+mod decimal;
+
+mod window;
+
+mod counters;
+
+mod decision;
 mod guard;
+mod precedence;
+
 #[cfg(feature = "mutants")]
 mod mutation;
+mod seam;
+
 mod pointer;
 
 pub use decision::{Call, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};

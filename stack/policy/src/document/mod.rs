@@ -1,10 +1,34 @@
-//! The policy document.
+//! The policy document, version "1".
+//!
+//! ```json
+//! { "version": "1", "default": "deny", "hide": ["delete_account"],
+//!   "all_tools": { "limits": [ { "counter": "calls", "window": "minute", "max": 60, "scope": "grant" } ] },
+//!   "tools": {
+//!     "bn_ping": {},
+//!     "bn_new_order": {
+//!       "require": [ { "path": "args.symbol", "op": "in", "value": ["BTCUSDT"] } ],
+//!       "deny_if": [ { "conditions": [ { "path": "args.quantity", "op": "gt", "value": "0.5" } ],
+//!                      "on_deny": "at most 0.5 BTC an order" } ],
+//!       "rate_limit": { "max": 10, "window": 60 },
+//!       "action": "require_approval", "reason": "orders are approved by a person" } } }
+//! ```
+//!
+//! A document is taken whole or refused with everything that is wrong with it; what it does not know it refuses, so
+//! that a typing error never switches a protection off. `schema/policy.v1.json` describes it to editors.
 
 mod error;
+mod model;
+mod reader;
+
+mod clauses;
+mod limits;
 mod parse;
+mod vain;
 mod warn;
 
 pub use crate::strict::Place;
 pub use error::{PolicyError, PolicyErrors};
-pub use parse::Policy;
+pub use model::Policy;
 pub use warn::Warning;
+
+pub(crate) use model::{Action, Clause, CounterSpec, LimitUse, Reasoned, Scope, Standing, ToolRules};

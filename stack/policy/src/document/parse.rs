@@ -1,30 +1,187 @@
-//! Reads a policy document.
+//! Reads a whole document.
 
-use super::{PolicyError, PolicyErrors, Warning};
-use crate::strict;
+use indexmap::{IndexMap, IndexSet};
+use serde_json::{Map, Value};
 
-/// A policy document that was read and found valid.
-#[derive(Debug)]
-pub struct Policy {
-    warnings: Vec<Warning>,
-}
+use super::error::PolicyErrors;
+use super::limits::Counters;
+use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
+use super::reader::{Node, Reader, quoted};
+use super::{clauses, vain};
+use crate::arguments::Mentions;
+use crate::pointer;
+
+const KEYS: [&str; 6] = ["$schema", "version", "default", "hide", "all_tools", "tools"];
+const TOOL_KEYS: [&str; 6] = ["action", "reason", "deny_if", "require", "limits", "rate_limit"];
 
 impl Policy {
     /// Reads a policy document, version "1".
+    ///
+    /// Either the whole document is understood or it is refused with everything that is wrong with it.
+    ///
+    /// ```
+    /// let errors = mcp_policy::Policy::parse(
+    ///     r#"{ "version": "1", "default": "deny", "tools": { "bn_new_order": { "denyif": [] } } }"#,
+    /// ).unwrap_err();
+    /// assert_eq!(
+    ///     errors.to_string(),
+    ///     "line 1, column 67 at `/tools/bn_new_order/denyif`: unknown key `denyif`; did you mean `deny_if`?",
+    /// );
+    /// ```
     pub fn parse(source: &str) -> Result<Self, PolicyErrors> {
-        match strict::parse(source.as_bytes(), strict::Limits::default()) {
-            Ok(_) => Ok(Self { warnings: Vec::new() }),
-            Err(error) => Err(PolicyErrors::new(vec![PolicyError::new(
-                error.pointer().to_owned(),
-                error.place(),
-                error.to_string(),
-                None,
-            )])),
+        let (mut reader, root) = Reader::open(source)?;
+        let root = Node { value: &root, pointer: String::new() };
+        let policy = document(&mut reader, &root);
+        if let Some(policy) = &policy {
+            vain::look(&mut reader, policy);
+        }
+        reader.close(policy)
+    }
+}
+
+fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
+    let members = reader.object(root, "the document", &KEYS)?;
+    version(reader, root, members);
+    if let Some(schema) = root.member(members, "$schema") {
+        reader.string(&schema, "`$schema`");
+    }
+    let remedy = "write `\"default\": \"deny\"`, or `\"allow\"` if you mean it";
+    let default = reader
+        .required(root, members, "default", remedy)
+        .and_then(|node| reader.word(&node, "default", &[("deny", Default::Deny), ("allow", Default::Allow)]));
+
+    let mut names: IndexMap<String, Named> = IndexMap::new();
+    let hides_all = hide(reader, root, members, &mut names);
+    let mut counters = Counters::default();
+    let mut all_tools = Vec::new();
+    if let Some(node) = root.member(members, "all_tools")
+        && let Some(members) = reader.object(&node, "`all_tools`", &["limits"])
+        && let Some(limits) = node.member(members, "limits")
+    {
+        all_tools = counters.limits(reader, &limits, &[]);
+    }
+    if let Some(node) = root.member(members, "tools")
+        && let Some(members) = reader.open_object(&node, "`tools`")
+    {
+        for (name, value) in members {
+            let node = Node { value, pointer: pointer::child(&node.pointer, name) };
+            if let Some(problem) = bad_name(name) {
+                reader.wrong_key(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
+            }
+            let rules = tool(reader, &node, &mut counters, &all_tools);
+            names.entry(name.clone()).or_default().rules = rules;
         }
     }
+    let folded: IndexSet<String> = names.keys().map(|name| lenient(name)).collect();
+    Some(Policy {
+        default: default?,
+        hides_all,
+        names,
+        folded,
+        all_tools,
+        counters: counters.into_specs(),
+        default_rule: "/default".into(),
+        warnings: Vec::new(),
+    })
+}
 
-    /// What the document says in vain.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
+fn version(reader: &mut Reader<'_>, root: &Node<'_>, members: &Map<String, Value>) {
+    match members.get("version") {
+        Some(Value::String(version)) if version == "1" => {}
+        Some(Value::String(version)) => {
+            let message = format!("version {} is not known", quoted(version));
+            reader.wrong("/version", message, "write `\"version\": \"1\"`");
+        }
+        Some(_) => reader.wrong("/version", "the version is not a string", "write `\"version\": \"1\"`"),
+        None => reader.missing(root, "version", "write `\"version\": \"1\"`"),
     }
+}
+
+/// Reads `hide`, and returns whether it hides every tool.
+fn hide<'v>(
+    reader: &mut Reader<'_>,
+    root: &Node<'v>,
+    members: &'v Map<String, Value>,
+    names: &mut IndexMap<String, Named>,
+) -> bool {
+    let mut hides_all = false;
+    let Some(list) = root.member(members, "hide") else { return false };
+    for node in reader.array(&list, "`hide`") {
+        let Some(name) = reader.string(&node, "a hidden tool's name") else { continue };
+        if name == "*" {
+            hides_all = true;
+        } else if let Some(problem) = bad_name(name) {
+            reader.wrong(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
+        } else if names.insert(name.to_owned(), Named { hidden: true, rules: None }).is_some() {
+            reader.warn("hidden_twice", &node.pointer, format!("{} is hidden already", quoted(name)));
+        }
+    }
+    hides_all
+}
+
+/// Why `name` cannot be a tool's name. A pattern would otherwise silently match nothing.
+fn bad_name(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("name the tool")
+    } else if name.contains('*') {
+        Some("version 1 has no patterns: name each tool (only `hide` takes `*`, for all tools)")
+    } else if name.trim() != name || name.chars().any(char::is_control) {
+        Some("remove the blanks and control characters")
+    } else {
+        None
+    }
+}
+
+fn tool(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    counters: &mut Counters,
+    all_tools: &[LimitUse],
+) -> Option<ToolRules> {
+    let members = reader.object(node, "a tool's entry", &TOOL_KEYS)?;
+    let mut mentions = Mentions::default();
+    let action = action(reader, node, members);
+    let deny_if = node.member(members, "deny_if").map(|node| clauses::deny_if(reader, &node, &mut mentions));
+    let require = node.member(members, "require").map(|node| clauses::require(reader, &node, &mut mentions));
+    let mut limits = match node.member(members, "limits") {
+        Some(node) => counters.limits(reader, &node, all_tools),
+        None => Vec::new(),
+    };
+    if let Some(node) = node.member(members, "rate_limit") {
+        limits.extend(counters.rate_limit(reader, &node));
+    }
+    Some(ToolRules {
+        rule: node.pointer.as_str().into(),
+        action: action?,
+        mentions,
+        deny_if: deny_if.unwrap_or_default(),
+        require: require.unwrap_or_default(),
+        limits,
+    })
+}
+
+fn action(reader: &mut Reader<'_>, node: &Node<'_>, members: &Map<String, Value>) -> Option<Action> {
+    #[derive(Clone, Copy)]
+    enum Word {
+        Allow,
+        Deny,
+        RequireApproval,
+    }
+    const WORDS: [(&str, Word); 3] =
+        [("allow", Word::Allow), ("deny", Word::Deny), ("require_approval", Word::RequireApproval)];
+
+    let at = |key: &str| members.get(key).map(|value| Node { value, pointer: pointer::child(&node.pointer, key) });
+    let reason = at("reason");
+    let reason_text = reason.as_ref().and_then(|reason| reader.string(reason, "`reason`").map(str::to_owned));
+    let rule = pointer::child(&node.pointer, "action");
+    let word = at("action").map_or(Some(Word::Allow), |action| reader.word(&action, "action", &WORDS))?;
+    if let (Word::Allow, Some(reason)) = (word, &reason) {
+        let message = "a reason is given only when the action is `deny` or `require_approval`";
+        reader.warn("reason_without_effect", &reason.pointer, message);
+    }
+    Some(match word {
+        Word::Allow => Action::Allow,
+        Word::Deny => Action::Deny(Reasoned { rule, reason: reason_text }),
+        Word::RequireApproval => Action::RequireApproval(Reasoned { rule, reason: reason_text }),
+    })
 }

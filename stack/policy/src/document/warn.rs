@@ -14,6 +14,10 @@ pub struct Warning {
 }
 
 impl Warning {
+    pub(super) fn new(code: &'static str, pointer: String, place: Place, message: String) -> Self {
+        Self { code, pointer, place, message }
+    }
+
     /// The stable name of the kind of warning.
     pub fn code(&self) -> &'static str {
         self.code

@@ -17,6 +17,6 @@ pub use error::{StrictError, StrictErrorKind};
 pub use parse::{Limits, canonical, parse};
 pub use place::Place;
 
-pub(crate) use fold::eq_folded;
+pub(crate) use fold::{eq_folded, fold};
 pub(crate) use parse::parse_observed;
 pub(crate) use place::Outline;

@@ -107,33 +107,35 @@ struct Parser<'t, 'o, O> {
 }
 
 /// An error on its way out. Boxed, since the way of a good value is the one that matters.
-struct Fault {
+struct Fault(Box<Met>);
+
+struct Met {
     kind: Kind,
     at: usize,
     /// The innermost step first.
     path: Vec<String>,
 }
 
-type Parsed<T> = Result<T, Box<Fault>>;
+type Parsed<T> = Result<T, Fault>;
 
 impl Fault {
     #[cold]
-    fn new(kind: Kind, at: usize) -> Box<Self> {
-        Box::new(Self { kind, at, path: Vec::new() })
+    fn new(kind: Kind, at: usize) -> Self {
+        Self(Box::new(Met { kind, at, path: Vec::new() }))
     }
 
     #[cold]
-    fn below(mut self: Box<Self>, step: impl Into<String>) -> Box<Self> {
-        self.path.push(step.into());
+    fn below(mut self, step: impl Into<String>) -> Self {
+        self.0.path.push(step.into());
         self
     }
 
-    fn locate(self: Box<Self>, text: &str) -> StrictError {
+    fn locate(self, text: &str) -> StrictError {
         let mut path = String::new();
-        for step in self.path.iter().rev() {
+        for step in self.0.path.iter().rev() {
             pointer::push(&mut path, step);
         }
-        StrictError::new(self.kind, path, Place::of(text, self.at))
+        StrictError::new(self.0.kind, path, Place::of(text, self.0.at))
     }
 }
 
@@ -375,7 +377,7 @@ impl<'t, O: Observer> Parser<'t, '_, O> {
         Ok(())
     }
 
-    fn bad_number(&self, number_at: usize) -> Box<Fault> {
+    fn bad_number(&self, number_at: usize) -> Fault {
         match self.peek() {
             None => self.unexpected(),
             Some(_) => Fault::new(Kind::InvalidNumber, number_at),
@@ -410,7 +412,7 @@ impl<'t, O: Observer> Parser<'t, '_, O> {
     }
 
     #[cold]
-    fn unexpected(&self) -> Box<Fault> {
+    fn unexpected(&self) -> Fault {
         let kind = if self.at < self.bytes.len() { Kind::UnexpectedCharacter } else { Kind::UnexpectedEnd };
         Fault::new(kind, self.at)
     }

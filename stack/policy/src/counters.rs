@@ -1,0 +1,300 @@
+//! The counters of all limits: one window for each limit and whoever it counts.
+//!
+//! Counters are found by hash and never searched. Those whose calls have all expired are reclaimed a few at a time,
+//! soonest expiry first. A live counter is never dropped to make room: forgetting one would give its owner a fresh
+//! quota, so that opening many sessions would be a way round every limit. A call that needs a counter when there is
+//! no room is denied instead.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use indexmap::{Equivalent, IndexMap};
+
+use crate::decision::Call;
+use crate::document::{CounterSpec, LimitUse, Scope};
+use crate::seam::Seam;
+use crate::window::Window;
+
+/// How many expired counters a call reclaims on its way, at most.
+const RECLAIMED_PER_CALL: usize = 4;
+
+/// How many a call looks through when it finds no room.
+const RECLAIMED_WHEN_FULL: usize = 64;
+
+/// The counters of a guard.
+pub(crate) struct Counters {
+    windows: IndexMap<Key, Window>,
+    /// Each counter once, by a time at which it may be idle and before which it is not.
+    expiries: BinaryHeap<Reverse<Expiry>>,
+    room_for: usize,
+    /// How many counters there have ever been. Orders expiries at the same time.
+    created: u64,
+    /// Where the counters of the call in hand are; kept to spare each call an allocation.
+    found: Vec<Option<usize>>,
+}
+
+/// Which counter: of which limit, and whom it counts. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    limit: usize,
+    owner: Arc<Owner>,
+}
+
+#[derive(PartialEq, Eq)]
+struct Owner {
+    grant: Box<str>,
+    session: Option<Box<str>>,
+}
+
+/// A [`Key`] that borrows from a call.
+#[derive(Clone, Copy)]
+struct KeyRef<'a> {
+    limit: usize,
+    grant: &'a str,
+    /// Sessions count within their grant: their ids are the clients' choice, and one client must not use up the
+    /// quota of another.
+    session: Option<&'a str>,
+}
+
+struct Expiry {
+    at: u64,
+    created: u64,
+    key: Key,
+}
+
+/// Why a call may not be charged, and by which limit.
+#[derive(Debug)]
+pub(crate) enum Shortage<'p> {
+    /// The limit is used up. Waiting is for the last of all limits that are, and `None` if no waiting helps.
+    Reached { limit: &'p LimitUse, retry_after_ms: Option<u64> },
+    /// The limit would need a counter, and there is no room for one.
+    Full { limit: &'p LimitUse },
+}
+
+impl Counters {
+    pub(crate) fn new(counters_max: usize) -> Self {
+        Self {
+            windows: IndexMap::new(),
+            expiries: BinaryHeap::new(),
+            room_for: counters_max,
+            created: 0,
+            found: Vec::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Checks that every limit has room for `call`, and charges nothing.
+    pub(crate) fn check<'p>(
+        &mut self,
+        limits: impl Iterator<Item = &'p LimitUse> + Clone,
+        specs: &[CounterSpec],
+        call: &Call<'_>,
+        now: u64,
+        seam: Seam,
+    ) -> Result<(), Shortage<'p>> {
+        self.reclaim(specs, now, RECLAIMED_PER_CALL);
+        self.find(limits.clone(), specs, call, seam);
+        let mut reached: Option<Shortage<'p>> = None;
+        for (limit, found) in limits.clone().zip(&self.found) {
+            let Some(spec) = specs.get(limit.counter) else { continue };
+            let measure = spec.measure;
+            let window = found.and_then(|index| self.windows.get_index_mut(index)).map(|(_, window)| window);
+            let (live, retry_after_ms) = match window {
+                Some(window) => {
+                    window.expire(measure, now);
+                    let live =
+                        if seam.counts_by_calendar() { window.live_by_calendar(measure, now) } else { window.live() };
+                    let has_room = live < measure.max();
+                    (live, if has_room { Some(0) } else { window.retry_after_ms(measure, now) })
+                }
+                None => (0, if measure.max() == 0 { None } else { Some(0) }),
+            };
+            if live < measure.max().saturating_add(u64::from(seam.is_off_by_one())) {
+                continue;
+            }
+            reached = Some(match reached {
+                Some(Shortage::Reached { limit: first, retry_after_ms: earlier }) => Shortage::Reached {
+                    limit: first,
+                    retry_after_ms: earlier.zip(retry_after_ms).map(|(earlier, this)| earlier.max(this)),
+                },
+                _ => Shortage::Reached { limit, retry_after_ms },
+            });
+        }
+        match reached {
+            Some(shortage) => Err(shortage),
+            None => self.make_room(limits, specs, call, now, seam),
+        }
+    }
+
+    fn make_room<'p>(
+        &mut self,
+        limits: impl Iterator<Item = &'p LimitUse> + Clone,
+        specs: &[CounterSpec],
+        call: &Call<'_>,
+        now: u64,
+        seam: Seam,
+    ) -> Result<(), Shortage<'p>> {
+        if self.missing() <= self.room() {
+            return Ok(());
+        }
+        self.reclaim(specs, now, RECLAIMED_WHEN_FULL);
+        self.find(limits.clone(), specs, call, seam);
+        if self.missing() <= self.room() {
+            return Ok(());
+        }
+        let first_missing = limits.zip(&self.found).find(|(_, found)| found.is_none());
+        first_missing.map_or(Ok(()), |(limit, _)| Err(Shortage::Full { limit }))
+    }
+
+    /// Charges `call` to every limit, right after [`Counters::check`] found room, and returns what was charged.
+    pub(crate) fn charge<'p>(
+        &mut self,
+        limits: impl Iterator<Item = &'p LimitUse>,
+        specs: &[CounterSpec],
+        call: &Call<'_>,
+        now: u64,
+        seam: Seam,
+    ) -> Vec<Key> {
+        let mut charged = Vec::with_capacity(self.found.len());
+        for (position, limit) in limits.enumerate() {
+            let Some(spec) = specs.get(limit.counter) else { continue };
+            let found = self.found.get(position).copied().flatten();
+            if let Some((key, window)) = found.and_then(|index| self.windows.get_index_mut(index)) {
+                window.charge(spec.measure, now);
+                charged.push(key.clone());
+                continue;
+            }
+            let key = KeyRef::of(limit.counter, spec, call, seam).to_key();
+            let mut window = Window::default();
+            window.charge(spec.measure, now);
+            self.created += 1;
+            self.expiries.push(Reverse(Expiry {
+                at: window.empty_at(spec.measure).unwrap_or(u64::MAX),
+                created: self.created,
+                key: key.clone(),
+            }));
+            self.windows.insert(key.clone(), window);
+            charged.push(key);
+        }
+        charged
+    }
+
+    /// Takes back one call that was charged to `key` `at`. A counter that has been reclaimed since, or that belongs
+    /// to another guard, is left alone.
+    pub(crate) fn refund(&mut self, key: &Key, specs: &[CounterSpec], at: u64) {
+        let Some(spec) = specs.get(key.limit) else { return };
+        if let Some((_, same, window)) = self.windows.get_full_mut(key)
+            && Arc::ptr_eq(&same.owner, &key.owner)
+        {
+            window.refund(spec.measure, at);
+        }
+    }
+
+    fn find<'p>(
+        &mut self,
+        limits: impl Iterator<Item = &'p LimitUse>,
+        specs: &[CounterSpec],
+        call: &Call<'_>,
+        seam: Seam,
+    ) {
+        self.found.clear();
+        for limit in limits {
+            let key = specs.get(limit.counter).map(|spec| KeyRef::of(limit.counter, spec, call, seam));
+            self.found.push(key.and_then(|key| self.windows.get_index_of(&key)));
+        }
+    }
+
+    fn missing(&self) -> usize {
+        self.found.iter().filter(|found| found.is_none()).count()
+    }
+
+    fn room(&self) -> usize {
+        self.room_for.saturating_sub(self.windows.len())
+    }
+
+    /// Drops idle counters, looking at no more than `visits`. A counter that turns out to be live is put back with
+    /// its present expiry, which a charge since has paid for.
+    fn reclaim(&mut self, specs: &[CounterSpec], now: u64, visits: usize) {
+        for _ in 0..visits {
+            if self.expiries.peek().is_none_or(|Reverse(soonest)| soonest.at > now) {
+                return;
+            }
+            let Some(Reverse(mut soonest)) = self.expiries.pop() else { return };
+            let (Some(spec), Some(window)) = (specs.get(soonest.key.limit), self.windows.get(&soonest.key)) else {
+                continue;
+            };
+            if window.is_idle(spec.measure, now) {
+                self.windows.swap_remove(&soonest.key);
+            } else {
+                soonest.at = window.empty_at(spec.measure).unwrap_or(u64::MAX);
+                self.expiries.push(Reverse(soonest));
+            }
+        }
+    }
+}
+
+impl<'a> KeyRef<'a> {
+    fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, seam: Seam) -> Self {
+        let by_session = spec.scope == Scope::Session || seam.scopes_by_session_only();
+        Self { limit, grant: call.grant, session: by_session.then_some(call.session) }
+    }
+
+    fn to_key(self) -> Key {
+        Key {
+            limit: self.limit,
+            owner: Arc::new(Owner { grant: self.grant.into(), session: self.session.map(Into::into) }),
+        }
+    }
+}
+
+impl Key {
+    fn as_ref(&self) -> KeyRef<'_> {
+        KeyRef { limit: self.limit, grant: &self.owner.grant, session: self.owner.session.as_deref() }
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.limit.hash(state);
+        self.grant.hash(state);
+        self.session.hash(state);
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_ref().hash(state);
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        let key = key.as_ref();
+        (self.limit, self.grant, self.session) == (key.limit, key.grant, key.session)
+    }
+}
+
+impl Ord for Expiry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.created).cmp(&(other.at, other.created))
+    }
+}
+
+impl PartialOrd for Expiry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Expiry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Expiry {}

@@ -1,0 +1,127 @@
+//! Reads `limits` and `rate_limit`, and gives each counter its one definition.
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::model::{CounterSpec, LimitUse, Scope};
+use super::reader::{Node, Reader, quoted};
+use crate::window::Measure;
+
+const SECOND_MS: u64 = 1000;
+/// A year and a day. Longer windows are taken for a slip of the unit.
+const WINDOW_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
+
+const WINDOWS: [(&str, u64); 3] = [("minute", 60), ("hour", 60 * 60), ("day", 24 * 60 * 60)];
+
+/// The counters of a document, in the order in which they are first met.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    specs: Vec<CounterSpec>,
+    /// Named counters: their index and where they are first met.
+    named: IndexMap<String, (usize, String)>,
+}
+
+impl Counters {
+    pub(super) fn into_specs(self) -> Vec<CounterSpec> {
+        self.specs
+    }
+
+    /// Reads a list of limits. A counter that `charged` already has is charged once and not twice.
+    pub(super) fn limits(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, charged: &[LimitUse]) -> Vec<LimitUse> {
+        let mut uses: Vec<LimitUse> = Vec::new();
+        for node in reader.array(node, "`limits`") {
+            let Some(limit) = self.limit(reader, &node) else { continue };
+            if let Some(other) = charged.iter().chain(&uses).find(|other| other.counter == limit.counter) {
+                let message = format!("this counter is charged at `{}` already, and each call counts once", other.rule);
+                reader.warn("counted_once", &limit.rule, message);
+            } else {
+                uses.push(limit);
+            }
+        }
+        uses
+    }
+
+    /// Reads `{max, window}`: a limit of its own for each session.
+    pub(super) fn rate_limit(&mut self, reader: &mut Reader<'_>, node: &Node<'_>) -> Option<LimitUse> {
+        let members = reader.object(node, "`rate_limit`", &["max", "window"])?;
+        let max = max(reader, node, members);
+        let seconds = window(reader, node, members);
+        let spec = CounterSpec::new(seconds?, max?, Scope::Session);
+        self.specs.push(spec);
+        Some(LimitUse { rule: node.pointer.clone(), counter: self.specs.len() - 1, on_deny: None })
+    }
+
+    fn limit(&mut self, reader: &mut Reader<'_>, node: &Node<'_>) -> Option<LimitUse> {
+        let members = reader.object(node, "a limit", &["counter", "window", "max", "scope", "on_deny"])?;
+        let remedy = "name it after what it counts, such as `\"counter\": \"orders\"`";
+        let counter = reader.required(node, members, "counter", remedy).and_then(|name| {
+            let text = reader.string(&name, "`counter`")?;
+            if text.is_empty() {
+                reader.wrong(&name.pointer, "the counter has no name", remedy);
+            }
+            (!text.is_empty()).then_some(text)
+        });
+        let seconds = window(reader, node, members);
+        let max = max(reader, node, members);
+        let scope = match node.member(members, "scope") {
+            Some(scope) => reader.word(&scope, "scope", &[("grant", Scope::Grant), ("session", Scope::Session)]),
+            None => Some(Scope::Grant),
+        };
+        let on_deny = node.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
+        let counter = self.named(reader, node, counter?, CounterSpec::new(seconds?, max?, scope?))?;
+        Some(LimitUse { rule: node.pointer.clone(), counter, on_deny: on_deny.map(str::to_owned) })
+    }
+
+    /// The counter called `name`. Wherever it is met it must count alike.
+    fn named(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, name: &str, spec: CounterSpec) -> Option<usize> {
+        let Some((index, first)) = self.named.get(name) else {
+            self.specs.push(spec);
+            let index = self.specs.len() - 1;
+            self.named.insert(name.to_owned(), (index, node.pointer.clone()));
+            return Some(index);
+        };
+        if self.specs.get(*index) != Some(&spec) {
+            let message = format!("the counter {} has another window, max or scope at `{first}`", quoted(name));
+            reader.wrong(&node.pointer, message, "make them agree to share the counter, or give this one its own name");
+            return None;
+        }
+        Some(*index)
+    }
+}
+
+impl CounterSpec {
+    fn new(seconds: u64, max: u64, scope: Scope) -> Self {
+        let per = match WINDOWS.iter().find(|(_, length)| *length == seconds) {
+            Some((word @ "hour", _)) => format!("an {word}"),
+            Some((word, _)) => format!("a {word}"),
+            None => format!("in {seconds} seconds"),
+        };
+        Self { measure: Measure::new(seconds * SECOND_MS, max), scope, per }
+    }
+}
+
+/// Reads `max`.
+fn max(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value>) -> Option<u64> {
+    let member = reader.required(limit, members, "max", "say how many calls may pass, such as `\"max\": 10`");
+    member.and_then(|max| reader.count(&max, "`max`", 0))
+}
+
+/// Reads `window`, in seconds.
+fn window(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value>) -> Option<u64> {
+    let remedy = "write `\"window\": \"minute\"`, `\"hour\"`, `\"day\"` or a number of seconds";
+    let node = reader.required(limit, members, "window", remedy)?;
+    if let Some(text) = node.value.as_str() {
+        if text.parse::<u64>().is_ok() {
+            reader.wrong(&node.pointer, "the window is a string", format!("write {text} without quotes"));
+            return None;
+        }
+        return reader.word(&node, "window", &WINDOWS);
+    }
+    let seconds = reader.count(&node, "the window in seconds", 1)?;
+    if seconds > WINDOW_SECONDS_MAX {
+        let remedy = format!("windows are given in seconds, and {WINDOW_SECONDS_MAX} are the most");
+        reader.wrong(&node.pointer, format!("a window of {seconds} seconds is too long"), remedy);
+        return None;
+    }
+    Some(seconds)
+}

@@ -1,0 +1,151 @@
+//! A policy, compiled: every name looked up once, every pattern built, every pointer written out.
+
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::warn::Warning;
+use crate::arguments::Mentions;
+use crate::condition::Condition;
+use crate::strict;
+use crate::window::Measure;
+
+/// A policy document that was read and found valid.
+#[derive(Debug)]
+pub struct Policy {
+    pub(super) default: Default,
+    pub(super) hides_all: bool,
+    pub(super) names: IndexMap<String, Named>,
+    /// The names of `names`, folded: what a lenient server could take a name for.
+    pub(super) folded: IndexSet<String>,
+    pub(super) all_tools: Vec<LimitUse>,
+    pub(super) counters: Vec<CounterSpec>,
+    pub(super) default_rule: Arc<str>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What becomes of tools that are not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Default {
+    Allow,
+    Deny,
+}
+
+/// What a document says of a name.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) hidden: bool,
+    pub(crate) rules: Option<ToolRules>,
+}
+
+/// An entry under `tools`.
+#[derive(Debug)]
+pub(crate) struct ToolRules {
+    /// Its own pointer.
+    pub(crate) rule: Arc<str>,
+    pub(crate) action: Action,
+    pub(crate) mentions: Mentions,
+    pub(crate) deny_if: Vec<Clause>,
+    pub(crate) require: Vec<Clause>,
+    /// Without those that `all_tools` charges already.
+    pub(crate) limits: Vec<LimitUse>,
+}
+
+/// What to do with a call that no rule refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    Allow,
+    Deny(Reasoned),
+    RequireApproval(Reasoned),
+}
+
+/// An action's pointer and its `reason`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reasoned {
+    pub(crate) rule: String,
+    pub(crate) reason: Option<String>,
+}
+
+/// Conditions, all of which must be true, in `deny_if` or `require`.
+#[derive(Debug)]
+pub(crate) struct Clause {
+    pub(crate) rule: String,
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) on_deny: Option<String>,
+}
+
+/// A place in the document that charges a counter.
+#[derive(Debug)]
+pub(crate) struct LimitUse {
+    pub(crate) rule: String,
+    /// Its index among the policy's counters.
+    pub(crate) counter: usize,
+    pub(crate) on_deny: Option<String>,
+}
+
+/// What a counter counts and how much of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CounterSpec {
+    pub(crate) measure: Measure,
+    pub(crate) scope: Scope,
+    /// The window as people say it.
+    pub(crate) per: String,
+}
+
+/// Whom a counter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Grant,
+    Session,
+}
+
+/// What a policy says of one tool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Standing<'p> {
+    Hidden(Option<&'p ToolRules>),
+    Listed(&'p ToolRules),
+    /// Not named, and `default` is `allow`.
+    Free,
+    /// Not named, and `default` is `deny`.
+    Unlisted,
+    /// Not named, but a lenient server could take the name for one that is, and `default` is `allow`.
+    Lookalike,
+}
+
+impl Policy {
+    /// What the document says in vain, in the order of the text.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    pub(crate) fn standing(&self, tool: &str) -> Standing<'_> {
+        let named = self.names.get(tool);
+        let rules = named.and_then(|named| named.rules.as_ref());
+        if self.hides_all || named.is_some_and(|named| named.hidden) {
+            return Standing::Hidden(rules);
+        }
+        match (rules, self.default) {
+            (Some(rules), _) => Standing::Listed(rules),
+            (None, Default::Deny) => Standing::Unlisted,
+            (None, Default::Allow) if self.folded.contains(&lenient(tool)) => Standing::Lookalike,
+            (None, Default::Allow) => Standing::Free,
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &[CounterSpec] {
+        &self.counters
+    }
+
+    pub(crate) fn all_tools(&self) -> &[LimitUse] {
+        &self.all_tools
+    }
+
+    pub(crate) fn default_rule(&self) -> &Arc<str> {
+        &self.default_rule
+    }
+}
+
+/// What a server that trims and folds would make of a name.
+pub(super) fn lenient(tool: &str) -> String {
+    strict::fold(tool.trim_matches(|character: char| character.is_whitespace() || character.is_control()))
+}

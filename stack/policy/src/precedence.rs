@@ -1,0 +1,140 @@
+//! In what order a policy's rules are asked.
+
+use std::sync::Arc;
+
+use crate::condition::{AllTruth, Condition};
+use crate::condition::{Cause, all};
+use crate::counters::Shortage;
+use crate::decision::{Call, Denial, Escalation, Reason};
+use crate::document::{Action, Clause, LimitUse, Policy, Reasoned, Standing, ToolRules};
+use crate::seam::Seam;
+
+/// A call that no rule refused.
+pub(crate) enum Pass<'p> {
+    /// Charge `limits`, then let it through.
+    Allow { rule: &'p Arc<str>, limits: Limits<'p> },
+    /// Ask a person.
+    Ask(Escalation),
+}
+
+/// The limits of a call in the order in which they are checked: those of all tools, then the tool's own.
+pub(crate) type Limits<'p> = std::iter::Chain<std::slice::Iter<'p, LimitUse>, std::slice::Iter<'p, LimitUse>>;
+
+/// Judges `call`. The first of these that applies decides:
+///
+/// 1. the tool is hidden: denied, `hidden`;
+/// 2. the tool is not listed and the default is `deny`: denied, `unlisted`;
+/// 3. the tool is not listed, the default is `allow`, and a lenient server could take its name for one that the
+///    policy names: denied, `ambiguous_tool`;
+/// 4. the tool's action is `deny`: denied, `action_denied`;
+/// 5. an argument's key differs only by case from one that the rules mention: denied, `ambiguous_argument`;
+/// 6. the first `deny_if` that matches, `deny_if_matched`, or cannot be evaluated, `unevaluable`: denied;
+/// 7. the first `require` that does not hold, `require_failed`, or cannot be evaluated, `unevaluable`: denied;
+/// 8. the first limit, of all tools before the tool's own, that is used up: denied, `limit_reached`;
+/// 9. there is no room for a counter that a limit needs: denied, `state_full`;
+/// 10. the tool's action is `require_approval`: escalated and not charged, so that an approval lifts nothing above;
+/// 11. otherwise the call is charged to every limit in one step, and allowed.
+pub(crate) fn judge<'p>(
+    policy: &'p Policy,
+    call: &Call<'_>,
+    seam: Seam,
+    check: impl FnOnce(Limits<'p>) -> Result<(), Shortage<'p>>,
+) -> Result<Pass<'p>, Denial> {
+    let rules = match policy.standing(call.tool) {
+        Standing::Hidden(rules) if seam.lets_hidden_be_called() => rules,
+        Standing::Hidden(_) => return Err(denial(Reason::Hidden, "(hidden)", "the policy hides this tool")),
+        Standing::Unlisted => {
+            return Err(denial(Reason::Unlisted, "(default deny)", "the policy does not list this tool"));
+        }
+        Standing::Lookalike => {
+            let message = "the tool's name differs from one that the policy names only by case or blanks";
+            return Err(denial(Reason::AmbiguousTool, policy.default_rule(), message));
+        }
+        Standing::Listed(rules) => Some(rules),
+        Standing::Free => None,
+    };
+    if let Some(rules) = rules {
+        arguments(rules, call, seam)?;
+    }
+    let own: &[LimitUse] = rules.map_or(&[], |rules| &rules.limits);
+    let limits = policy.all_tools().iter().chain(own);
+    check(limits.clone()).map_err(|shortage| out_of(&shortage, policy))?;
+    match rules.map(|rules| &rules.action) {
+        Some(Action::RequireApproval(Reasoned { rule, reason })) => Ok(Pass::Ask(Escalation {
+            rule: rule.clone(),
+            message: reason.clone().unwrap_or_else(|| "a person must approve calls of this tool".to_owned()),
+        })),
+        _ => Ok(Pass::Allow { rule: rules.map_or(policy.default_rule(), |rules| &rules.rule), limits }),
+    }
+}
+
+/// Lines 4 to 7: what the tool's own rules say of the call's arguments.
+fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam) -> Result<(), Denial> {
+    if let Action::Deny(Reasoned { rule, reason }) = &rules.action {
+        let message = reason.as_deref().unwrap_or("the policy denies this tool");
+        return Err(denial(Reason::ActionDenied, rule, message));
+    }
+    let bound = rules.mentions.bind(call.arguments).map_err(|ambiguous| {
+        let message = format!("an argument's key differs from `{}` only by case", ambiguous.mentioned);
+        denial(Reason::AmbiguousArgument, &rules.rule, &message)
+    })?;
+    let deny_if: &[Clause] = if seam.ignores_deny_if() { &[] } else { &rules.deny_if };
+    for clause in deny_if {
+        match all(&clause.conditions, &bound, seam) {
+            AllTruth::False(_) => {}
+            AllTruth::True => return Err(refused(clause)),
+            AllTruth::Unevaluable(condition, cause) => return Err(unevaluable(clause, condition, cause)),
+        }
+    }
+    let require: &[Clause] = if seam.ignores_require() { &[] } else { &rules.require };
+    for clause in require {
+        match all(&clause.conditions, &bound, seam) {
+            AllTruth::True => {}
+            AllTruth::False(condition) => return Err(unmet(clause, condition)),
+            AllTruth::Unevaluable(condition, cause) => return Err(unevaluable(clause, condition, cause)),
+        }
+    }
+    Ok(())
+}
+
+fn refused(clause: &Clause) -> Denial {
+    let message = clause.on_deny.clone().unwrap_or_else(|| match clause.conditions.first() {
+        Some(condition) => format!("the policy refuses calls with such a `{}`", condition.path.text()),
+        None => "the policy refuses every call of this tool".to_owned(),
+    });
+    denial(Reason::DenyIfMatched, &clause.rule, &message)
+}
+
+fn unmet(clause: &Clause, condition: &Condition) -> Denial {
+    let message = clause.on_deny.clone().unwrap_or_else(|| {
+        format!("`{}` does not meet the policy's requirement (`{}`)", condition.path.text(), condition.test.op())
+    });
+    denial(Reason::RequireFailed, &clause.rule, &message)
+}
+
+/// The rule's own message would mislead here: nobody knows whether what it says is the case.
+fn unevaluable(clause: &Clause, condition: &Condition, cause: Cause) -> Denial {
+    let (path, op) = (condition.path.text(), condition.test.op());
+    let message = format!("the policy cannot judge this call (`{op}`): `{path}` {cause}");
+    denial(Reason::Unevaluable, &clause.rule, &message)
+}
+
+fn out_of(shortage: &Shortage<'_>, policy: &Policy) -> Denial {
+    match shortage {
+        Shortage::Reached { limit, retry_after_ms } => {
+            let message = limit.on_deny.clone().unwrap_or_else(|| match policy.counters().get(limit.counter) {
+                Some(spec) => format!("the limit of {} calls {} is used up", spec.measure.max(), spec.per),
+                None => "the limit is used up".to_owned(),
+            });
+            Denial { retry_after_ms: *retry_after_ms, ..denial(Reason::LimitReached, &limit.rule, &message) }
+        }
+        Shortage::Full { limit } => {
+            let message = "there is no room to count this call, so it is not let through";
+            denial(Reason::StateFull, &limit.rule, message)
+        }
+    }
+}
+
+fn denial(reason: Reason, rule: &str, message: &str) -> Denial {
+    Denial { reason, rule: rule.to_owned(), message: message.to_owned(), retry_after_ms: None }
+}

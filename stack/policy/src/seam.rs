@@ -1,0 +1,50 @@
+//! Where a guard's deliberate defects are let in. Without the feature `mutants` every question is a constant `false`.
+
+#[cfg(feature = "mutants")]
+use crate::mutation::Mutation;
+
+/// The defect of this guard, if it has one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seam {
+    #[cfg(feature = "mutants")]
+    mutation: Option<Mutation>,
+}
+
+macro_rules! questions {
+    ($($question:ident: $mutation:ident,)*) => {
+        impl Seam {
+            $(
+                #[cfg(feature = "mutants")]
+                pub(crate) fn $question(self) -> bool {
+                    self.mutation == Some(Mutation::$mutation)
+                }
+
+                #[cfg(not(feature = "mutants"))]
+                #[expect(clippy::unused_self, reason = "asked alike with and without the feature")]
+                pub(crate) const fn $question(self) -> bool {
+                    false
+                }
+            )*
+        }
+    };
+}
+
+questions! {
+    admits_everything: AdmitEverything,
+    ignores_deny_if: IgnoreDenyIf,
+    ignores_require: IgnoreRequire,
+    lets_hidden_be_called: HiddenToolsCallable,
+    is_off_by_one: LimitOffByOne,
+    never_charges: LimitNeverCharges,
+    counts_by_calendar: CalendarWindow,
+    refunds_failed: RefundFailed,
+    scopes_by_session_only: SessionScopeOnly,
+    compares_as_text: LexicographicCompare,
+}
+
+#[cfg(feature = "mutants")]
+impl Seam {
+    pub(crate) const fn with(mutation: Mutation) -> Self {
+        Self { mutation: Some(mutation) }
+    }
+}

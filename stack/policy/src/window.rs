@@ -1,0 +1,130 @@
+//! Rolling windows.
+//!
+//! A window at `now` holds the calls of `(now - length, now]`: a call exactly `length` after another no longer sees
+//! it. Each call is remembered by its own millisecond, so that the count is exact, while at most
+//! [`ENTRIES_EXACT_MAX`] calls can be live. A window that admits more remembers granules of 1/4096 of its length: all
+//! calls of a granule count as if they were made with the last of them. They expire late and never early, so that a
+//! window never admits more than the exact definition would.
+
+use std::collections::VecDeque;
+
+/// Up to this many live calls are remembered one by one.
+const ENTRIES_EXACT_MAX: u64 = 4096;
+
+/// The measure of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Measure {
+    length_ms: u64,
+    max: u64,
+    granule_ms: u64,
+}
+
+impl Measure {
+    /// At most `max` calls within any `length_ms` milliseconds.
+    pub(crate) fn new(length_ms: u64, max: u64) -> Self {
+        let granule_ms = if max <= ENTRIES_EXACT_MAX { 1 } else { length_ms.div_ceil(ENTRIES_EXACT_MAX).max(1) };
+        Self { length_ms, max, granule_ms }
+    }
+
+    pub(crate) fn max(self) -> u64 {
+        self.max
+    }
+
+    fn granule(self, at: u64) -> u64 {
+        // Division is the slow part of a charge, and most windows do without.
+        if self.granule_ms == 1 { at } else { at / self.granule_ms }
+    }
+
+    /// Whether a call made `at` is still in the window at `now`. A sum beyond the end of time is never reached.
+    fn is_live(self, at: u64, now: u64) -> bool {
+        at.checked_add(self.length_ms).is_none_or(|end| end > now)
+    }
+}
+
+/// The calls that are in a window, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    entries: VecDeque<Entry>,
+    live: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    at: u64,
+    calls: u64,
+}
+
+impl Window {
+    /// Forgets what is no longer in the window at `now`.
+    pub(crate) fn expire(&mut self, measure: Measure, now: u64) {
+        while let Some(oldest) = self.entries.front()
+            && !measure.is_live(oldest.at, now)
+        {
+            self.live -= oldest.calls;
+            self.entries.pop_front();
+        }
+    }
+
+    /// How many calls are in the window, as of the last [`Window::expire`].
+    pub(crate) fn live(&self) -> u64 {
+        self.live
+    }
+
+    /// How many of them are in the same calendar-aligned window as `now`.
+    pub(crate) fn live_by_calendar(&self, measure: Measure, now: u64) -> u64 {
+        let length = measure.length_ms.max(1);
+        self.entries.iter().filter(|entry| entry.at / length == now / length).map(|entry| entry.calls).sum()
+    }
+
+    /// Adds a call made at `now`, which must not lie before any other.
+    pub(crate) fn charge(&mut self, measure: Measure, now: u64) {
+        self.live += 1;
+        match self.entries.back_mut() {
+            Some(newest) if measure.granule(newest.at) == measure.granule(now) => {
+                newest.at = now;
+                newest.calls += 1;
+            }
+            _ => self.entries.push_back(Entry { at: now, calls: 1 }),
+        }
+    }
+
+    /// Takes back one call that was charged `at`, unless it has expired.
+    pub(crate) fn refund(&mut self, measure: Measure, at: u64) {
+        let granule = measure.granule(at);
+        let index = self.entries.partition_point(|entry| measure.granule(entry.at) < granule);
+        let Some(entry) = self.entries.get_mut(index).filter(|entry| measure.granule(entry.at) == granule) else {
+            return;
+        };
+        entry.calls -= 1;
+        self.live -= 1;
+        if entry.calls == 0 {
+            self.entries.remove(index);
+        }
+    }
+
+    /// After how many milliseconds there is room for a call, if nothing else is charged until then. `None` if never.
+    pub(crate) fn retry_after_ms(&self, measure: Measure, now: u64) -> Option<u64> {
+        // With a maximum of 0 there never is room.
+        let spare = measure.max.checked_sub(1)?;
+        let Some(mut surplus) = self.live.checked_sub(spare).filter(|surplus| *surplus > 0) else {
+            return Some(0);
+        };
+        for entry in &self.entries {
+            surplus = surplus.saturating_sub(entry.calls);
+            if surplus == 0 {
+                return Some(entry.at.checked_add(measure.length_ms)?.saturating_sub(now));
+            }
+        }
+        Some(0)
+    }
+
+    /// When the last call leaves the window. `None` if the window is empty or its end lies beyond the end of time.
+    pub(crate) fn empty_at(&self, measure: Measure) -> Option<u64> {
+        self.entries.back()?.at.checked_add(measure.length_ms)
+    }
+
+    /// Whether nothing is in the window at `now`.
+    pub(crate) fn is_idle(&self, measure: Measure, now: u64) -> bool {
+        self.entries.back().is_none_or(|newest| !measure.is_live(newest.at, now))
+    }
+}

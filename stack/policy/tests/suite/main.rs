@@ -1,0 +1,5 @@
+//! The crate from outside: documents in, decisions out.
+
+mod support;
+
+mod published;
