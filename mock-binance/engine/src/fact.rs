@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::command::{OrderType, Side, TimeInForce};
+use crate::command::{Command, OrderType, Side, TimeInForce};
 use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId};
 use crate::money::{Amount, Price, Quantity};
 use crate::order::ExpiryReason;
@@ -33,6 +33,8 @@ pub enum Fact {
     AccountOpened {
         /// Its id.
         account: AccountId,
+        /// Whether it is a liquidity provider, whose orders are not counted.
+        provider: bool,
     },
     /// Money came in.
     Deposited {
@@ -175,6 +177,21 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// What a command asks for.
+    pub(crate) const fn of(command: &Command) -> Self {
+        match command {
+            Command::Place(order) => {
+                Self::Place { symbol: order.symbol, side: order.side, order_type: order.kind.order_type() }
+            }
+            Command::Cancel(request) => Self::Cancel { symbol: request.symbol },
+            Command::CancelAll { symbol } => Self::CancelAll { symbol: *symbol },
+            Command::Deposit { asset, .. } => Self::Deposit { asset: *asset },
+            Command::Withdraw { asset, .. } => Self::Withdraw { asset: *asset },
+        }
+    }
+}
+
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.seq, self.at, self.fact)
@@ -194,7 +211,9 @@ impl fmt::Display for Fact {
     /// One line of words and numbers, the same on every machine.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AccountOpened { account } => write!(f, "account-opened account={account}"),
+            Self::AccountOpened { account, provider } => {
+                write!(f, "account-opened account={account} provider={provider}")
+            }
             Self::Deposited { account, asset, amount } => {
                 write!(f, "deposited account={account} asset={asset} amount={amount}")
             }

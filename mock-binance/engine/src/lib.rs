@@ -10,6 +10,7 @@
 //! happens ([`Fact`], [`Journal`]), what is told ([`Reply`], [`Event`], [`Rejection`]), then [`Exchange`].
 
 mod command;
+mod decide;
 mod event;
 mod exchange;
 mod fact;
@@ -22,7 +23,9 @@ pub mod money;
 mod order;
 mod query;
 mod rejection;
+mod report;
 mod spec;
+mod state;
 mod time;
 
 pub use command::{
@@ -32,7 +35,7 @@ pub use event::{Balance, BookLevel, BookTop, CanceledOrder, Depth, Event, Execut
 pub use exchange::{Exchange, ReplayError};
 pub use fact::{Accepted, Closing, Entry, Fact, Request, Traded};
 pub use ids::{AccountId, AssetId, ClientOrderId, InvalidClientOrderId, OrderId, SymbolId, TradeId};
-pub use journal::Journal;
+pub use journal::{Entries, Journal};
 pub use limits::{LimitHit, LimitsSpec, OrderCountHit, RequestWeights, SourceLimit, WindowLimit};
 pub use money::{Amount, Overflow, ParseDecimalError, Price, Quantity, Ratio, Total};
 pub use order::{ExpiryReason, Fill, Order, OrderStatus, Trade};

@@ -1,6 +1,9 @@
 //! Reading an exchange: nothing here changes anything.
 
-use crate::command::OrderRef;
+use std::ops::Range;
+
+use crate::command::{OrderRef, Side};
+use crate::decide::find_order;
 use crate::event::{Balance, BookTop, Depth};
 use crate::exchange::Exchange;
 use crate::ids::{AccountId, AssetId, OrderId, SymbolId, TradeId};
@@ -9,7 +12,9 @@ use crate::market::{AggregateTrade, Kline, KlineQuery, WindowStats};
 use crate::money::Price;
 use crate::order::{Fill, Order, Trade};
 use crate::rejection::Rejection;
+use crate::report;
 use crate::spec::SymbolStatus;
+use crate::state::{Slot, Tape};
 use crate::time::Timestamp;
 
 /// Which part of a list. The list is always told oldest first.
@@ -27,110 +32,206 @@ pub struct Page {
     pub limit: usize,
 }
 
+impl Page {
+    /// The newest so many.
+    pub const fn newest(limit: usize) -> Self {
+        Self { from_id: None, from: None, to: None, limit }
+    }
+
+    /// The places of the page in a list of `len` items that is sorted by id and by time alike. `id_place` tells the
+    /// first place whose id is not below the given one, `time` the time at a place.
+    pub(crate) fn places(
+        &self,
+        len: usize,
+        id_place: impl Fn(u64) -> usize,
+        time: impl Fn(usize) -> Timestamp,
+    ) -> Range<usize> {
+        let by_id = self.from_id.map_or(0, id_place);
+        let by_time = self.from.map_or(0, |from| first_place(len, |place| time(place) >= from));
+        let end = self.to.map_or(len, |to| first_place(len, |place| time(place) > to));
+        let start = by_id.max(by_time).min(end);
+        if self.from_id.is_some() || self.from.is_some() {
+            start..end.min(start.saturating_add(self.limit))
+        } else {
+            start.max(end.saturating_sub(self.limit))..end
+        }
+    }
+
+    /// The page of a list in memory.
+    fn cut<'a, T>(&self, list: &'a [T], id: impl Fn(&T) -> u64, time: impl Fn(&T) -> Timestamp) -> &'a [T] {
+        let id_place = |from| list.partition_point(|item| id(item) < from);
+        let time = |place: usize| list.get(place).map(&time).unwrap_or_default();
+        list.get(self.places(list.len(), id_place, time)).unwrap_or_default()
+    }
+}
+
+/// The first of so many places at which something has come to be so, and is so from there on; `len` if nowhere.
+fn first_place(len: usize, is_so: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if is_so(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
+}
+
+/// Accounts and orders.
 impl Exchange {
     /// One balance; nothing for an unknown account or asset.
     pub fn balance(&self, account: AccountId, asset: AssetId) -> Option<Balance> {
-        let _ = (account, asset);
-        todo!()
+        let purse = self.state.account(account)?.purse(asset)?;
+        Some(Balance { asset, free: purse.free, locked: purse.locked })
     }
+
     /// Every balance of an account, zero or not, in the order of the assets.
     pub fn balances(&self, account: AccountId) -> Vec<Balance> {
-        let _ = account;
-        todo!()
+        self.spec().asset_ids().filter_map(|asset| self.balance(account, asset)).collect()
     }
+
     /// How many accounts there are, the one of the commissions included; ids count up to here.
     pub fn account_count(&self) -> usize {
-        todo!()
+        self.state.account_count()
     }
+
     /// When an account's balances last changed.
     pub fn account_update_time(&self, account: AccountId) -> Option<Timestamp> {
-        let _ = account;
-        todo!()
+        self.state.account(account).map(|account| account.updated)
     }
+
     /// What an account has used of each order count.
     pub fn order_counts(&self, account: AccountId, now: Timestamp) -> Vec<(WindowLimit, u32)> {
-        let _ = (account, now);
-        todo!()
+        let limits = &self.spec().limits.orders;
+        self.state.account(account).map(|account| account.counts.used(limits, now).collect()).unwrap_or_default()
     }
+
     /// An order of this account on this symbol, open or not. By client id: the latest of that name.
+    ///
     /// Refusals: `UnknownOrder`, `ClientOrderIdMismatch`.
     pub fn order(&self, account: AccountId, symbol: SymbolId, order: OrderRef) -> Result<Order, Rejection> {
-        let _ = (account, symbol, order);
-        todo!()
+        let slot = find_order(&self.state, account, symbol, order)?;
+        self.state.view(slot).ok_or(Rejection::UnknownOrder)
     }
+
     /// Any order by its id alone, whoever owns it.
     pub fn any_order(&self, order: OrderId) -> Option<Order> {
-        let _ = order;
-        todo!()
+        self.state.view(Slot::of(order)?)
     }
+
     /// How many orders were ever accepted; the next one gets this and one as its id.
     pub fn order_count(&self) -> u64 {
-        todo!()
+        self.state.order_count() as u64
     }
-    /// An account's open orders, oldest first, on one symbol or on all.
+
+    /// An account's open orders, oldest first, on one symbol or, symbol by symbol, on all.
     pub fn open_orders(&self, account: AccountId, symbol: Option<SymbolId>) -> Vec<Order> {
-        let _ = (account, symbol);
-        todo!()
+        let Some(account) = self.state.account(account) else { return Vec::new() };
+        let symbols = self.spec().symbol_ids().filter(|id| symbol.is_none_or(|symbol| symbol == *id));
+        let open = symbols.filter_map(|symbol| account.desk(symbol)).flat_map(|desk| &desk.open);
+        open.filter_map(|slot| self.state.view(*slot)).collect()
     }
+
+    /// How many orders an account has in the book of a symbol.
+    pub fn open_order_count(&self, account: AccountId, symbol: SymbolId) -> usize {
+        let desk = self.state.account(account).and_then(|account| account.desk(symbol));
+        desk.map_or(0, |desk| desk.open.len())
+    }
+
     /// An account's orders on a symbol, open or not; times are those of placing.
     pub fn orders(&self, account: AccountId, symbol: SymbolId, page: Page) -> Vec<Order> {
-        let _ = (account, symbol, page);
-        todo!()
+        let desk = self.state.account(account).and_then(|account| account.desk(symbol));
+        let time = |slot: &Slot| self.state.record(*slot).map(|record| record.time).unwrap_or_default();
+        let list = desk.map(|desk| desk.orders.as_slice()).unwrap_or_default();
+        let slots = page.cut(list, |slot| slot.id().0, time);
+        slots.iter().filter_map(|slot| self.state.view(*slot)).collect()
     }
-    /// An account's sides of trades on a symbol; a trade with itself shows twice.
+
+    /// An account's sides of trades on a symbol, of one order or of all; a trade with itself shows twice.
     pub fn fills(&self, account: AccountId, symbol: SymbolId, order: Option<OrderId>, page: Page) -> Vec<Fill> {
-        let _ = (account, symbol, order, page);
-        todo!()
+        let desk = self.state.account(account).and_then(|account| account.desk(symbol));
+        let list = desk.map(|desk| desk.fills.as_slice()).unwrap_or_default();
+        let trade = |fill: u32| TradeId(u64::from(fill / 2));
+        let view = |fill: u32| self.state.fill_view(symbol, trade(fill), fill % 2 == 1);
+        let time = |id: TradeId| self.tape(symbol).and_then(|tape| tape.trade(id)).map(|t| t.time).unwrap_or_default();
+        let of_order: Vec<u32>;
+        let list = match order {
+            Some(order) => {
+                of_order = list.iter().copied().filter(|f| view(*f).is_some_and(|f| f.order == order)).collect();
+                &of_order
+            }
+            None => list,
+        };
+        let found = page.cut(list, |fill| trade(*fill).0, |fill| time(trade(*fill)));
+        found.iter().filter_map(|fill| view(*fill)).collect()
     }
+}
+
+/// The market.
+impl Exchange {
+    fn tape(&self, symbol: SymbolId) -> Option<&Tape> {
+        self.state.market(symbol).map(|market| &market.tape)
+    }
+
     /// A symbol's status at this moment.
     pub fn status(&self, symbol: SymbolId, now: Timestamp) -> Option<SymbolStatus> {
-        let _ = (symbol, now);
-        todo!()
+        self.state.market(symbol).map(|market| market.status_at(now))
     }
+
     /// The best `limit` levels of each side.
     pub fn depth(&self, symbol: SymbolId, limit: usize) -> Option<Depth> {
-        let _ = (symbol, limit);
-        todo!()
+        let book = &self.state.market(symbol)?.book;
+        Some(Depth {
+            last_update_id: book.update_id(),
+            bids: book.depth(Side::Buy).take(limit).collect(),
+            asks: book.depth(Side::Sell).take(limit).collect(),
+        })
     }
+
     /// The best bid and ask.
     pub fn book_top(&self, symbol: SymbolId) -> Option<BookTop> {
-        let _ = symbol;
-        todo!()
+        report::top(&self.state, self.state.clock, symbol)
     }
+
     /// Trades of a symbol.
     pub fn trades(&self, symbol: SymbolId, page: Page) -> Vec<Trade> {
-        let _ = (symbol, page);
-        todo!()
+        let Some(tape) = self.tape(symbol) else { return Vec::new() };
+        tape.page(&page).filter_map(|id| self.state.trade_view(symbol, id)).collect()
     }
+
     /// One trade.
     pub fn trade(&self, symbol: SymbolId, id: TradeId) -> Option<Trade> {
-        let _ = (symbol, id);
-        todo!()
+        self.state.trade_view(symbol, id)
     }
+
+    /// How many trades there were on a symbol; the next one gets this as its id.
+    pub fn trade_count(&self, symbol: SymbolId) -> u64 {
+        self.tape(symbol).map_or(0, |tape| u64::from(tape.next()))
+    }
+
     /// Aggregate trades of a symbol; ids are those of the aggregates.
     pub fn aggregate_trades(&self, symbol: SymbolId, page: Page) -> Vec<AggregateTrade> {
-        let _ = (symbol, page);
-        todo!()
+        let Some(tape) = self.tape(symbol) else { return Vec::new() };
+        let maker_buys = |slot| self.state.record(slot).is_some_and(|record| record.side == Side::Buy);
+        tape.aggregate_page(&page).filter_map(|id| tape.aggregate(id, maker_buys)).collect()
     }
+
     /// The last price, or the opening price before the first trade.
     pub fn last_price(&self, symbol: SymbolId) -> Option<Price> {
-        let _ = symbol;
-        todo!()
+        self.tape(symbol)?.last_price()
     }
+
     /// The volume-weighted average of the last minutes, counted from a whole second; without trades in them, or
     /// with `mins` 0, the last price.
     pub fn average_price(&self, symbol: SymbolId, mins: u32, now: Timestamp) -> Option<Price> {
-        let _ = (symbol, mins, now);
-        todo!()
+        self.tape(symbol)?.average(mins, now)
     }
-    /// Candles, oldest first, up to the one that holds `now`.
+
+    /// Candles, oldest first, from the one of the first trade to the one that holds `now`.
     pub fn klines(&self, symbol: SymbolId, now: Timestamp, query: &KlineQuery) -> Vec<Kline> {
-        let _ = (symbol, now, query);
-        todo!()
+        self.tape(symbol).map(|tape| tape.klines(now, query)).unwrap_or_default()
     }
+
     /// What traded from `from` to before `to`, both taken down to whole seconds.
     pub fn window_stats(&self, symbol: SymbolId, from: Timestamp, to: Timestamp) -> Option<WindowStats> {
-        let _ = (symbol, from, to);
-        todo!()
+        self.tape(symbol).map(|tape| tape.stats(from, to))
     }
 }

@@ -1,0 +1,249 @@
+//! Placing an order.
+//!
+//! Causes of refusal are looked for in the order of [`Rejection`]'s variants; the first found is told.
+
+use crate::command::{MarketSize, NewOrder, OrderKind, OrderType, Side, TimeInForce};
+use crate::decide::filters::{self, Surroundings};
+use crate::decide::matching::{self, Appetite, Match, Walk};
+use crate::fact::{Accepted, Closing, Fact, Traded};
+use crate::ids::{AccountId, OrderId};
+use crate::money::{Amount, Price, Quantity};
+use crate::order::ExpiryReason;
+use crate::rejection::Rejection;
+use crate::spec::{SymbolSpec, SymbolStatus};
+use crate::state::{Account, State};
+use crate::time::Timestamp;
+
+/// What `order/test` looks at: the symbol's rules and filters.
+pub(crate) fn check(state: &State, now: Timestamp, account: AccountId, order: &NewOrder) -> Result<(), Rejection> {
+    let (account, spec) = well_formed(state, now, account, order)?;
+    pass_filters(state, now, account, spec, order)
+}
+
+/// What needs neither limits nor filters nor the book to see.
+fn well_formed<'a>(
+    state: &'a State,
+    now: Timestamp,
+    account: AccountId,
+    order: &NewOrder,
+) -> Result<(&'a Account, &'a SymbolSpec), Rejection> {
+    let known = state.account(account).filter(|_| account != AccountId::FEES).ok_or(Rejection::UnknownAccount)?;
+    let spec = state.spec.symbol(order.symbol).ok_or(Rejection::UnknownSymbol)?;
+    let market = state.market(order.symbol).ok_or(Rejection::UnknownSymbol)?;
+    if market.status_at(now) != SymbolStatus::Trading {
+        return Err(Rejection::MarketClosed);
+    }
+    let allowed = match order.kind.order_type() {
+        OrderType::Limit => spec.order_types.limit,
+        OrderType::LimitMaker => spec.order_types.limit_maker,
+        OrderType::Market => spec.order_types.market,
+    };
+    if !allowed {
+        return Err(Rejection::OrderTypeNotAllowed);
+    }
+    let (sized, priced) = match order.kind {
+        OrderKind::Limit { quantity, price, .. } | OrderKind::LimitMaker { quantity, price } => {
+            (quantity.is_positive(), price.is_positive())
+        }
+        OrderKind::Market { size: MarketSize::Base(quantity) } => (quantity.is_positive(), true),
+        OrderKind::Market { size: MarketSize::Quote(amount) } => {
+            if !spec.quote_order_qty_market_allowed {
+                return Err(Rejection::QuoteOrderQtyNotAllowed);
+            }
+            (amount.is_positive(), true)
+        }
+    };
+    if !sized {
+        return Err(Rejection::InvalidQuantity);
+    }
+    if !priced {
+        return Err(Rejection::InvalidPrice);
+    }
+    Ok((known, spec))
+}
+
+fn pass_filters(
+    state: &State,
+    now: Timestamp,
+    account: &Account,
+    spec: &SymbolSpec,
+    order: &NewOrder,
+) -> Result<(), Rejection> {
+    let around = Surroundings {
+        average: |mins| state.market(order.symbol)?.tape.average(mins, now),
+        open_orders: account.desk(order.symbol).map_or(0, |desk| desk.open.len()),
+    };
+    filters::pass(&spec.filters, order, &around)
+}
+
+/// Decides everything that a new order brings about at once. `matches` is room to work in.
+pub(crate) fn place(
+    state: &State,
+    now: Timestamp,
+    account_id: AccountId,
+    order: &NewOrder,
+    matches: &mut Vec<Match>,
+    plan: &mut Vec<Fact>,
+) -> Result<OrderId, Rejection> {
+    let (account, spec) = well_formed(state, now, account_id, order)?;
+    if account.counted
+        && let Some(hit) = account.counts.hit(&state.spec.limits.orders, now)
+    {
+        return Err(Rejection::TooManyOrders(hit));
+    }
+    pass_filters(state, now, account, spec, order)?;
+    if let Some(name) = &order.client_order_id {
+        let namesake = state.named(account_id, order.symbol, name).and_then(|slot| state.record(slot));
+        if namesake.is_some_and(|record| record.status.is_open()) {
+            return Err(Rejection::DuplicateOrder);
+        }
+    }
+    let id = state.next_order().filter(|_| !state.names.is_full()).ok_or(Rejection::Overflow)?;
+    let desire = Desire { state, account, spec, order, matches };
+    let intent = match order.kind {
+        OrderKind::Limit { time_in_force, quantity, price } => desire.limit(time_in_force, quantity, price)?,
+        OrderKind::LimitMaker { quantity, price } => desire.limit_maker(quantity, price)?,
+        OrderKind::Market { size: MarketSize::Base(quantity) } => desire.market(quantity)?,
+        OrderKind::Market { size: MarketSize::Quote(amount) } => desire.market_by_quote(amount)?,
+    };
+
+    let time_in_force = match order.kind {
+        OrderKind::Limit { time_in_force, .. } => time_in_force,
+        OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => TimeInForce::Gtc,
+    };
+    plan.push(Fact::Accepted(Accepted {
+        order: id,
+        account: account_id,
+        symbol: order.symbol,
+        side: order.side,
+        order_type: order.kind.order_type(),
+        time_in_force,
+        price: intent.price,
+        quantity: intent.quantity,
+        quote_order_qty: intent.quote_order_qty,
+        client_order_id: order.client_order_id,
+    }));
+    for found in matches.iter() {
+        let received = |side| match side {
+            Side::Buy => found.quantity.as_amount(),
+            Side::Sell => found.quote,
+        };
+        plan.push(Fact::Traded(Traded {
+            maker: found.maker.id(),
+            taker: id,
+            price: found.price,
+            quantity: found.quantity,
+            quote: found.quote,
+            maker_commission: received(order.side.opposite()).share(spec.commissions.maker)?,
+            taker_commission: received(order.side).share(spec.commissions.taker)?,
+        }));
+    }
+    match intent.rest {
+        Rest::Nothing => {}
+        Rest::Books => plan.push(Fact::Booked { order: id }),
+        Rest::Expires(reason) => plan.push(Fact::Closed { order: id, closing: Closing::Expired(reason) }),
+    }
+    Ok(id)
+}
+
+/// What becomes of an order after its trades.
+struct Intent {
+    price: Price,
+    quantity: Quantity,
+    quote_order_qty: Amount,
+    rest: Rest,
+}
+
+/// What becomes of the part that does not trade at once.
+enum Rest {
+    Nothing,
+    Books,
+    Expires(ExpiryReason),
+}
+
+/// A new order that has passed every rule of its symbol, before the book and the balances are asked.
+struct Desire<'a> {
+    state: &'a State,
+    account: &'a Account,
+    spec: &'a SymbolSpec,
+    order: &'a NewOrder,
+    matches: &'a mut Vec<Match>,
+}
+
+impl Desire<'_> {
+    fn walk(&mut self, appetite: Appetite) -> Result<Walk, Rejection> {
+        Ok(matching::walk(self.state, self.order.symbol, self.order.side, appetite, self.matches)?)
+    }
+
+    /// Whether the account has this much free of what the order pays with.
+    fn can_pay(&self, base: Quantity, quote: Amount) -> Result<(), Rejection> {
+        let (asset, amount) = match self.order.side {
+            Side::Buy => (self.spec.quote, quote),
+            Side::Sell => (self.spec.base, base.as_amount()),
+        };
+        let free = self.account.purse(asset).map(|purse| purse.free).unwrap_or_default();
+        if free < amount { Err(Rejection::InsufficientBalance) } else { Ok(()) }
+    }
+
+    fn limit(mut self, time_in_force: TimeInForce, quantity: Quantity, price: Price) -> Result<Intent, Rejection> {
+        let whole = price.times_up(quantity)?;
+        self.can_pay(quantity, whole)?;
+        let walk = self.walk(Appetite::Base { quantity, limit: Some(price) })?;
+        let left = quantity.checked_sub(walk.quantity)?;
+        let rest = match time_in_force {
+            _ if left.is_zero() => Rest::Nothing,
+            TimeInForce::Gtc => {
+                // A SELL that first took better prices may come to more than its limit says.
+                walk.quote.checked_add(price.times_up(left)?)?;
+                Rest::Books
+            }
+            TimeInForce::Ioc => Rest::Expires(ExpiryReason::UnfilledIoc),
+            TimeInForce::Fok => {
+                self.matches.clear();
+                Rest::Expires(ExpiryReason::UnfilledFok)
+            }
+        };
+        Ok(Intent { price, quantity, quote_order_qty: Amount::ZERO, rest })
+    }
+
+    fn limit_maker(self, quantity: Quantity, price: Price) -> Result<Intent, Rejection> {
+        self.matches.clear();
+        let market = self.state.market(self.order.symbol).ok_or(Rejection::UnknownSymbol)?;
+        let takes = market.book.best_price(self.order.side.opposite()).is_some_and(|best| match self.order.side {
+            Side::Buy => best <= price,
+            Side::Sell => best >= price,
+        });
+        if takes {
+            return Err(Rejection::WouldTake);
+        }
+        self.can_pay(quantity, price.times_up(quantity)?)?;
+        Ok(Intent { price, quantity, quote_order_qty: Amount::ZERO, rest: Rest::Books })
+    }
+
+    fn market(mut self, quantity: Quantity) -> Result<Intent, Rejection> {
+        let walk = self.walk(Appetite::Base { quantity, limit: None })?;
+        self.can_pay(quantity, walk.quote)?;
+        let filled = walk.quantity == quantity;
+        let rest = if filled { Rest::Nothing } else { Rest::Expires(ExpiryReason::InsufficientLiquidity) };
+        Ok(Intent { price: Price::ZERO, quantity, quote_order_qty: Amount::ZERO, rest })
+    }
+
+    fn market_by_quote(mut self, amount: Amount) -> Result<Intent, Rejection> {
+        let (step, most) = matching::market_lot(self.spec);
+        let walk = self.walk(Appetite::Quote { amount, step, most })?;
+        let market = self.state.market(self.order.symbol).ok_or(Rejection::UnknownSymbol)?;
+        if market.book.best_price(self.order.side.opposite()).is_none() {
+            return Err(Rejection::NoLiquidity);
+        }
+        let least = self.spec.filters.lot.map(|lot| lot.min).unwrap_or_default();
+        if walk.quantity.is_zero() || walk.quantity < least {
+            return Err(Rejection::LiquidityBelowLot);
+        }
+        // A BUY must own all that it offers to spend, as a SELL all that it turns out to sell.
+        let quantity = walk.quantity.checked_add(walk.beyond)?;
+        self.can_pay(quantity, amount)?;
+        let filled = walk.beyond.is_zero();
+        let rest = if filled { Rest::Nothing } else { Rest::Expires(ExpiryReason::InsufficientLiquidity) };
+        Ok(Intent { price: Price::ZERO, quantity, quote_order_qty: amount, rest })
+    }
+}

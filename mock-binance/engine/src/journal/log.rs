@@ -1,0 +1,139 @@
+//! The journal as a list.
+
+use crate::fact::{Entry, Fact};
+use crate::journal::codec;
+use crate::time::Timestamp;
+
+/// Room for a chunk's entries; the longest entry is far shorter.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Everything that happened, in order. Nothing is ever changed or removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Journal {
+    chunks: Vec<Chunk>,
+    len: u64,
+    last_at: Timestamp,
+    /// Room to encode into, empty between pushes.
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Chunk {
+    first_seq: u64,
+    /// What the time of the first entry is told relative to.
+    base_at: Timestamp,
+    bytes: Vec<u8>,
+}
+
+impl Journal {
+    /// How many entries; also the `seq` of the next one.
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing happened.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Every entry, oldest first.
+    pub fn iter(&self) -> Entries<'_> {
+        self.since(0)
+    }
+
+    /// The entries from this `seq` on, oldest first.
+    pub fn since(&self, seq: u64) -> Entries<'_> {
+        let chunk = self.chunks.partition_point(|chunk| chunk.first_seq <= seq).saturating_sub(1);
+        let mut entries =
+            Entries { rest: self.chunks.get(chunk..).unwrap_or_default(), bytes: &[], seq, at: Timestamp::EPOCH };
+        entries.open_chunk();
+        while entries.seq < seq && entries.next().is_some() {}
+        entries
+    }
+
+    /// The size of the encoded entries in bytes.
+    pub fn encoded_bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.bytes.len()).sum()
+    }
+
+    /// A number that two journals share only when their entries are the same, chance aside (FNV-1a, 64 bits).
+    pub fn fingerprint(&self) -> u64 {
+        let bytes = self.chunks.iter().flat_map(|chunk| chunk.bytes.iter());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+
+    pub(crate) fn push(&mut self, at: Timestamp, fact: &Fact) {
+        let at = at.max(self.last_at);
+        self.scratch.clear();
+        codec::put_u64(&mut self.scratch, at.micros_since(self.last_at));
+        codec::put_fact(&mut self.scratch, fact);
+        let full = self.chunks.last().is_none_or(|chunk| chunk.bytes.len() + self.scratch.len() > CHUNK_BYTES);
+        if full {
+            let bytes = Vec::with_capacity(CHUNK_BYTES);
+            self.chunks.push(Chunk { first_seq: self.len, base_at: self.last_at, bytes });
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.bytes.extend_from_slice(&self.scratch);
+        }
+        self.scratch.clear();
+        self.len += 1;
+        self.last_at = at;
+    }
+}
+
+impl FromIterator<(Timestamp, Fact)> for Journal {
+    /// A journal of these facts; a time before the one preceding it counts as that one.
+    fn from_iter<I: IntoIterator<Item = (Timestamp, Fact)>>(facts: I) -> Self {
+        let mut journal = Self::default();
+        for (at, fact) in facts {
+            journal.push(at, &fact);
+        }
+        journal
+    }
+}
+
+impl<'a> IntoIterator for &'a Journal {
+    type Item = Entry;
+    type IntoIter = Entries<'a>;
+
+    fn into_iter(self) -> Entries<'a> {
+        self.iter()
+    }
+}
+
+/// Reads a journal, oldest entry first.
+#[derive(Debug, Clone)]
+pub struct Entries<'a> {
+    rest: &'a [Chunk],
+    bytes: &'a [u8],
+    seq: u64,
+    at: Timestamp,
+}
+
+impl Entries<'_> {
+    fn open_chunk(&mut self) -> bool {
+        let Some((chunk, rest)) = self.rest.split_first() else { return false };
+        *self = Self { rest, bytes: &chunk.bytes, seq: chunk.first_seq, at: chunk.base_at };
+        true
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        while self.bytes.is_empty() {
+            if !self.open_chunk() {
+                return None;
+            }
+        }
+        let mut reader = codec::Reader::new(self.bytes);
+        let at = self.at.plus_micros(reader.u64()?);
+        let fact = reader.fact()?;
+        let entry = Entry { seq: self.seq, at, fact };
+        self.bytes = reader.rest();
+        self.seq += 1;
+        self.at = at;
+        Some(entry)
+    }
+}

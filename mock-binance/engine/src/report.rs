@@ -1,0 +1,158 @@
+//! What listeners are told of facts. Each function looks at the state right after the fact.
+
+use crate::command::Command;
+use crate::event::{Balance, BookTop, Event, Execution, ExecutionKind};
+use crate::fact::{Closing, Fact};
+use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
+use crate::money::{Amount, Overflow};
+use crate::order::{Fill, Order};
+use crate::state::{Slot, State};
+use crate::time::Timestamp;
+
+/// Accounts whose balances a command may have changed, in the order of being touched, and the assets concerned.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Touched {
+    accounts: Vec<AccountId>,
+    assets: [Option<AssetId>; 2],
+}
+
+impl Touched {
+    pub(crate) fn clear(&mut self) {
+        self.accounts.clear();
+        self.assets = [None; 2];
+    }
+
+    fn add(&mut self, account: AccountId, assets: [Option<AssetId>; 2]) {
+        if !self.accounts.contains(&account) {
+            self.accounts.push(account);
+        }
+        self.assets = assets;
+    }
+}
+
+fn order(state: &State, id: OrderId) -> Option<Order> {
+    state.view(Slot::of(id)?)
+}
+
+/// Tells one fact.
+pub(crate) fn fact(state: &State, now: Timestamp, fact: &Fact, touched: &mut Touched, events: &mut Vec<Event>) {
+    // Every order that a fact names exists, because the fact has just evolved.
+    let told = match fact {
+        Fact::Accepted(accepted) => execution(state, now, accepted.order, ExecutionKind::New, 0, touched, events),
+        Fact::Traded(traded) => trade(state, now, traded.maker, traded.taker, touched, events),
+        Fact::Closed { order, closing } => {
+            let kind = match closing {
+                Closing::Canceled(by) => {
+                    ExecutionKind::Canceled(by.unwrap_or_else(|| ClientOrderId::for_cancel(*order)))
+                }
+                Closing::Expired(_) => ExecutionKind::Expired,
+            };
+            execution(state, now, *order, kind, 0, touched, events)
+        }
+        Fact::Deposited { account, asset, amount } => transfer(now, *account, *asset, Ok(*amount), touched, events),
+        Fact::Withdrawn { account, asset, amount } => {
+            transfer(now, *account, *asset, Amount::ZERO.checked_sub(*amount), touched, events)
+        }
+        Fact::AccountOpened { .. } | Fact::Booked { .. } | Fact::Rejected { .. } | Fact::StatusChanged { .. } => {
+            Some(())
+        }
+    };
+    debug_assert!(told.is_some(), "a fact could not be told: {fact}");
+}
+
+fn transfer(
+    time: Timestamp,
+    account: AccountId,
+    asset: AssetId,
+    delta: Result<Amount, Overflow>,
+    touched: &mut Touched,
+    events: &mut Vec<Event>,
+) -> Option<()> {
+    touched.add(account, [Some(asset), None]);
+    events.push(Event::Transfer { time, account, asset, delta: delta.ok()? });
+    Some(())
+}
+
+/// `back` is how many executions of the same fact are still to be told.
+fn execution(
+    state: &State,
+    time: Timestamp,
+    id: OrderId,
+    kind: ExecutionKind,
+    back: u64,
+    touched: &mut Touched,
+    events: &mut Vec<Event>,
+) -> Option<()> {
+    let order = order(state, id)?;
+    let spec = state.spec.symbol(order.symbol)?;
+    touched.add(order.account, [Some(spec.base), Some(spec.quote)]);
+    let execution_id = state.executions.saturating_sub(back);
+    events.push(Event::Execution(Execution { time, execution_id, kind, order }));
+    Some(())
+}
+
+/// A trade is told to the taker, to the maker, then to everybody.
+fn trade(
+    state: &State,
+    now: Timestamp,
+    maker: OrderId,
+    taker: OrderId,
+    touched: &mut Touched,
+    events: &mut Vec<Event>,
+) -> Option<()> {
+    let symbol = state.record(Slot::of(maker)?)?.symbol;
+    let id = TradeId(u64::from(state.market(symbol)?.tape.next()).checked_sub(1)?);
+    for (order, is_maker, back) in [(taker, false, 1), (maker, true, 0)] {
+        let fill = state.fill_view(symbol, id, is_maker)?;
+        execution(state, now, order, ExecutionKind::Trade(fill), back, touched, events)?;
+    }
+    events.push(Event::Trade(state.trade_view(symbol, id)?));
+    Some(())
+}
+
+/// Tells the balances of everybody touched.
+pub(crate) fn balances(state: &State, time: Timestamp, touched: &Touched, events: &mut Vec<Event>) {
+    for account in &touched.accounts {
+        let changes = touched.assets.iter().flatten().filter_map(|asset| {
+            let purse = state.account(*account)?.purse(*asset)?;
+            Some(Balance { asset: *asset, free: purse.free, locked: purse.locked })
+        });
+        events.push(Event::Balances { time, account: *account, changes: changes.collect() });
+    }
+}
+
+/// The best of a symbol's book.
+pub(crate) fn top(state: &State, time: Timestamp, symbol: SymbolId) -> Option<BookTop> {
+    use crate::command::Side::{Buy, Sell};
+    let book = &state.market(symbol)?.book;
+    Some(BookTop { time, symbol, update_id: book.update_id(), bid: book.best(Buy), ask: book.best(Sell) })
+}
+
+/// The best of the book that a command is about to change.
+pub(crate) fn top_of(state: &State, command: &Command) -> Option<BookTop> {
+    let symbol = match command {
+        Command::Place(order) => order.symbol,
+        Command::Cancel(request) => request.symbol,
+        Command::CancelAll { symbol } => *symbol,
+        Command::Deposit { .. } | Command::Withdraw { .. } => return None,
+    };
+    top(state, state.clock, symbol)
+}
+
+/// Tells the best of a book when it is not what it was.
+pub(crate) fn book_top(state: &State, now: Timestamp, before: Option<BookTop>, events: &mut Vec<Event>) {
+    let Some(before) = before else { return };
+    if let Some(after) = top(state, now, before.symbol)
+        && (after.bid, after.ask) != (before.bid, before.ask)
+    {
+        events.push(Event::BookTop(after));
+    }
+}
+
+/// The fill that an event tells of this order.
+pub(crate) fn fill_of(event: &Event, id: OrderId) -> Option<Fill> {
+    match event {
+        Event::Execution(Execution { kind: ExecutionKind::Trade(fill), .. }) if fill.order == id => Some(*fill),
+        _ => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! Accounts: balances, orders and trades by symbol, order counts.
+
+use std::collections::BTreeSet;
+
+use crate::ids::{AssetId, SymbolId};
+use crate::limits::OrderCounts;
+use crate::money::{Amount, Overflow};
+use crate::spec::ExchangeSpec;
+use crate::state::Slot;
+use crate::time::Timestamp;
+
+/// What is at hand and what is held for open orders, of one asset. Neither is ever negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Purse {
+    pub(crate) free: Amount,
+    pub(crate) locked: Amount,
+}
+
+/// `from - amount`, refused when less than nothing would be left.
+fn take(from: Amount, amount: Amount) -> Result<Amount, Overflow> {
+    let left = from.checked_sub(amount)?;
+    if left < Amount::ZERO { Err(Overflow) } else { Ok(left) }
+}
+
+impl Purse {
+    pub(super) fn add(&mut self, amount: Amount) -> Result<(), Overflow> {
+        self.free = self.free.checked_add(amount)?;
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, amount: Amount) -> Result<(), Overflow> {
+        self.free = take(self.free, amount)?;
+        Ok(())
+    }
+
+    pub(super) fn lock(&mut self, amount: Amount) -> Result<(), Overflow> {
+        self.take(amount)?;
+        self.locked = self.locked.checked_add(amount)?;
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, amount: Amount) -> Result<(), Overflow> {
+        self.locked = take(self.locked, amount)?;
+        self.add(amount)
+    }
+}
+
+/// What an account has done on one symbol.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Desk {
+    /// Orders in the book.
+    pub(crate) open: BTreeSet<Slot>,
+    /// Every order, oldest first.
+    pub(crate) orders: Vec<Slot>,
+    /// Every side of a trade, oldest first: twice the trade's place, plus one for the maker's side.
+    pub(crate) fills: Vec<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    purses: Vec<Purse>,
+    desks: Vec<Desk>,
+    /// Whether its orders are limited in number by time.
+    pub(crate) counted: bool,
+    pub(crate) counts: OrderCounts,
+    pub(crate) updated: Timestamp,
+}
+
+impl Account {
+    pub(super) fn new(spec: &ExchangeSpec, now: Timestamp, counted: bool) -> Self {
+        Self {
+            purses: vec![Purse::default(); spec.assets.len()],
+            desks: vec![Desk::default(); spec.symbols.len()],
+            counted,
+            counts: OrderCounts::new(&spec.limits.orders),
+            updated: now,
+        }
+    }
+
+    pub(crate) fn purse(&self, asset: AssetId) -> Option<&Purse> {
+        self.purses.get(usize::from(asset.0))
+    }
+
+    pub(super) fn purse_mut(&mut self, asset: AssetId) -> Option<&mut Purse> {
+        self.purses.get_mut(usize::from(asset.0))
+    }
+
+    pub(crate) fn desk(&self, symbol: SymbolId) -> Option<&Desk> {
+        self.desks.get(usize::from(symbol.0))
+    }
+
+    pub(super) fn desk_mut(&mut self, symbol: SymbolId) -> Option<&mut Desk> {
+        self.desks.get_mut(usize::from(symbol.0))
+    }
+}

@@ -1,0 +1,276 @@
+//! How a fact changes the state: the one place that does.
+//!
+//! Facts come from a decision, which is always right, or from a journal, which may belong to another specification:
+//! so everything is checked, and a fact that does not fit is [`Inconsistent`].
+//!
+//! Why nothing is ever lost in rounding: an order's lock is a function of what remains of it. A BUY at limit `L`
+//! with `r` remaining holds `ceil(L*r)`. A trade of `q` at `p <= L` pays `floor(p*q)`, and since
+//! `ceil(a + b) >= ceil(a) + floor(b)`, what is set free, `ceil(L*r) - ceil(L*(r-q)) - floor(p*q)`, is never
+//! negative. The seller receives the same `floor(p*q)`, and each commission moves to the account of the commissions.
+
+use crate::command::{OrderType, Side};
+use crate::fact::{Accepted, Closing, Fact, Traded};
+use crate::ids::{AccountId, AssetId, OrderId, SymbolId};
+use crate::money::{Amount, Overflow, Quantity};
+use crate::order::OrderStatus;
+use crate::state::book::NodeId;
+use crate::state::tape::TradeRecord;
+use crate::state::world::Market;
+use crate::state::{Account, OrderRecord, Purse, Slot, State};
+use crate::time::Timestamp;
+
+/// A fact that does not follow from what is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Inconsistent;
+
+impl From<Overflow> for Inconsistent {
+    fn from(_: Overflow) -> Self {
+        Self
+    }
+}
+
+type Evolved = Result<(), Inconsistent>;
+
+/// One party of a trade, taken from its order before and after.
+struct Party {
+    account: AccountId,
+    /// Whether this was the order's first trade.
+    first: bool,
+    /// What the order held before and holds now; the same for a MARKET order: nothing.
+    lock_before: Amount,
+    lock_after: Amount,
+}
+
+impl State {
+    /// Makes a fact so. After an error the state is not to be used.
+    pub(crate) fn evolve(&mut self, now: Timestamp, fact: &Fact) -> Evolved {
+        self.clock = self.clock.max(now);
+        match fact {
+            Fact::AccountOpened { account, provider } => self.open_account(now, *account, *provider),
+            Fact::Deposited { account, asset, amount } => self.transfer(now, *account, *asset, *amount, true),
+            Fact::Withdrawn { account, asset, amount } => self.transfer(now, *account, *asset, *amount, false),
+            Fact::Accepted(accepted) => self.accept(now, accepted),
+            Fact::Booked { order } => self.book_order(*order),
+            Fact::Traded(traded) => self.trade(now, traded),
+            Fact::Closed { order, closing } => self.close(now, *order, closing),
+            Fact::Rejected { .. } => Ok(()),
+            Fact::StatusChanged { symbol, status, until } => {
+                let market = self.market_mut(*symbol)?;
+                market.status = *status;
+                let before = std::mem::replace(&mut market.until, *until);
+                if let Some(before) = before {
+                    self.resumptions.remove(&(before, *symbol));
+                }
+                self.resumptions.extend(until.map(|until| (until, *symbol)));
+                Ok(())
+            }
+        }
+    }
+
+    fn market_mut(&mut self, symbol: SymbolId) -> Result<&mut Market, Inconsistent> {
+        self.markets.get_mut(usize::from(symbol.0)).ok_or(Inconsistent)
+    }
+
+    fn account_mut(&mut self, id: AccountId) -> Result<&mut Account, Inconsistent> {
+        usize::try_from(id.0).ok().and_then(|place| self.accounts.get_mut(place)).ok_or(Inconsistent)
+    }
+
+    fn purse_mut(&mut self, id: AccountId, asset: AssetId) -> Result<&mut Purse, Inconsistent> {
+        self.account_mut(id)?.purse_mut(asset).ok_or(Inconsistent)
+    }
+
+    fn order_mut(&mut self, slot: Slot) -> Result<&mut OrderRecord, Inconsistent> {
+        slot.place().and_then(|place| self.orders.get_mut(place)).ok_or(Inconsistent)
+    }
+
+    fn assets(&self, symbol: SymbolId) -> Result<(AssetId, AssetId), Inconsistent> {
+        self.spec.symbol(symbol).map(|spec| (spec.base, spec.quote)).ok_or(Inconsistent)
+    }
+
+    fn open_account(&mut self, now: Timestamp, account: AccountId, provider: bool) -> Evolved {
+        if usize::try_from(account.0) != Ok(self.accounts.len()) {
+            return Err(Inconsistent);
+        }
+        self.accounts.push(Account::new(&self.spec, now, !provider));
+        Ok(())
+    }
+
+    fn transfer(&mut self, now: Timestamp, id: AccountId, asset: AssetId, amount: Amount, comes_in: bool) -> Evolved {
+        let supply = self.supply.get_mut(usize::from(asset.0)).ok_or(Inconsistent)?;
+        *supply = if comes_in { supply.checked_add(amount)? } else { supply.checked_sub(amount)? };
+        let account = self.account_mut(id)?;
+        account.updated = now;
+        let purse = account.purse_mut(asset).ok_or(Inconsistent)?;
+        let moved = if comes_in { purse.add(amount) } else { purse.take(amount) };
+        Ok(moved?)
+    }
+
+    fn accept(&mut self, now: Timestamp, accepted: &Accepted) -> Evolved {
+        if self.next_order() != Some(accepted.order) {
+            return Err(Inconsistent);
+        }
+        let slot = Slot::of(accepted.order).ok_or(Inconsistent)?;
+        let name = match &accepted.client_order_id {
+            Some(name) => {
+                let kept = self.names.add(accepted.account, accepted.symbol, name, slot);
+                Some(kept.ok_or(Inconsistent)?)
+            }
+            None => None,
+        };
+        let record = OrderRecord::new(accepted, name, now);
+        let lock = record.lock(record.quantity)?;
+        let (base, quote) = self.assets(accepted.symbol)?;
+        let paid_with = if accepted.side == Side::Buy { quote } else { base };
+        self.orders.push(record);
+        self.executions += 1;
+        let Self { accounts, spec, .. } = self;
+        let place = usize::try_from(accepted.account.0).map_err(|_| Inconsistent)?;
+        let account = accounts.get_mut(place).ok_or(Inconsistent)?;
+        account.counts.add(&spec.limits.orders, now);
+        account.desk_mut(accepted.symbol).ok_or(Inconsistent)?.orders.push(slot);
+        if !lock.is_zero() {
+            account.purse_mut(paid_with).ok_or(Inconsistent)?.lock(lock)?;
+            account.updated = now;
+        }
+        Ok(())
+    }
+
+    fn book_order(&mut self, order: OrderId) -> Evolved {
+        let slot = Slot::of(order).ok_or(Inconsistent)?;
+        let record = self.order_mut(slot)?;
+        if !record.status.is_open() || record.node != NodeId::NONE || record.order_type == OrderType::Market {
+            return Err(Inconsistent);
+        }
+        let (symbol, account, side) = (record.symbol, record.account, record.side);
+        let (price, remaining) = (record.price(), record.remaining());
+        let node = self.market_mut(symbol)?.book.join(side, price, slot, remaining).ok_or(Inconsistent)?;
+        self.order_mut(slot)?.node = node;
+        self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.insert(slot);
+        Ok(())
+    }
+
+    fn trade(&mut self, now: Timestamp, traded: &Traded) -> Evolved {
+        let maker_slot = Slot::of(traded.maker).ok_or(Inconsistent)?;
+        let taker_slot = Slot::of(traded.taker).ok_or(Inconsistent)?;
+        let (maker, taker) = (self.fill(now, maker_slot, traded)?, self.fill(now, taker_slot, traded)?);
+        let order = self.order_mut(maker_slot)?;
+        let (symbol, maker_side, node, left) = (order.symbol, order.side, order.node, order.remaining());
+        let taker_order = self.order_mut(taker_slot)?;
+        let fits = taker_order.symbol == symbol && taker_order.side == maker_side.opposite();
+        if !fits || node == NodeId::NONE || traded.price.times(traded.quantity) != Ok(traded.quote) {
+            return Err(Inconsistent);
+        }
+
+        let (base, quote) = self.assets(symbol)?;
+        let trade_id = self.market_mut(symbol)?.tape.next();
+        for (party, side, commission, is_maker) in [
+            (&maker, maker_side, traded.maker_commission, true),
+            (&taker, maker_side.opposite(), traded.taker_commission, false),
+        ] {
+            let (gives, given, gets, got) = match side {
+                Side::Buy => (quote, traded.quote, base, traded.quantity.as_amount()),
+                Side::Sell => (base, traded.quantity.as_amount(), quote, traded.quote),
+            };
+            let account = self.account_mut(party.account)?;
+            account.updated = now;
+            let purse = account.purse_mut(gives).ok_or(Inconsistent)?;
+            purse.release(party.lock_before.checked_sub(party.lock_after)?)?;
+            purse.take(given)?;
+            account.purse_mut(gets).ok_or(Inconsistent)?.add(got.checked_sub(commission)?)?;
+            let fill = trade_id.checked_mul(2).and_then(|id| id.checked_add(is_maker.into())).ok_or(Inconsistent)?;
+            account.desk_mut(symbol).ok_or(Inconsistent)?.fills.push(fill);
+            self.purse_mut(AccountId::FEES, gets)?.add(commission)?;
+            if party.first {
+                let credit = if is_maker { self.spec.limits.maker_fill_credit } else { 1 };
+                self.take_off_count(now, party.account, credit)?;
+            }
+        }
+
+        let record = TradeRecord {
+            price: traded.price,
+            quantity: traded.quantity,
+            time: now,
+            maker: maker_slot,
+            taker: taker_slot,
+            maker_commission: traded.maker_commission,
+            taker_commission: traded.taker_commission,
+        };
+        let market = self.market_mut(symbol)?;
+        market.tape.push(record, traded.quote, maker_side == Side::Sell);
+        market.book.reduce(maker_side, traded.price, traded.quantity).ok_or(Inconsistent)?;
+        if left.is_zero() {
+            self.leave_book(maker_slot)?;
+        }
+        self.executions += 2;
+        Ok(())
+    }
+
+    /// Books a trade's quantities into one of its orders.
+    fn fill(&mut self, now: Timestamp, slot: Slot, traded: &Traded) -> Result<Party, Inconsistent> {
+        let order = self.order_mut(slot)?;
+        let before = order.remaining();
+        let after = before.checked_sub(traded.quantity)?;
+        if !order.status.is_open() || !traded.quantity.is_positive() || after < Quantity::ZERO {
+            return Err(Inconsistent);
+        }
+        let party = Party {
+            account: order.account,
+            first: order.executed.is_zero(),
+            lock_before: order.lock(before)?,
+            lock_after: order.lock(after)?,
+        };
+        order.executed = order.executed.checked_add(traded.quantity)?;
+        order.cumulative_quote = order.cumulative_quote.checked_add(traded.quote)?;
+        order.updated = now;
+        order.status = if after.is_zero() { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
+        Ok(party)
+    }
+
+    fn take_off_count(&mut self, now: Timestamp, id: AccountId, credit: u32) -> Evolved {
+        let Self { accounts, spec, .. } = self;
+        let place = usize::try_from(id.0).map_err(|_| Inconsistent)?;
+        let account = accounts.get_mut(place).ok_or(Inconsistent)?;
+        account.counts.take_off(&spec.limits.orders, now, credit);
+        Ok(())
+    }
+
+    fn close(&mut self, now: Timestamp, order: OrderId, closing: &Closing) -> Evolved {
+        let slot = Slot::of(order).ok_or(Inconsistent)?;
+        let record = self.order_mut(slot)?;
+        if !record.status.is_open() {
+            return Err(Inconsistent);
+        }
+        record.updated = now;
+        match closing {
+            Closing::Canceled(_) => record.status = OrderStatus::Canceled,
+            Closing::Expired(reason) => {
+                record.status = OrderStatus::Expired;
+                record.expiry_reason = Some(*reason);
+            }
+        }
+        let (id, symbol, side) = (record.account, record.symbol, record.side);
+        let lock = record.lock(record.remaining())?;
+        if record.node != NodeId::NONE {
+            self.leave_book(slot)?;
+        }
+        let (base, quote) = self.assets(symbol)?;
+        self.executions += 1;
+        if !lock.is_zero() {
+            let account = self.account_mut(id)?;
+            account.updated = now;
+            account.purse_mut(if side == Side::Buy { quote } else { base }).ok_or(Inconsistent)?.release(lock)?;
+        }
+        Ok(())
+    }
+
+    /// Takes an order out of the book with whatever of it still rests.
+    fn leave_book(&mut self, slot: Slot) -> Evolved {
+        let order = self.order_mut(slot)?;
+        let node = std::mem::replace(&mut order.node, NodeId::NONE);
+        let (symbol, id, side) = (order.symbol, order.account, order.side);
+        let (price, resting) = (order.price(), order.remaining());
+        self.market_mut(symbol)?.book.leave(side, price, node, resting).ok_or(Inconsistent)?;
+        self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! What is so now. It changes only by [`State::evolve`] on a fact, so a journal is all there is to know.
+
+mod accounts;
+mod book;
+mod charts;
+mod evolve;
+mod names;
+mod orders;
+mod tape;
+mod world;
+
+pub(crate) use accounts::{Account, Purse};
+pub(crate) use book::Book;
+pub(crate) use orders::{OrderRecord, Slot};
+pub(crate) use tape::Tape;
+pub(crate) use world::State;

@@ -1,0 +1,188 @@
+//! The whole state, and the views that both readers and events take of it.
+
+use std::collections::BTreeSet;
+
+use crate::command::Side;
+use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
+use crate::money::Amount;
+use crate::order::{Fill, Order, Trade};
+use crate::spec::{ExchangeSpec, SymbolStatus};
+use crate::state::names::Names;
+use crate::state::tape::{Tape, TradeRecord};
+use crate::state::{Account, Book, OrderRecord, Slot};
+use crate::time::Timestamp;
+
+/// Everything that is kept for one symbol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Market {
+    pub(crate) book: Book,
+    pub(crate) tape: Tape,
+    pub(crate) status: SymbolStatus,
+    /// When TRADING comes back by itself.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Market {
+    /// The status at a moment that may lie beyond a deadline not met yet.
+    pub(crate) fn status_at(&self, now: Timestamp) -> SymbolStatus {
+        match self.until {
+            Some(until) if until <= now => SymbolStatus::Trading,
+            _ => self.status,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) spec: ExchangeSpec,
+    /// The latest moment that anything happened.
+    pub(crate) clock: Timestamp,
+    pub(crate) markets: Vec<Market>,
+    pub(super) accounts: Vec<Account>,
+    pub(super) orders: Vec<OrderRecord>,
+    pub(crate) names: Names,
+    /// Of each asset, all that came in less all that went out. Because this fits, every balance does.
+    pub(super) supply: Vec<Amount>,
+    /// When symbols come back to TRADING by themselves.
+    pub(crate) resumptions: BTreeSet<(Timestamp, SymbolId)>,
+    /// How many executions there were.
+    pub(crate) executions: u64,
+}
+
+impl State {
+    pub(crate) fn new(spec: ExchangeSpec) -> Self {
+        let markets = spec.symbols.iter().map(|symbol| Market {
+            book: Book::new(),
+            tape: Tape::new(symbol.opening_price),
+            status: symbol.status,
+            until: None,
+        });
+        Self {
+            clock: Timestamp::EPOCH,
+            markets: markets.collect(),
+            accounts: vec![Account::new(&spec, Timestamp::EPOCH, true)],
+            orders: Vec::new(),
+            names: Names::default(),
+            supply: vec![Amount::ZERO; spec.assets.len()],
+            resumptions: BTreeSet::new(),
+            executions: 0,
+            spec,
+        }
+    }
+
+    pub(crate) fn market(&self, symbol: SymbolId) -> Option<&Market> {
+        self.markets.get(usize::from(symbol.0))
+    }
+
+    pub(crate) fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(usize::try_from(id.0).ok()?)
+    }
+
+    pub(crate) fn account_count(&self) -> usize {
+        self.accounts.len()
+    }
+
+    pub(crate) fn supply(&self, asset: AssetId) -> Option<Amount> {
+        self.supply.get(usize::from(asset.0)).copied()
+    }
+
+    pub(crate) fn record(&self, order: Slot) -> Option<&OrderRecord> {
+        self.orders.get(order.place()?)
+    }
+
+    pub(crate) fn order_count(&self) -> usize {
+        self.orders.len()
+    }
+
+    pub(crate) fn client_order_id(&self, order: Slot, record: &OrderRecord) -> ClientOrderId {
+        let given = record.name.and_then(|name| self.names.get(name));
+        given.unwrap_or_else(|| ClientOrderId::for_order(order.id()))
+    }
+
+    /// An order as readers see it.
+    pub(crate) fn view(&self, slot: Slot) -> Option<Order> {
+        let record = self.record(slot)?;
+        Some(Order {
+            id: slot.id(),
+            account: record.account,
+            symbol: record.symbol,
+            side: record.side,
+            order_type: record.order_type,
+            time_in_force: record.time_in_force,
+            price: record.price(),
+            quantity: record.quantity,
+            quote_order_qty: record.quote_order_qty(),
+            executed: record.executed,
+            cumulative_quote: record.cumulative_quote,
+            status: record.status,
+            expiry_reason: record.expiry_reason,
+            client_order_id: self.client_order_id(slot, record),
+            time: record.time,
+            update_time: record.updated,
+        })
+    }
+
+    /// The latest order of this account on this symbol that goes by this name.
+    pub(crate) fn named(&self, account: AccountId, symbol: SymbolId, name: &ClientOrderId) -> Option<Slot> {
+        let owned = |slot: Slot| self.record(slot).filter(|r| r.account == account && r.symbol == symbol);
+        let given = self
+            .names
+            .candidates(account, symbol, name)
+            .find(|slot| owned(*slot).and_then(|record| record.name).is_some_and(|kept| self.names.is(kept, name)));
+        let generated = || {
+            let slot = name.generated_for().and_then(Slot::of)?;
+            owned(slot).filter(|record| record.name.is_none()).map(|_| slot)
+        };
+        // A name given to an order may be the generated one of another, which the client then knew and reused.
+        given.max(generated())
+    }
+
+    /// A trade as the market sees it.
+    pub(crate) fn trade_view(&self, symbol: SymbolId, id: TradeId) -> Option<Trade> {
+        let trade = self.market(symbol)?.tape.trade(id)?;
+        let (maker, taker) = (self.record(trade.maker)?, self.record(trade.taker)?);
+        Some(Trade {
+            symbol,
+            id,
+            price: trade.price,
+            quantity: trade.quantity,
+            quote: trade.price.times(trade.quantity).ok()?,
+            time: trade.time,
+            maker_order: trade.maker.id(),
+            taker_order: trade.taker.id(),
+            maker_account: maker.account,
+            taker_account: taker.account,
+            maker_commission: trade.maker_commission,
+            taker_commission: trade.taker_commission,
+            is_buyer_maker: maker.side == Side::Buy,
+        })
+    }
+
+    /// One side of a trade.
+    pub(crate) fn fill_view(&self, symbol: SymbolId, id: TradeId, is_maker: bool) -> Option<Fill> {
+        let trade: &TradeRecord = self.market(symbol)?.tape.trade(id)?;
+        let (order, commission) =
+            if is_maker { (trade.maker, trade.maker_commission) } else { (trade.taker, trade.taker_commission) };
+        let is_buyer = self.record(order)?.side == Side::Buy;
+        let spec = self.spec.symbol(symbol)?;
+        Some(Fill {
+            trade: id,
+            order: order.id(),
+            symbol,
+            price: trade.price,
+            quantity: trade.quantity,
+            quote: trade.price.times(trade.quantity).ok()?,
+            commission,
+            commission_asset: if is_buyer { spec.base } else { spec.quote },
+            is_buyer,
+            is_maker,
+            time: trade.time,
+        })
+    }
+
+    /// The id that the next order gets.
+    pub(crate) fn next_order(&self) -> Option<OrderId> {
+        let slot = u32::try_from(self.orders.len()).ok()?;
+        Some(Slot(slot).id())
+    }
+}
