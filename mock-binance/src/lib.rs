@@ -1,1 +1,37 @@
-//! Under construction.
+//! A mock of the Binance spot exchange: REST and streams over a real matching engine.
+//!
+//! ```text
+//!                        ┌───────────── MockBinance ─────────────┐
+//!  client ── REST ──────▶│ wiremock ─▶ face: keys, signatures, … ─┤
+//!                        │                                        ├─▶ exchange-engine (pure) ─▶ journal
+//!  client ── WebSocket ─▶│ axum ─▶ streams ◀─── events ───────────┤
+//!                        └───────────────── Clock ────────────────┘
+//! ```
+//!
+//! Reading order: [`Builder`] and [`MockBinance`] (what a test touches), [`Clock`], [`Account`], [`Symbols`],
+//! [`RequestRecord`]; inside, `state` (what the faces share), `rest` and `ws` (the faces).
+
+mod account;
+mod bans;
+mod builder;
+mod clock;
+mod house;
+mod json;
+mod listen_keys;
+mod mock;
+mod rest;
+mod state;
+mod symbols;
+mod transcript;
+mod ws;
+
+pub use account::Account;
+pub use builder::{Builder, StartError};
+pub use clock::{Clock, ManualClock};
+pub use exchange_engine as engine;
+pub use house::Liquidity;
+pub use listen_keys::ListenKeys;
+pub use mock::MockBinance;
+pub use symbols::{Symbols, SymbolsError};
+pub use transcript::RequestRecord;
+pub use ws::streams::StreamStats;

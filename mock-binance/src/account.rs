@@ -1,0 +1,131 @@
+//! Test accounts: a key, a secret, a label for reports, and what is in them at the start.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use exchange_engine::AccountId;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::listen_keys::letters;
+use crate::rest::sign::Verifier;
+
+/// An account of the mock, for [`Builder::account`](crate::Builder::account).
+///
+/// ```
+/// let account = mock_binance::Account::new("my-key", "my-secret")
+///     .label("agent")
+///     .balance("USDT", "10000")
+///     .balance("BTC", "0.5");
+/// assert_eq!(account.api_key(), "my-key");
+/// assert!(!format!("{account:?}").contains("my-"));
+/// ```
+#[derive(Clone)]
+pub struct Account {
+    pub(crate) api_key: String,
+    pub(crate) secret: SecretString,
+    pub(crate) label: Option<String>,
+    pub(crate) balances: Vec<(String, String)>,
+}
+
+/// Keys and secrets of the exchange have this many letters and digits.
+const KEY_LEN: usize = 64;
+/// The random streams from which keys and secrets are drawn; listen keys use those from 1 on.
+const KEY_STREAM: u64 = u64::MAX;
+const SECRET_STREAM: u64 = u64::MAX - 1;
+
+impl Account {
+    /// An empty account with this API key and HMAC secret.
+    pub fn new(api_key: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { api_key: api_key.into(), secret: SecretString::from(secret.into()), label: None, balances: Vec::new() }
+    }
+
+    /// An empty account whose key and secret (64 letters and digits each, like those of the exchange) follow from a
+    /// seed: the same seed gives the same credentials.
+    pub fn generated(seed: u64) -> Self {
+        let draw = |stream| {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(stream);
+            letters(&mut random, KEY_LEN)
+        };
+        Self::new(draw(KEY_STREAM), draw(SECRET_STREAM))
+    }
+
+    /// Names the account in [`RequestRecord`](crate::RequestRecord)s; `account-1` and so on when not given.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Puts so much of an asset into the account before the mock starts. The amount is a decimal in text, with at
+    /// most 8 places.
+    #[must_use]
+    pub fn balance(mut self, asset: impl Into<String>, amount: impl Into<String>) -> Self {
+        self.balances.push((asset.into(), amount.into()));
+        self
+    }
+
+    /// The API key.
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// The secret, in the open: hand it to the client under test and to nobody else.
+    pub fn secret(&self) -> &str {
+        self.secret.expose_secret()
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("label", &self.label).field("balances", &self.balances).finish_non_exhaustive()
+    }
+}
+
+/// What the REST face knows of an account.
+pub(crate) struct KnownAccount {
+    pub(crate) id: AccountId,
+    pub(crate) label: String,
+    pub(crate) verifier: Verifier,
+}
+
+/// Accounts by API key.
+#[derive(Default)]
+pub(crate) struct Accounts {
+    by_key: BTreeMap<String, KnownAccount>,
+}
+
+impl Accounts {
+    pub(crate) fn add(&mut self, api_key: String, account: KnownAccount) {
+        self.by_key.insert(api_key, account);
+    }
+
+    pub(crate) fn get(&self, api_key: &str) -> Option<&KnownAccount> {
+        self.by_key.get(api_key)
+    }
+
+    pub(crate) fn contains(&self, api_key: &str) -> bool {
+        self.by_key.contains_key(api_key)
+    }
+}
+
+/// Whether a text could be a key of the exchange at all.
+pub(crate) fn has_key_format(api_key: &str) -> bool {
+    api_key.len() == KEY_LEN && api_key.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_credentials_follow_from_the_seed() {
+        let (one, again, two) = (Account::generated(1), Account::generated(1), Account::generated(2));
+        assert_eq!((one.api_key(), one.secret()), (again.api_key(), again.secret()));
+        assert_ne!(one.api_key(), two.api_key());
+        assert_ne!(one.api_key(), one.secret());
+        assert!(has_key_format(one.api_key()));
+    }
+}

@@ -1,0 +1,370 @@
+//! Putting a mock together.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use exchange_engine::{Commissions, Exchange, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection, SpecError};
+
+use crate::account::{Account, Accounts, KnownAccount};
+use crate::bans::Bans;
+use crate::clock::Clock;
+use crate::house::{House, Liquidity};
+use crate::listen_keys::ListenKeys;
+use crate::mock::MockBinance;
+use crate::rest::sign::Verifier;
+use crate::state::{Hub, Parts, State};
+use crate::symbols::{Symbols, SymbolsError};
+
+/// Why a mock could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The symbols could not be loaded.
+    #[error(transparent)]
+    Symbols(#[from] SymbolsError),
+    /// The exchange refuses its specification.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A price, commission or balance that is no decimal.
+    #[error("{what} is `{value}`: {source}")]
+    Decimal {
+        /// What it is for.
+        what: String,
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        source: ParseDecimalError,
+    },
+    /// A price that is not above zero.
+    #[error("the price of `{symbol}` is `{value}`: give one above zero")]
+    PriceNotPositive {
+        /// The symbol.
+        symbol: String,
+        /// What was given.
+        value: String,
+    },
+    /// A symbol that the mock does not have.
+    #[error("there is no symbol `{symbol}` to give a price to: the symbols are {known}")]
+    UnknownSymbol {
+        /// What was asked for.
+        symbol: String,
+        /// What there is.
+        known: String,
+    },
+    /// An asset that no symbol trades.
+    #[error("there is no asset `{asset}` to put into `{label}`: the assets are {known}")]
+    UnknownAsset {
+        /// What was asked for.
+        asset: String,
+        /// The account.
+        label: String,
+        /// What there is.
+        known: String,
+    },
+    /// Two accounts with the same API key.
+    #[error("account `{label}` has the API key of another account: give each its own")]
+    DuplicateKey {
+        /// The second account.
+        label: String,
+    },
+    /// An account whose API key or secret is empty.
+    #[error("account `{label}` has an empty API key or secret: give it both")]
+    EmptyCredentials {
+        /// The account.
+        label: String,
+    },
+    /// The exchange refused to open or fund an account.
+    #[error("cannot set up account `{label}`: {source}")]
+    Account {
+        /// The account.
+        label: String,
+        /// Why.
+        source: Rejection,
+    },
+    /// An address that cannot be listened on.
+    #[error("cannot listen on `{address}`: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Collects what a mock shall be; [`Builder::start`] starts it.
+///
+/// Everything has a default: the system's clock, four symbols with prices and filled books, one account with
+/// generated credentials, ports chosen by the system on 127.0.0.1.
+#[derive(Debug)]
+pub struct Builder {
+    clock: Clock,
+    symbols: Option<Result<Symbols, SymbolsError>>,
+    accounts: Vec<Account>,
+    prices: BTreeMap<String, String>,
+    liquidity: Option<Liquidity>,
+    commission: (String, String),
+    listen_keys: ListenKeys,
+    limits: LimitsSpec,
+    ban_after: u32,
+    seed: u64,
+    rest: SocketAddr,
+    ws: SocketAddr,
+}
+
+/// Prices of the default symbols.
+const PRICES: [(&str, &str); 4] =
+    [("BTCUSDT", "60000.00"), ("ETHUSDT", "3000.00"), ("BNBUSDT", "600.00"), ("ETHBTC", "0.05000")];
+const BAN_AFTER: u32 = 10;
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            clock: Clock::System,
+            symbols: None,
+            accounts: Vec::new(),
+            prices: BTreeMap::new(),
+            liquidity: Some(Liquidity::default()),
+            commission: ("0.001".to_owned(), "0.001".to_owned()),
+            listen_keys: ListenKeys::default(),
+            limits: LimitsSpec::default(),
+            ban_after: BAN_AFTER,
+            seed: 1,
+            rest: ANY_PORT,
+            ws: ANY_PORT,
+        }
+    }
+}
+
+impl Builder {
+    /// Where the mock reads the time: [`Clock::system`] or a [`ManualClock`](crate::ManualClock).
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// These symbols in place of the default ones.
+    #[must_use]
+    pub fn symbols(mut self, symbols: Symbols) -> Self {
+        self.symbols = Some(Ok(symbols));
+        self
+    }
+
+    /// The symbols of a file (a saved answer of `GET /api/v3/exchangeInfo`) in place of the default ones.
+    #[must_use]
+    pub fn symbols_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.symbols = Some(Symbols::from_file(path));
+        self
+    }
+
+    /// Adds an account. Without any, the mock has one: [`Account::generated`] from the seed, with 10 000 USDT, 1 BTC,
+    /// 10 ETH and 10 BNB.
+    #[must_use]
+    pub fn account(mut self, account: Account) -> Self {
+        self.accounts.push(account);
+        self
+    }
+
+    /// The price round which a symbol's book is filled, and which stands for its last price until the first trade.
+    #[must_use]
+    pub fn price(mut self, symbol: impl Into<String>, price: impl Into<String>) -> Self {
+        self.prices.insert(symbol.into(), price.into());
+        self
+    }
+
+    /// How the books of symbols with a price are filled: a seed, or a whole [`Liquidity`].
+    #[must_use]
+    pub fn liquidity(mut self, liquidity: impl Into<Liquidity>) -> Self {
+        self.liquidity = Some(liquidity.into());
+        self
+    }
+
+    /// Leaves all books empty.
+    #[must_use]
+    pub fn no_liquidity(mut self) -> Self {
+        self.liquidity = None;
+        self
+    }
+
+    /// Commission rates of every account and symbol, as fractions; `0.001` each when not given.
+    #[must_use]
+    pub fn commission(mut self, maker: impl Into<String>, taker: impl Into<String>) -> Self {
+        self.commission = (maker.into(), taker.into());
+        self
+    }
+
+    /// Whether listen keys are still issued.
+    #[must_use]
+    pub fn listen_keys(mut self, listen_keys: ListenKeys) -> Self {
+        self.listen_keys = listen_keys;
+        self
+    }
+
+    /// Request weights and order counts; those of the live exchange when not given.
+    #[must_use]
+    pub fn limits(mut self, limits: LimitsSpec) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How many answers of status 429 within a minute are given before the address is banned (418). The exchange does
+    /// not document its number; 10 when not given.
+    #[must_use]
+    pub fn ban_after(mut self, refusals: u32) -> Self {
+        self.ban_after = refusals;
+        self
+    }
+
+    /// From which generated credentials and listen keys follow.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Where the REST face listens. Port 0, the default, lets the system choose.
+    #[must_use]
+    pub fn rest_address(mut self, address: SocketAddr) -> Self {
+        self.rest = address;
+        self
+    }
+
+    /// Where the WebSocket face listens. Port 0, the default, lets the system choose.
+    #[must_use]
+    pub fn ws_address(mut self, address: SocketAddr) -> Self {
+        self.ws = address;
+        self
+    }
+
+    /// Starts the mock on the current tokio runtime.
+    pub async fn start(self) -> Result<MockBinance, StartError> {
+        let rest = bind(self.rest)?;
+        let ws = bind(self.ws)?;
+        let (hub, accounts) = self.build()?;
+        MockBinance::start(hub, accounts, rest, ws).await
+    }
+
+    fn build(mut self) -> Result<(Hub, Vec<Account>), StartError> {
+        let symbols = match self.symbols.take() {
+            Some(symbols) => symbols?,
+            None => Symbols::default_set()?,
+        };
+        let now = self.clock.now();
+        let prices = prices(&self.prices, &symbols)?;
+        let commissions = Commissions {
+            maker: decimal::<Ratio>("the maker commission", &self.commission.0)?,
+            taker: decimal::<Ratio>("the taker commission", &self.commission.1)?,
+        };
+        let mut spec = symbols.spec(commissions, &prices);
+        spec.limits = self.limits;
+        let mut exchange = Exchange::new(spec)?;
+
+        if self.accounts.is_empty() {
+            let account = Account::generated(self.seed).label("test-account");
+            let balances = [("USDT", "10000"), ("BTC", "1"), ("ETH", "10"), ("BNB", "10")];
+            let traded = |asset: &str| exchange.spec().asset_id(asset).is_some();
+            self.accounts.push(
+                balances
+                    .into_iter()
+                    .filter(|(asset, _)| traded(asset))
+                    .fold(account, |account, (asset, amount)| account.balance(asset, amount)),
+            );
+        }
+        let mut known = Accounts::default();
+        for (place, account) in self.accounts.iter().enumerate() {
+            open(&mut exchange, &mut known, now, place, account)?;
+        }
+        let mut house = House::default();
+        if let Some(liquidity) = self.liquidity {
+            for (name, price) in &prices {
+                let Some(symbol) = symbols.id(name) else { continue };
+                house
+                    .provide(&mut exchange, now, symbol, *price, liquidity)
+                    .map_err(|source| StartError::Account { label: format!("liquidity of {name}"), source })?;
+            }
+        }
+        let state = State::new(Parts {
+            exchange,
+            symbols,
+            accounts: known,
+            house,
+            reference_prices: prices,
+            bans: Bans::new(self.ban_after),
+            listen_key_mode: self.listen_keys,
+            seed: self.seed,
+        });
+        Ok((Hub::new(state, self.clock), self.accounts))
+    }
+}
+
+/// Opens and funds one account.
+fn open(
+    exchange: &mut Exchange,
+    known: &mut Accounts,
+    now: exchange_engine::Timestamp,
+    place: usize,
+    account: &Account,
+) -> Result<(), StartError> {
+    let label = account.label.clone().unwrap_or_else(|| format!("account-{}", place + 1));
+    if account.api_key.is_empty() || account.secret().is_empty() {
+        return Err(StartError::EmptyCredentials { label });
+    }
+    if known.contains(&account.api_key) {
+        return Err(StartError::DuplicateKey { label });
+    }
+    let refused = |source| StartError::Account { label: label.clone(), source };
+    let id = exchange.open_account(now).map_err(refused)?;
+    for (asset, value) in &account.balances {
+        let Some(asset_id) = exchange.spec().asset_id(asset) else {
+            return Err(StartError::UnknownAsset {
+                asset: asset.clone(),
+                label,
+                known: exchange.spec().assets.join(", "),
+            });
+        };
+        let amount = decimal(&format!("the balance of {asset} in {label}"), value)?;
+        let deposit = exchange_engine::Command::Deposit { asset: asset_id, amount };
+        exchange.apply(now, id, &deposit).reply.map_err(refused)?;
+    }
+    let verifier =
+        Verifier::new(&account.secret).ok_or_else(|| StartError::EmptyCredentials { label: label.clone() })?;
+    known.add(account.api_key.clone(), KnownAccount { id, label, verifier });
+    Ok(())
+}
+
+/// The prices that were asked for, and those of the default symbols.
+fn prices(asked: &BTreeMap<String, String>, symbols: &Symbols) -> Result<BTreeMap<String, Price>, StartError> {
+    let mut prices = BTreeMap::new();
+    for (symbol, value) in PRICES {
+        if symbols.id(symbol).is_some() {
+            prices.insert(symbol.to_owned(), decimal(symbol, value)?);
+        }
+    }
+    for (symbol, value) in asked {
+        if symbols.id(symbol).is_none() {
+            return Err(StartError::UnknownSymbol {
+                symbol: symbol.clone(),
+                known: symbols.names().collect::<Vec<_>>().join(", "),
+            });
+        }
+        let price: Price = decimal(&format!("the price of {symbol}"), value)?;
+        if !price.is_positive() {
+            return Err(StartError::PriceNotPositive { symbol: symbol.clone(), value: value.clone() });
+        }
+        prices.insert(symbol.clone(), price);
+    }
+    Ok(prices)
+}
+
+fn decimal<T: std::str::FromStr<Err = ParseDecimalError>>(what: &str, value: &str) -> Result<T, StartError> {
+    value.parse().map_err(|source| StartError::Decimal { what: what.to_owned(), value: value.to_owned(), source })
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|source| StartError::Bind { address, source })
+}

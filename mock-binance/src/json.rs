@@ -1,0 +1,27 @@
+//! Small helpers to write the exchange's JSON without building trees of values.
+
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer};
+
+/// Anything that displays, as a JSON string: decimals are written so.
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// The decimal zero, for what an order or a book does not have.
+pub(crate) const ZERO: &str = "0.00000000";
+
+/// The JSON of a value. The types of this crate always serialise: no maps with odd keys, no failing fields.
+pub(crate) fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// As [`text`], in bytes.
+pub(crate) fn bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}

@@ -1,0 +1,249 @@
+//! A request's way through the face, and the headers of its answer.
+//!
+//! The order of the checks is that of the exchange: ban, weight, route, form of the parameters, key, time, signature;
+//! then whatever the endpoint itself checks.
+
+use std::sync::Arc;
+
+use exchange_engine::{AccountId, SourceLimit, Timestamp, WindowLimit};
+use wiremock::http::HeaderMap;
+use wiremock::{Request, Respond, ResponseTemplate};
+
+use super::auth;
+use super::error::ApiError;
+use super::interval::Interval;
+use super::params::Params;
+use super::render::TimeUnit;
+use super::route::{self, Call, Route, Security};
+use crate::listen_keys::ListenKeys;
+use crate::state::{Hub, State};
+use crate::transcript::{REDACTED, RequestRecord, is_secret_name};
+
+/// Answers every request that no other mock has taken.
+pub(crate) struct Face {
+    hub: Arc<Hub>,
+}
+
+/// wiremock does not tell where a request comes from; the clients of a mock on loopback share one address anyway.
+const SOURCE: u32 = 0;
+const JSON: &str = "application/json;charset=UTF-8";
+const HTML: &str = "text/html";
+/// What the live exchange answers since listen keys are gone: the page of the proxy in front of it.
+const GONE_PAGE: &str = "<html>\n<head><title>410 Gone</title></head>\n<body>\n<center><h1>410 Gone</h1></center>\n\
+                         <hr><center>nginx</center>\n</body>\n</html>";
+const NOT_FOUND_PAGE: &str = "<html><body><h2>404 Not found</h2></body></html>";
+
+/// The answer to one request before it becomes HTTP.
+struct Answer {
+    status: u16,
+    code: Option<i32>,
+    mime: &'static str,
+    body: Vec<u8>,
+    weight: u32,
+    used_weight: Option<u32>,
+    order_counts: Vec<(WindowLimit, u32)>,
+    retry_after_s: Option<u64>,
+}
+
+impl Answer {
+    fn plain(status: u16, mime: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            code: None,
+            mime,
+            body: body.into(),
+            weight: 0,
+            used_weight: None,
+            order_counts: Vec::new(),
+            retry_after_s: None,
+        }
+    }
+
+    fn error(error: &ApiError) -> Self {
+        Self {
+            code: Some(error.code()),
+            retry_after_s: error.retry_after_s(),
+            ..Self::plain(error.status(), JSON, error.body())
+        }
+    }
+}
+
+impl Face {
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub }
+    }
+}
+
+impl Respond for Face {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let method = request.method.as_str();
+        let path = request.url.path();
+        let query = request.url.query().unwrap_or_default().as_bytes();
+        // Only a GET is never given its parameters in a body.
+        let form: &[u8] = if method == "GET" { b"" } else { &request.body };
+        let params = Params::read(query, form);
+        let incoming =
+            Incoming { method, path, params: &params, query, body: &request.body, headers: &request.headers };
+
+        let (mut state, now) = self.hub.lock();
+        let deadline = state.next_deadline();
+        let answer = incoming.answer(&mut state, now);
+        let record = incoming.record(&state, now, &answer);
+        state.transcript.push(record);
+        let deadline_moved = state.next_deadline() != deadline;
+        drop(state);
+
+        if deadline_moved {
+            self.hub.deadline_moved.notify_one();
+        }
+        respond(answer)
+    }
+}
+
+/// A request as the face sees it.
+struct Incoming<'a> {
+    method: &'a str,
+    path: &'a str,
+    params: &'a Params<'a>,
+    query: &'a [u8],
+    body: &'a [u8],
+    headers: &'a HeaderMap,
+}
+
+impl Incoming<'_> {
+    fn answer(&self, state: &mut State, now: Timestamp) -> Answer {
+        let route = route::find(self.method, self.path);
+        if route.is_some_and(Route::is_listen_key) && state.listen_key_mode == ListenKeys::Gone {
+            return Answer::plain(410, HTML, GONE_PAGE);
+        }
+        if let Some(until) = state.bans.until(now) {
+            return Answer::error(&banned(now, until));
+        }
+        let weight = route.map_or(1, |route| route.weight(self.params));
+        if let Err(error) = charge(state, now, weight) {
+            return Answer { used_weight: Some(state.weights.used(now, SOURCE)), ..Answer::error(&error) };
+        }
+        let Some(route) = route else {
+            let wants_html = header(self.headers, "accept").is_some_and(|accept| accept.contains(HTML));
+            let page = if wants_html { NOT_FOUND_PAGE } else { "" };
+            return Answer {
+                weight,
+                used_weight: Some(state.weights.used(now, SOURCE)),
+                ..Answer::plain(404, HTML, page)
+            };
+        };
+        match self.run(state, now, route) {
+            Ok((body, account)) => {
+                let free = route.is_free_on_success();
+                let used =
+                    if free { state.weights.refund(now, SOURCE, weight) } else { state.weights.used(now, SOURCE) };
+                let order_counts = account
+                    .filter(|_| route.counts_orders())
+                    .map(|account| state.exchange.order_counts(account, now))
+                    .unwrap_or_default();
+                Answer {
+                    weight: if free { 0 } else { weight },
+                    used_weight: Some(used),
+                    order_counts,
+                    ..Answer::plain(200, JSON, body)
+                }
+            }
+            Err(error) => {
+                Answer { weight, used_weight: Some(state.weights.used(now, SOURCE)), ..Answer::error(&error) }
+            }
+        }
+    }
+
+    fn run(&self, state: &mut State, now: Timestamp, route: &Route) -> Result<(Vec<u8>, Option<AccountId>), ApiError> {
+        let unit = TimeUnit::asked_for(header(self.headers, "x-mbx-time-unit"))?;
+        self.params.check(route.fields, route.security == Security::Signed)?;
+        let account = match route.security {
+            Security::None => None,
+            Security::Key => Some(auth::account(&state.accounts, self.api_key())?.id),
+            Security::Signed => {
+                let account = auth::account(&state.accounts, self.api_key())?;
+                auth::check_time(self.params, now)?;
+                auth::check_signature(account, self.params, self.query, self.body)?;
+                Some(account.id)
+            }
+        };
+        let mut call = Call { state, params: self.params, now, unit, account: account.unwrap_or(AccountId::FEES) };
+        let body = (route.run)(&mut call)?;
+        Ok((body, account))
+    }
+
+    fn api_key(&self) -> Option<&str> {
+        header(self.headers, "x-mbx-apikey")
+    }
+
+    fn record(&self, state: &State, now: Timestamp, answer: &Answer) -> RequestRecord {
+        let params = self
+            .params
+            .iter()
+            .map(|(name, value)| {
+                let value = if is_secret_name(name) {
+                    REDACTED.to_owned()
+                } else if name == "listenKey" {
+                    state.listen_keys.label(value)
+                } else {
+                    value.to_owned()
+                };
+                (name.to_owned(), value)
+            })
+            .collect();
+        let key = self
+            .api_key()
+            .filter(|key| !key.is_empty())
+            .map(|key| state.accounts.get(key).map_or_else(|| "unknown".to_owned(), |account| account.label.clone()));
+        RequestRecord {
+            seq: 0,
+            at_ms: now.as_millis(),
+            method: self.method.to_owned(),
+            path: self.path.to_owned(),
+            params,
+            key,
+            status: answer.status,
+            code: answer.code,
+            weight: answer.weight,
+            user_agent: header(self.headers, "user-agent").map(str::to_owned),
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Charges the weight, or says why not; whoever goes on after too many refusals is banned.
+fn charge(state: &mut State, now: Timestamp, weight: u32) -> Result<(), ApiError> {
+    let Err(hit) = state.weights.charge(now, SOURCE, weight) else {
+        return Ok(());
+    };
+    if let Some(until) = state.bans.refused(now, hit.limit.ends_at(now)) {
+        return Err(banned(now, until));
+    }
+    let retry_after_s = hit.retry_after_ms.div_ceil(1000);
+    Err(match hit.kind {
+        SourceLimit::RequestWeight => ApiError::TooMuchWeight { limit: hit.limit, retry_after_s },
+        SourceLimit::RawRequests => ApiError::TooManyRequests { retry_after_s },
+    })
+}
+
+fn banned(now: Timestamp, until: Timestamp) -> ApiError {
+    ApiError::Banned { until_ms: until.as_millis(), retry_after_s: until.micros_since(now).div_ceil(1_000_000) }
+}
+
+fn respond(answer: Answer) -> ResponseTemplate {
+    let mut response = ResponseTemplate::new(answer.status).set_body_raw(answer.body, answer.mime);
+    if let Some(used) = answer.used_weight {
+        response = response.insert_header("x-mbx-used-weight", used).insert_header("x-mbx-used-weight-1m", used);
+    }
+    for (limit, used) in answer.order_counts {
+        let name = format!("x-mbx-order-count-{}", Interval::of(limit).short().to_lowercase());
+        response = response.insert_header(name, used);
+    }
+    if let Some(seconds) = answer.retry_after_s {
+        response = response.insert_header("retry-after", seconds);
+    }
+    response
+}

@@ -1,0 +1,97 @@
+//! GET exchangeInfo: what the exchange trades and by which rules.
+
+use exchange_engine::{LimitsSpec, SymbolId, WindowLimit};
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::interval::Interval;
+use super::route::Call;
+use crate::json;
+use crate::symbols::SymbolRow;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExchangeInfo {
+    timezone: &'static str,
+    server_time: u64,
+    rate_limits: Vec<RateLimit>,
+    exchange_filters: [(); 0],
+    symbols: Vec<SymbolRow>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RateLimit {
+    rate_limit_type: &'static str,
+    interval: &'static str,
+    interval_num: u32,
+    limit: u32,
+}
+
+/// The one permission that the mock's symbols have.
+const SPOT: &str = "SPOT";
+
+/// GET exchangeInfo.
+pub(crate) fn exchange_info(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
+    let show_permission_sets = call.params.flag("showPermissionSets")?.unwrap_or(true);
+    let symbols = selected(call)?
+        .into_iter()
+        .filter_map(|symbol| {
+            let mut row = call.state.symbols.row(symbol)?.clone();
+            if let Some(status) = call.status(symbol) {
+                status.clone_into(&mut row.status);
+            }
+            if !show_permission_sets {
+                row.permission_sets = None;
+            }
+            Some(row)
+        })
+        .collect();
+    Ok(json::bytes(&ExchangeInfo {
+        timezone: "UTC",
+        server_time: call.unit.of(call.now),
+        rate_limits: rate_limits(&call.state.exchange.spec().limits),
+        exchange_filters: [],
+        symbols,
+    }))
+}
+
+/// Which symbols were asked for: one, a list, those with a permission or status, or all.
+fn selected(call: &Call<'_>) -> Result<Vec<SymbolId>, ApiError> {
+    let params = call.params;
+    let ways = ["symbol", "symbols", "permissions"];
+    let narrowed = params.has("symbol") || params.has("symbols");
+    if ways.into_iter().filter(|way| params.has(way)).count() > 1 || (narrowed && params.has("symbolStatus")) {
+        return Err(ApiError::Combination);
+    }
+    if params.has("symbol") {
+        return Ok(vec![call.symbol()?]);
+    }
+    if let Some(list) = params.get("symbols") {
+        return call.symbol_ids(list, usize::MAX);
+    }
+    let spot = params.get("permissions").is_none_or(|permissions| {
+        let bare = permissions.trim_matches(['[', ']']);
+        bare.split(',').any(|permission| permission.trim_matches('"') == SPOT)
+    });
+    let wanted = call.symbol_status()?;
+    Ok(call
+        .state
+        .symbols
+        .ids()
+        .filter(|_| spot)
+        .filter(|symbol| wanted.is_none() || wanted == call.status(*symbol))
+        .collect())
+}
+
+fn rate_limits(limits: &LimitsSpec) -> Vec<RateLimit> {
+    let row = |rate_limit_type, limit: WindowLimit| {
+        let interval = Interval::of(limit);
+        RateLimit { rate_limit_type, interval: interval.unit, interval_num: interval.num, limit: limit.limit }
+    };
+    let orders = limits.orders.iter().map(|limit| row("ORDERS", *limit));
+    std::iter::once(row("REQUEST_WEIGHT", limits.request_weight))
+        .chain(orders)
+        .chain(std::iter::once(row("RAW_REQUESTS", limits.raw_requests)))
+        .collect()
+}

@@ -1,0 +1,273 @@
+//! From parameters to an order, and from the engine's refusals to the exchange's texts.
+//!
+//! An order type needs some parameters and does not take others; what an absent or idle parameter is answered with
+//! is the exchange's own choice. Order types and instructions that the engine does not play are refused in the words
+//! in which the exchange refuses them on symbols that do not have them.
+
+use exchange_engine::{
+    ClientOrderId, MarketSize, NewOrder, OrderCountHit, OrderKind, OrderRef, ParseDecimalError, Price, Rejection, Side,
+    SymbolId, TimeInForce, Timestamp,
+};
+
+use super::error::ApiError;
+use super::params::Params;
+use super::render::{NO_PREVENTION, ResponseType};
+use super::route::Call;
+
+/// An order type as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Limit,
+    LimitMaker,
+    Market,
+    /// A type that waits for a price, with the text that refuses it, and whether it becomes a LIMIT order.
+    Waiting {
+        refusal: &'static str,
+        limit: bool,
+    },
+}
+
+/// The order that the parameters describe, and how it is to be answered.
+pub(crate) fn read(call: &Call<'_>) -> Result<(NewOrder, ResponseType), ApiError> {
+    let params = call.params;
+    let symbol = call.symbol()?;
+    let side = side(params)?;
+    let order_type = order_type(params)?;
+    let time_in_force = time_in_force(params)?;
+    let response_type = response_type(params, order_type)?;
+    check_strategy(params)?;
+    check_prevention(params)?;
+    check_given(params, order_type)?;
+    let kind = match order_type {
+        Type::Limit => OrderKind::Limit {
+            time_in_force: time_in_force.ok_or(ApiError::Missing("timeInForce"))?,
+            quantity: needed(params, "quantity")?,
+            price: needed(params, "price")?,
+        },
+        Type::LimitMaker => {
+            OrderKind::LimitMaker { quantity: needed(params, "quantity")?, price: needed(params, "price")? }
+        }
+        Type::Market => OrderKind::Market { size: market_size(params)? },
+        Type::Waiting { refusal, limit } => {
+            check_waiting(params, limit)?;
+            return Err(ApiError::OrderRejected(refusal));
+        }
+    };
+    if params.has("icebergQty") {
+        decimal::<Price>(params, "icebergQty")?;
+        return Err(ApiError::OrderRejected("Iceberg orders are not supported for this symbol."));
+    }
+    let order = NewOrder { symbol, side, kind, client_order_id: client_id(params, "newClientOrderId")? };
+    Ok((order, response_type))
+}
+
+fn side(params: &Params<'_>) -> Result<Side, ApiError> {
+    match params.require("side")? {
+        "BUY" => Ok(Side::Buy),
+        "SELL" => Ok(Side::Sell),
+        _ => Err(ApiError::Side),
+    }
+}
+
+fn order_type(params: &Params<'_>) -> Result<Type, ApiError> {
+    let waiting = |refusal, limit| Ok(Type::Waiting { refusal, limit });
+    match params.require("type")? {
+        "LIMIT" => Ok(Type::Limit),
+        "LIMIT_MAKER" => Ok(Type::LimitMaker),
+        "MARKET" => Ok(Type::Market),
+        "STOP_LOSS" => waiting("Stop loss orders are not supported for this symbol.", false),
+        "STOP_LOSS_LIMIT" => waiting("Stop loss limit orders are not supported for this symbol.", true),
+        "TAKE_PROFIT" => waiting("Take profit orders are not supported for this symbol.", false),
+        "TAKE_PROFIT_LIMIT" => waiting("Take profit limit orders are not supported for this symbol.", true),
+        _ => Err(ApiError::OrderType),
+    }
+}
+
+fn time_in_force(params: &Params<'_>) -> Result<Option<TimeInForce>, ApiError> {
+    match params.get("timeInForce") {
+        None => Ok(None),
+        Some("GTC") => Ok(Some(TimeInForce::Gtc)),
+        Some("IOC") => Ok(Some(TimeInForce::Ioc)),
+        Some("FOK") => Ok(Some(TimeInForce::Fok)),
+        Some(_) => Err(ApiError::TimeInForce),
+    }
+}
+
+/// FULL for LIMIT and MARKET, ACK for the others, unless something else is asked for.
+fn response_type(params: &Params<'_>, order_type: Type) -> Result<ResponseType, ApiError> {
+    match params.get("newOrderRespType") {
+        None if matches!(order_type, Type::Limit | Type::Market) => Ok(ResponseType::Full),
+        None | Some("ACK") => Ok(ResponseType::Ack),
+        Some("RESULT") => Ok(ResponseType::Result),
+        Some("FULL") => Ok(ResponseType::Full),
+        Some(_) => Err(ApiError::Invalid("newOrderRespType")),
+    }
+}
+
+/// Strategies are the client's own marks.
+fn check_strategy(params: &Params<'_>) -> Result<(), ApiError> {
+    params.digits("strategyId")?;
+    match params.digits("strategyType")? {
+        Some(..1_000_000) => Err(ApiError::StrategyType),
+        _ => Ok(()),
+    }
+}
+
+fn check_prevention(params: &Params<'_>) -> Result<(), ApiError> {
+    match params.get("selfTradePreventionMode") {
+        None | Some(NO_PREVENTION) => Ok(()),
+        Some("EXPIRE_TAKER" | "EXPIRE_MAKER" | "EXPIRE_BOTH" | "DECREMENT" | "TRANSFER") => {
+            Err(ApiError::Message("This symbol does not allow the specified self-trade prevention mode.".into()))
+        }
+        Some(_) => Err(ApiError::Invalid("selfTradePreventionMode")),
+    }
+}
+
+/// Refuses what this order type does not take.
+fn check_given(params: &Params<'_>, order_type: Type) -> Result<(), ApiError> {
+    let idle: &[&'static str] = match order_type {
+        Type::Limit => &["quoteOrderQty", "stopPrice", "trailingDelta"],
+        Type::LimitMaker => &["timeInForce", "quoteOrderQty", "stopPrice", "trailingDelta"],
+        Type::Market => &["timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"],
+        Type::Waiting { limit: true, .. } => &["quoteOrderQty"],
+        Type::Waiting { limit: false, .. } => &["timeInForce", "quoteOrderQty", "price", "icebergQty"],
+    };
+    if let Some(name) = idle.iter().find(|name| params.has(name)) {
+        return Err(ApiError::NotRequired(name));
+    }
+    let pegged = ["pegPriceType", "pegOffsetValue", "pegOffsetType"];
+    if pegged.iter().any(|name| params.has(name)) {
+        return Err(ApiError::OrderRejected("Pegged orders are not supported for this symbol."));
+    }
+    Ok(())
+}
+
+/// What a waiting order needs is asked for before the type is refused.
+fn check_waiting(params: &Params<'_>, limit: bool) -> Result<(), ApiError> {
+    if limit && !params.has("timeInForce") {
+        return Err(ApiError::Missing("timeInForce"));
+    }
+    needed::<Price>(params, "quantity")?;
+    if limit {
+        needed::<Price>(params, "price")?;
+    }
+    if params.has("trailingDelta") {
+        return Err(ApiError::OrderRejected("Trailing stop orders are not supported for this symbol."));
+    }
+    match decimal::<Price>(params, "stopPrice")? {
+        Some(_) => Ok(()),
+        None => Err(ApiError::MissingEither("stopPrice", "trailingDelta")),
+    }
+}
+
+fn market_size(params: &Params<'_>) -> Result<MarketSize, ApiError> {
+    match (decimal(params, "quantity")?, decimal(params, "quoteOrderQty")?) {
+        (Some(quantity), None) => Ok(MarketSize::Base(quantity)),
+        (None, Some(amount)) => Ok(MarketSize::Quote(amount)),
+        (Some(_), Some(_)) => Err(ApiError::Combination),
+        (None, None) => Err(ApiError::MissingEither("quantity", "quoteOrderQty")),
+    }
+}
+
+/// A decimal of at most eight places that fits.
+fn decimal<T>(params: &Params<'_>, name: &'static str) -> Result<Option<T>, ApiError>
+where
+    T: std::str::FromStr<Err = ParseDecimalError>,
+{
+    params
+        .get(name)
+        .map(|text| {
+            text.parse().map_err(|error| match error {
+                ParseDecimalError::TooPrecise => ApiError::Precision(name),
+                ParseDecimalError::OutOfRange => ApiError::Overflow(name),
+                // The characters were checked long before.
+                ParseDecimalError::Malformed => ApiError::Invalid(name),
+            })
+        })
+        .transpose()
+}
+
+fn needed<T>(params: &Params<'_>, name: &'static str) -> Result<T, ApiError>
+where
+    T: std::str::FromStr<Err = ParseDecimalError>,
+{
+    decimal(params, name)?.ok_or(ApiError::Missing(name))
+}
+
+pub(crate) fn client_id(params: &Params<'_>, name: &'static str) -> Result<Option<ClientOrderId>, ApiError> {
+    params.get(name).map(|text| text.parse().map_err(|_| ApiError::Invalid(name))).transpose()
+}
+
+/// The order that a query or cancel is about.
+pub(crate) fn order_ref(call: &Call<'_>) -> Result<(SymbolId, OrderRef), ApiError> {
+    let symbol = call.symbol()?;
+    let id = call.params.digits("orderId")?.map(exchange_engine::OrderId);
+    let client = client_id(call.params, "origClientOrderId")?;
+    let target = match (id, client) {
+        (Some(id), None) => OrderRef::Id(id),
+        (None, Some(client)) => OrderRef::Client(client),
+        (Some(id), Some(client)) => OrderRef::Both(id, client),
+        (None, None) => return Err(ApiError::MissingEither("origClientOrderId", "orderId")),
+    };
+    Ok((symbol, target))
+}
+
+/// How the exchange words a refusal of a new order.
+pub(crate) fn placing_refused(rejection: Rejection, order: &NewOrder, now: Timestamp) -> ApiError {
+    let engine = ApiError::OrderRejected;
+    match rejection {
+        Rejection::MarketClosed => engine("Market is closed."),
+        Rejection::OrderTypeNotAllowed => match order.kind {
+            OrderKind::Market { .. } => engine("Market orders are not supported for this symbol."),
+            OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => engine("Unsupported order combination"),
+        },
+        Rejection::QuoteOrderQtyNotAllowed => {
+            // The missing letters are the exchange's.
+            engine("Quote order qty market orders are not support for this symbol.")
+        }
+        Rejection::DuplicateOrder => engine("Duplicate order sent."),
+        Rejection::WouldTake => engine("Order would immediately match and take."),
+        Rejection::NoLiquidity => engine("Order book liquidity is less than symbol minimum quantity."),
+        Rejection::LiquidityBelowLot => engine("Order book liquidity is less than `LOT_SIZE` filter minimum quantity."),
+        Rejection::InsufficientBalance => engine("Account has insufficient balance for requested action."),
+        Rejection::TooManyOrders(hit) => too_many_orders(hit, now),
+        other => refused(other),
+    }
+}
+
+/// How the exchange words a refusal of a cancel.
+pub(crate) fn canceling_refused(rejection: Rejection) -> ApiError {
+    let engine = ApiError::CancelRejected;
+    match rejection {
+        Rejection::UnknownOrder => engine("Unknown order sent."),
+        Rejection::CancelRestricted => engine("Order was not canceled due to cancel restrictions."),
+        Rejection::MarketClosed => engine("Market is closed."),
+        other => refused(other),
+    }
+}
+
+/// How the exchange words a refusal of a query.
+pub(crate) fn asking_refused(rejection: Rejection) -> ApiError {
+    match rejection {
+        Rejection::UnknownOrder => ApiError::NoSuchOrder,
+        other => refused(other),
+    }
+}
+
+fn too_many_orders(hit: OrderCountHit, now: Timestamp) -> ApiError {
+    ApiError::TooManyOrders { limit: hit.limit, retry_after_s: hit.resets_at.micros_since(now).div_ceil(1_000_000) }
+}
+
+fn refused(rejection: Rejection) -> ApiError {
+    match rejection {
+        Rejection::UnknownSymbol => ApiError::Symbol,
+        Rejection::UnknownAccount => ApiError::KeyRejected,
+        Rejection::InvalidQuantity => ApiError::Message("Invalid quantity.".into()),
+        Rejection::InvalidPrice => ApiError::Message("Invalid price.".into()),
+        Rejection::Filter(filter) => ApiError::Message(format!("Filter failure: {}", filter.as_str()).into()),
+        Rejection::ClientOrderIdMismatch => ApiError::ClientIdMismatch,
+        Rejection::Overflow => ApiError::Overflow("quantity"),
+        // Each of these belongs to one kind of request and is worded there.
+        _ => ApiError::Internal,
+    }
+}

@@ -1,0 +1,298 @@
+//! How orders, trades and books look in an answer: field names and order of the live exchange.
+
+use exchange_engine::{
+    Amount, BookLevel, CanceledOrder, ExpiryReason, Fill, Order, OrderId, Price, Quantity, Timestamp,
+};
+use serde::ser::SerializeTuple;
+use serde::{Serialize, Serializer};
+
+use super::error::ApiError;
+use crate::json::{Text, ZERO};
+use crate::symbols::Symbols;
+
+/// Orders outside of lists carry this list id.
+const NO_LIST: i64 = -1;
+/// The only mode of self-trade prevention that the mock plays.
+pub(crate) const NO_PREVENTION: &str = "NONE";
+
+/// In which unit times are told (`X-MBX-TIME-UNIT`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeUnit {
+    Milliseconds,
+    Microseconds,
+}
+
+impl TimeUnit {
+    pub(crate) fn asked_for(header: Option<&str>) -> Result<Self, ApiError> {
+        match header {
+            None | Some("MILLISECOND" | "millisecond") => Ok(Self::Milliseconds),
+            Some("MICROSECOND" | "microsecond") => Ok(Self::Microseconds),
+            Some(_) => Err(ApiError::BadTimeUnit),
+        }
+    }
+
+    pub(crate) fn of(self, time: Timestamp) -> u64 {
+        match self {
+            Self::Milliseconds => time.as_millis(),
+            Self::Microseconds => time.as_micros(),
+        }
+    }
+
+    /// The last moment before this one.
+    pub(crate) fn before(self, time: Timestamp) -> u64 {
+        self.of(time).saturating_sub(1)
+    }
+}
+
+/// What `newOrderRespType` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResponseType {
+    Ack,
+    Result,
+    Full,
+}
+
+/// The answer to a new order; the fields of RESULT and FULL are left out of the shorter kinds.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Placed<'a> {
+    symbol: &'a str,
+    order_id: u64,
+    order_list_id: i64,
+    client_order_id: &'a str,
+    transact_time: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    result: Option<PlacedResult<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlacedResult<'a> {
+    price: Text<Price>,
+    orig_qty: Text<Quantity>,
+    executed_qty: Text<Quantity>,
+    orig_quote_order_qty: Text<Amount>,
+    cummulative_quote_qty: Text<Amount>,
+    status: &'static str,
+    time_in_force: &'static str,
+    #[serde(rename = "type")]
+    order_type: &'static str,
+    side: &'static str,
+    working_time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fills: Option<Vec<PlacedFill<'a>>>,
+    self_trade_prevention_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlacedFill<'a> {
+    price: Text<Price>,
+    qty: Text<Quantity>,
+    commission: Text<Amount>,
+    commission_asset: &'a str,
+    trade_id: u64,
+}
+
+impl<'a> Placed<'a> {
+    pub(crate) fn new(
+        order: &'a Order,
+        fills: &[Fill],
+        response_type: ResponseType,
+        symbols: &'a Symbols,
+        unit: TimeUnit,
+    ) -> Self {
+        let result = (response_type != ResponseType::Ack).then(|| PlacedResult {
+            price: Text(order.price),
+            orig_qty: Text(order.quantity),
+            executed_qty: Text(order.executed),
+            orig_quote_order_qty: Text(order.quote_order_qty),
+            cummulative_quote_qty: Text(order.cumulative_quote),
+            status: order.status.as_str(),
+            time_in_force: order.time_in_force.as_str(),
+            order_type: order.order_type.as_str(),
+            side: order.side.as_str(),
+            working_time: unit.of(order.time),
+            fills: (response_type == ResponseType::Full).then(|| {
+                fills
+                    .iter()
+                    .map(|fill| PlacedFill {
+                        price: Text(fill.price),
+                        qty: Text(fill.quantity),
+                        commission: Text(fill.commission),
+                        commission_asset: symbols.asset_name(fill.commission_asset),
+                        trade_id: fill.trade.0,
+                    })
+                    .collect()
+            }),
+            self_trade_prevention_mode: NO_PREVENTION,
+            expiry_reason: order.expiry_reason.map(ExpiryReason::as_str),
+        });
+        Self {
+            symbol: symbols.name(order.symbol),
+            order_id: order.id.0,
+            order_list_id: NO_LIST,
+            client_order_id: order.client_order_id.as_str(),
+            transact_time: unit.of(order.update_time),
+            result,
+        }
+    }
+}
+
+/// An order as queries tell it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueriedOrder<'a> {
+    symbol: &'a str,
+    order_id: u64,
+    order_list_id: i64,
+    client_order_id: &'a str,
+    price: Text<Price>,
+    orig_qty: Text<Quantity>,
+    executed_qty: Text<Quantity>,
+    cummulative_quote_qty: Text<Amount>,
+    status: &'static str,
+    time_in_force: &'static str,
+    #[serde(rename = "type")]
+    order_type: &'static str,
+    side: &'static str,
+    stop_price: &'static str,
+    iceberg_qty: &'static str,
+    time: u64,
+    update_time: u64,
+    is_working: bool,
+    working_time: u64,
+    orig_quote_order_qty: Text<Amount>,
+    self_trade_prevention_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_reason: Option<&'static str>,
+}
+
+impl<'a> QueriedOrder<'a> {
+    pub(crate) fn new(order: &'a Order, symbols: &'a Symbols, unit: TimeUnit) -> Self {
+        Self {
+            symbol: symbols.name(order.symbol),
+            order_id: order.id.0,
+            order_list_id: NO_LIST,
+            client_order_id: order.client_order_id.as_str(),
+            price: Text(order.price),
+            orig_qty: Text(order.quantity),
+            executed_qty: Text(order.executed),
+            cummulative_quote_qty: Text(order.cumulative_quote),
+            status: order.status.as_str(),
+            time_in_force: order.time_in_force.as_str(),
+            order_type: order.order_type.as_str(),
+            side: order.side.as_str(),
+            stop_price: ZERO,
+            iceberg_qty: ZERO,
+            time: unit.of(order.time),
+            update_time: unit.of(order.update_time),
+            is_working: true,
+            working_time: unit.of(order.time),
+            orig_quote_order_qty: Text(order.quote_order_qty),
+            self_trade_prevention_mode: NO_PREVENTION,
+            expiry_reason: order.expiry_reason.map(ExpiryReason::as_str),
+        }
+    }
+}
+
+/// A cancelled order: its own name becomes `origClientOrderId`, the cancel's name takes its place.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Canceled<'a> {
+    symbol: &'a str,
+    orig_client_order_id: &'a str,
+    order_id: u64,
+    order_list_id: i64,
+    client_order_id: &'a str,
+    transact_time: u64,
+    price: Text<Price>,
+    orig_qty: Text<Quantity>,
+    executed_qty: Text<Quantity>,
+    orig_quote_order_qty: Text<Amount>,
+    cummulative_quote_qty: Text<Amount>,
+    status: &'static str,
+    time_in_force: &'static str,
+    #[serde(rename = "type")]
+    order_type: &'static str,
+    side: &'static str,
+    self_trade_prevention_mode: &'static str,
+}
+
+impl<'a> Canceled<'a> {
+    pub(crate) fn new(canceled: &'a CanceledOrder, symbols: &'a Symbols, unit: TimeUnit) -> Self {
+        let order = &canceled.order;
+        Self {
+            symbol: symbols.name(order.symbol),
+            orig_client_order_id: order.client_order_id.as_str(),
+            order_id: order.id.0,
+            order_list_id: NO_LIST,
+            client_order_id: canceled.cancel_id.as_str(),
+            transact_time: unit.of(order.update_time),
+            price: Text(order.price),
+            orig_qty: Text(order.quantity),
+            executed_qty: Text(order.executed),
+            orig_quote_order_qty: Text(order.quote_order_qty),
+            cummulative_quote_qty: Text(order.cumulative_quote),
+            status: order.status.as_str(),
+            time_in_force: order.time_in_force.as_str(),
+            order_type: order.order_type.as_str(),
+            side: order.side.as_str(),
+            self_trade_prevention_mode: NO_PREVENTION,
+        }
+    }
+}
+
+/// A trade as the account that made it sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MyTrade<'a> {
+    symbol: &'a str,
+    id: u64,
+    order_id: u64,
+    order_list_id: i64,
+    price: Text<Price>,
+    qty: Text<Quantity>,
+    quote_qty: Text<Amount>,
+    commission: Text<Amount>,
+    commission_asset: &'a str,
+    time: u64,
+    is_buyer: bool,
+    is_maker: bool,
+    is_best_match: bool,
+}
+
+impl<'a> MyTrade<'a> {
+    pub(crate) fn new(fill: &Fill, symbols: &'a Symbols, unit: TimeUnit) -> Self {
+        let OrderId(order_id) = fill.order;
+        Self {
+            symbol: symbols.name(fill.symbol),
+            id: fill.trade.0,
+            order_id,
+            order_list_id: NO_LIST,
+            price: Text(fill.price),
+            qty: Text(fill.quantity),
+            quote_qty: Text(fill.quote),
+            commission: Text(fill.commission),
+            commission_asset: symbols.asset_name(fill.commission_asset),
+            time: unit.of(fill.time),
+            is_buyer: fill.is_buyer,
+            is_maker: fill.is_maker,
+            is_best_match: true,
+        }
+    }
+}
+
+/// A level of a book: `["price","quantity"]`.
+pub(crate) struct Level(pub(crate) BookLevel);
+
+impl Serialize for Level {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_tuple(2)?;
+        pair.serialize_element(&Text(self.0.price))?;
+        pair.serialize_element(&Text(self.0.quantity))?;
+        pair.end()
+    }
+}

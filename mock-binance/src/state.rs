@@ -1,0 +1,161 @@
+//! Everything that a mock holds, behind one short lock that both faces share.
+//!
+//! ```text
+//!  REST (wiremock's thread) ──┐                      ┌──▶ streams: a channel to each connection
+//!  WebSocket (axum tasks) ────┼─▶ Mutex<State> ──────┤
+//!  the test itself ───────────┘   engine, keys, ..   └──▶ transcript
+//! ```
+//!
+//! Nothing waits while it holds the lock: what goes to a socket goes through a channel.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use exchange_engine::{
+    AccountId, Command, Event, Exchange, Outcome, Price, Rejection, Reply, RequestWeights, Timestamp,
+};
+use tokio::sync::Notify;
+
+use crate::account::Accounts;
+use crate::bans::Bans;
+use crate::clock::{Clock, Deadlines};
+use crate::house::House;
+use crate::listen_keys::{ListenKeyStore, ListenKeys};
+use crate::symbols::Symbols;
+use crate::transcript::Transcript;
+use crate::ws::{Streams, user};
+
+/// What the faces share.
+pub(crate) struct Hub {
+    state: Mutex<State>,
+    clock: Clock,
+    /// Told whenever the next deadline may have changed.
+    pub(crate) deadline_moved: Notify,
+}
+
+/// What the lock guards.
+pub(crate) struct State {
+    pub(crate) exchange: Exchange,
+    pub(crate) symbols: Symbols,
+    pub(crate) accounts: Accounts,
+    pub(crate) house: House,
+    pub(crate) reference_prices: BTreeMap<String, Price>,
+    pub(crate) weights: RequestWeights,
+    pub(crate) bans: Bans,
+    pub(crate) listen_keys: ListenKeyStore,
+    pub(crate) listen_key_mode: ListenKeys,
+    pub(crate) streams: Streams,
+    pub(crate) transcript: Transcript,
+    // Used again for each command, so that an order costs no allocation for its events.
+    events: Vec<Event>,
+}
+
+/// The parts of a [`State`] that are chosen from outside.
+pub(crate) struct Parts {
+    pub(crate) exchange: Exchange,
+    pub(crate) symbols: Symbols,
+    pub(crate) accounts: Accounts,
+    pub(crate) house: House,
+    pub(crate) reference_prices: BTreeMap<String, Price>,
+    pub(crate) bans: Bans,
+    pub(crate) listen_key_mode: ListenKeys,
+    pub(crate) seed: u64,
+}
+
+impl State {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let weights = RequestWeights::new(&parts.exchange.spec().limits);
+        Self {
+            exchange: parts.exchange,
+            symbols: parts.symbols,
+            accounts: parts.accounts,
+            house: parts.house,
+            reference_prices: parts.reference_prices,
+            weights,
+            bans: parts.bans,
+            listen_keys: ListenKeyStore::new(parts.seed),
+            listen_key_mode: parts.listen_key_mode,
+            streams: Streams::default(),
+            transcript: Transcript::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Carries out a command and tells the streams what came of it.
+    pub(crate) fn apply(&mut self, now: Timestamp, account: AccountId, command: &Command) -> Result<Reply, Rejection> {
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        let reply = self.exchange.apply_into(now, account, command, &mut events);
+        self.house.after(&mut self.exchange, now, &mut events);
+        self.tell(&events);
+        self.events = events;
+        reply
+    }
+
+    /// As [`apply`](Self::apply), for a caller who wants to see the events of the command itself.
+    pub(crate) fn apply_and_show(&mut self, now: Timestamp, account: AccountId, command: &Command) -> Outcome {
+        let mut outcome = self.exchange.apply(now, account, command);
+        let shown = outcome.events.len();
+        self.house.after(&mut self.exchange, now, &mut outcome.events);
+        self.tell(&outcome.events);
+        outcome.events.truncate(shown);
+        outcome
+    }
+
+    /// Lets happen what is due: orders that end by themselves, listen keys that expire.
+    pub(crate) fn run_due(&mut self, now: Timestamp) {
+        let mut events = self.exchange.on_time(now);
+        self.house.after(&mut self.exchange, now, &mut events);
+        self.tell(&events);
+        for key in self.listen_keys.expire(now) {
+            self.streams.publish(&key, || user::listen_key_expired(&key, now));
+            self.streams.unsubscribe_all(&key);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let exchange = self.exchange.next_deadline();
+        let keys = self.listen_keys.next_deadline();
+        exchange.into_iter().chain(keys).min()
+    }
+
+    fn tell(&mut self, events: &[Event]) {
+        if self.streams.is_empty() {
+            return;
+        }
+        crate::ws::tell(&mut self.streams, &self.symbols, &self.listen_keys, events);
+    }
+}
+
+impl Hub {
+    pub(crate) fn new(state: State, clock: Clock) -> Self {
+        Self { state: Mutex::new(state), clock, deadline_moved: Notify::new() }
+    }
+
+    /// The state, and the time at which it is looked at. What fell due before is done first, so that nobody ever
+    /// sees a listen key that has expired.
+    pub(crate) fn lock(&self) -> (MutexGuard<'_, State>, Timestamp) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        if state.next_deadline().is_some_and(|due| due <= now) {
+            state.run_due(now);
+        }
+        (state, now)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+impl Deadlines for Hub {
+    fn next_deadline_us(&self) -> Option<u64> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.next_deadline().map(Timestamp::as_micros)
+    }
+
+    fn run_due(&self) {
+        // Locking does it.
+        drop(self.lock());
+    }
+}

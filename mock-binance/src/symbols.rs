@@ -1,0 +1,482 @@
+//! The symbols of a mock: read from a file in the form of an exchangeInfo answer, checked, and told again.
+//!
+//! A file may be a saved answer of `GET /api/v3/exchangeInfo`, or only its `symbols`. What the mock does not play
+//! (order types, filters and permissions of the live exchange) is taken off the rows, so that its own exchangeInfo
+//! promises only what the mock keeps. A name that Binance does not know is an error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use exchange_engine::{
+    AssetId, Commissions, ExchangeSpec, Filters, LotSize, NotionalFilter, OrderTypes, PercentPriceBySide, Price,
+    PriceFilter, SpecError, SymbolId, SymbolSpec, SymbolStatus,
+};
+use serde::{Deserialize, Serialize};
+
+/// The four symbols that a mock has when nothing else is asked for.
+const DEFAULT: &str = include_str!("../data/exchange_info.json");
+
+/// Why symbols could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum SymbolsError {
+    /// The file could not be read.
+    #[error("cannot read the symbols in `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The text is not an exchangeInfo answer.
+    #[error(
+        "not an exchangeInfo answer: {source}; write {{\"symbols\": [..]}} with rows like those of GET /api/v3/exchangeInfo"
+    )]
+    Json {
+        /// What is wrong, with line and column.
+        #[from]
+        source: serde_json::Error,
+    },
+    /// There is no symbol in it.
+    #[error("the list of symbols is empty: give at least one")]
+    Empty,
+    /// One symbol has a value that cannot be used.
+    #[error("symbol `{symbol}`: {field} is `{value}`, {remedy}")]
+    Row {
+        /// The symbol.
+        symbol: String,
+        /// Where in its row.
+        field: String,
+        /// What stands there.
+        value: String,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+    /// The rows do not fit together.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// The symbols of a mock.
+#[derive(Debug, Clone)]
+pub struct Symbols {
+    rows: Vec<SymbolRow>,
+    assets: Vec<String>,
+    specs: Vec<SymbolSpec>,
+    by_name: BTreeMap<String, SymbolId>,
+    streams: Vec<StreamNames>,
+}
+
+/// The names of a symbol's market streams.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamNames {
+    pub(crate) trade: String,
+    pub(crate) book_ticker: String,
+}
+
+/// A row of exchangeInfo, in the field order of the live exchange.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SymbolRow {
+    pub(crate) symbol: String,
+    pub(crate) status: String,
+    pub(crate) base_asset: String,
+    #[serde(default = "eight")]
+    pub(crate) base_asset_precision: u32,
+    pub(crate) quote_asset: String,
+    #[serde(default = "eight")]
+    pub(crate) quote_precision: u32,
+    #[serde(default = "eight")]
+    pub(crate) quote_asset_precision: u32,
+    #[serde(default = "eight")]
+    base_commission_precision: u32,
+    #[serde(default = "eight")]
+    quote_commission_precision: u32,
+    pub(crate) order_types: Vec<String>,
+    #[serde(default)]
+    iceberg_allowed: bool,
+    #[serde(default)]
+    oco_allowed: bool,
+    #[serde(default)]
+    oto_allowed: bool,
+    #[serde(default)]
+    opo_allowed: bool,
+    #[serde(default)]
+    pub(crate) quote_order_qty_market_allowed: bool,
+    #[serde(default)]
+    allow_trailing_stop: bool,
+    #[serde(default)]
+    cancel_replace_allowed: bool,
+    #[serde(default)]
+    amend_allowed: bool,
+    #[serde(default)]
+    peg_instructions_allowed: bool,
+    #[serde(default)]
+    is_spot_trading_allowed: bool,
+    #[serde(default)]
+    is_margin_trading_allowed: bool,
+    filters: Vec<FilterRow>,
+    #[serde(default)]
+    permissions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_sets: Option<Vec<Vec<String>>>,
+    #[serde(default)]
+    default_self_trade_prevention_mode: String,
+    #[serde(default)]
+    allowed_self_trade_prevention_modes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "filterType", rename_all_fields = "camelCase")]
+enum FilterRow {
+    #[serde(rename = "PRICE_FILTER")]
+    Price { min_price: String, max_price: String, tick_size: String },
+    #[serde(rename = "LOT_SIZE")]
+    Lot(LotRow),
+    #[serde(rename = "MARKET_LOT_SIZE")]
+    MarketLot(LotRow),
+    #[serde(rename = "PERCENT_PRICE_BY_SIDE")]
+    PercentPriceBySide {
+        bid_multiplier_up: String,
+        bid_multiplier_down: String,
+        ask_multiplier_up: String,
+        ask_multiplier_down: String,
+        avg_price_mins: u32,
+    },
+    #[serde(rename = "NOTIONAL")]
+    Notional {
+        min_notional: String,
+        apply_min_to_market: bool,
+        max_notional: String,
+        apply_max_to_market: bool,
+        avg_price_mins: u32,
+    },
+    #[serde(rename = "MAX_NUM_ORDERS")]
+    MaxNumOrders { max_num_orders: u32 },
+    /// Filters of the live exchange that belong to what the mock does not play.
+    #[serde(
+        rename(deserialize = "ICEBERG_PARTS"),
+        alias = "MAX_NUM_ICEBERG_ORDERS",
+        alias = "TRAILING_DELTA",
+        alias = "MAX_NUM_ORDER_LISTS",
+        alias = "MAX_NUM_ALGO_ORDERS",
+        alias = "MAX_NUM_ORDER_AMENDS",
+        alias = "MAX_POSITION",
+        alias = "PERCENT_PRICE",
+        alias = "MIN_NOTIONAL",
+        skip_serializing
+    )]
+    NotPlayed {},
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LotRow {
+    min_qty: String,
+    max_qty: String,
+    step_size: String,
+}
+
+#[derive(Deserialize)]
+struct File {
+    symbols: Vec<SymbolRow>,
+}
+
+const fn eight() -> u32 {
+    8
+}
+
+impl Symbols {
+    /// BTCUSDT, ETHUSDT, BNBUSDT and ETHBTC with filters like those of the live exchange.
+    pub fn default_set() -> Result<Self, SymbolsError> {
+        Self::parse(DEFAULT)
+    }
+
+    /// Reads a file; see the module for its form.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SymbolsError> {
+        let path = path.as_ref();
+        let text =
+            std::fs::read_to_string(path).map_err(|source| SymbolsError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text)
+    }
+
+    /// Reads the text of an exchangeInfo answer.
+    pub fn parse(text: &str) -> Result<Self, SymbolsError> {
+        let mut rows = serde_json::from_str::<File>(text)?.symbols;
+        if rows.is_empty() {
+            return Err(SymbolsError::Empty);
+        }
+        let mut symbols = Self {
+            rows: Vec::new(),
+            assets: Vec::new(),
+            specs: Vec::new(),
+            by_name: BTreeMap::new(),
+            streams: Vec::new(),
+        };
+        for row in &mut rows {
+            row.take_off_what_is_not_played()?;
+            let base = symbols.asset(&row.base_asset);
+            let quote = symbols.asset(&row.quote_asset);
+            symbols.specs.push(row.spec(base, quote)?);
+            let lower = row.symbol.to_lowercase();
+            symbols
+                .streams
+                .push(StreamNames { trade: format!("{lower}@trade"), book_ticker: format!("{lower}@bookTicker") });
+        }
+        symbols.rows = rows;
+        let spec = symbols.spec(Commissions::default(), &BTreeMap::new());
+        spec.validate()?;
+        symbols.by_name = spec.symbol_ids().zip(&symbols.rows).map(|(id, row)| (row.symbol.clone(), id)).collect();
+        Ok(symbols)
+    }
+
+    /// What the engine is told.
+    pub(crate) fn spec(&self, commissions: Commissions, prices: &BTreeMap<String, Price>) -> ExchangeSpec {
+        ExchangeSpec {
+            assets: self.assets.clone(),
+            symbols: self
+                .specs
+                .iter()
+                .map(|spec| SymbolSpec { commissions, opening_price: prices.get(&spec.name).copied(), ..spec.clone() })
+                .collect(),
+            ..ExchangeSpec::default()
+        }
+    }
+
+    pub(crate) fn id(&self, name: &str) -> Option<SymbolId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn row(&self, id: SymbolId) -> Option<&SymbolRow> {
+        self.rows.get(usize::from(id.0))
+    }
+
+    /// The name of a symbol; empty for an id that is not of this mock.
+    pub(crate) fn name(&self, id: SymbolId) -> &str {
+        self.row(id).map_or("", |row| row.symbol.as_str())
+    }
+
+    /// The name of an asset; empty for an id that is not of this mock.
+    pub(crate) fn asset_name(&self, id: AssetId) -> &str {
+        self.assets.get(usize::from(id.0)).map_or("", String::as_str)
+    }
+
+    pub(crate) fn streams(&self, id: SymbolId) -> Option<&StreamNames> {
+        self.streams.get(usize::from(id.0))
+    }
+
+    /// Every symbol, in the order of the file.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(|row| row.symbol.as_str())
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = SymbolId> + use<> {
+        (0..).map(SymbolId).take(self.rows.len())
+    }
+
+    fn asset(&mut self, name: &str) -> AssetId {
+        let at = self.assets.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.assets.push(name.to_owned());
+            self.assets.len() - 1
+        });
+        // `ExchangeSpec::validate` refuses more assets than there are ids.
+        AssetId(u16::try_from(at).unwrap_or(u16::MAX))
+    }
+}
+
+/// The order types of the live exchange; the first three are played.
+const ORDER_TYPES: [&str; 7] =
+    ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
+const ORDER_TYPES_PLAYED: usize = 3;
+
+impl SymbolRow {
+    fn take_off_what_is_not_played(&mut self) -> Result<(), SymbolsError> {
+        for name in &self.order_types {
+            if !ORDER_TYPES.contains(&name.as_str()) {
+                return Err(self.bad("orderTypes", name, "write order types of the spot exchange, such as `LIMIT`"));
+            }
+        }
+        self.order_types.retain(|name| ORDER_TYPES.iter().take(ORDER_TYPES_PLAYED).any(|played| played == name));
+        self.filters.retain(|filter| !matches!(filter, FilterRow::NotPlayed {}));
+        for allowed in [
+            &mut self.iceberg_allowed,
+            &mut self.oco_allowed,
+            &mut self.oto_allowed,
+            &mut self.opo_allowed,
+            &mut self.allow_trailing_stop,
+            &mut self.cancel_replace_allowed,
+            &mut self.amend_allowed,
+            &mut self.peg_instructions_allowed,
+            &mut self.is_margin_trading_allowed,
+        ] {
+            *allowed = false;
+        }
+        self.is_spot_trading_allowed = true;
+        self.permissions.clear();
+        self.permission_sets = Some(vec![vec!["SPOT".to_owned()]]);
+        "NONE".clone_into(&mut self.default_self_trade_prevention_mode);
+        self.allowed_self_trade_prevention_modes = vec!["NONE".to_owned()];
+        Ok(())
+    }
+
+    fn spec(&self, base: AssetId, quote: AssetId) -> Result<SymbolSpec, SymbolsError> {
+        let legal = |c: char| (c.is_alphanumeric() && !c.is_ascii_lowercase()) || matches!(c, '-' | '_' | '.');
+        if self.symbol.is_empty() || !self.symbol.chars().all(legal) {
+            return Err(self.bad("symbol", &self.symbol, "write it in capital letters and digits"));
+        }
+        let takes = |name: &str| self.order_types.iter().any(|known| known == name);
+        Ok(SymbolSpec {
+            name: self.symbol.clone(),
+            base,
+            quote,
+            status: self.status()?,
+            order_types: OrderTypes {
+                limit: takes("LIMIT"),
+                limit_maker: takes("LIMIT_MAKER"),
+                market: takes("MARKET"),
+            },
+            quote_order_qty_market_allowed: self.quote_order_qty_market_allowed,
+            filters: self.filters()?,
+            ..SymbolSpec::default()
+        })
+    }
+
+    fn status(&self) -> Result<SymbolStatus, SymbolsError> {
+        [
+            SymbolStatus::Trading,
+            SymbolStatus::EndOfDay,
+            SymbolStatus::Halt,
+            SymbolStatus::Break,
+            SymbolStatus::CancelOnly,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == self.status)
+        .ok_or_else(|| self.bad("status", &self.status, "write one of TRADING, END_OF_DAY, HALT, BREAK, CANCEL_ONLY"))
+    }
+
+    fn filters(&self) -> Result<Filters, SymbolsError> {
+        let mut filters = Filters::default();
+        for row in &self.filters {
+            match row {
+                FilterRow::Price { min_price, max_price, tick_size } => {
+                    filters.price = Some(PriceFilter {
+                        min: self.number("PRICE_FILTER.minPrice", min_price)?,
+                        max: self.number("PRICE_FILTER.maxPrice", max_price)?,
+                        tick: self.number("PRICE_FILTER.tickSize", tick_size)?,
+                    });
+                }
+                FilterRow::Lot(lot) => filters.lot = Some(self.lot("LOT_SIZE", lot)?),
+                FilterRow::MarketLot(lot) => filters.market_lot = Some(self.lot("MARKET_LOT_SIZE", lot)?),
+                FilterRow::PercentPriceBySide {
+                    bid_multiplier_up,
+                    bid_multiplier_down,
+                    ask_multiplier_up,
+                    ask_multiplier_down,
+                    avg_price_mins,
+                } => {
+                    filters.percent_price_by_side = Some(PercentPriceBySide {
+                        bid_up: self.number("PERCENT_PRICE_BY_SIDE.bidMultiplierUp", bid_multiplier_up)?,
+                        bid_down: self.number("PERCENT_PRICE_BY_SIDE.bidMultiplierDown", bid_multiplier_down)?,
+                        ask_up: self.number("PERCENT_PRICE_BY_SIDE.askMultiplierUp", ask_multiplier_up)?,
+                        ask_down: self.number("PERCENT_PRICE_BY_SIDE.askMultiplierDown", ask_multiplier_down)?,
+                        avg_price_mins: *avg_price_mins,
+                    });
+                }
+                FilterRow::Notional {
+                    min_notional,
+                    apply_min_to_market,
+                    max_notional,
+                    apply_max_to_market,
+                    avg_price_mins,
+                } => {
+                    filters.notional = Some(NotionalFilter {
+                        min: self.number("NOTIONAL.minNotional", min_notional)?,
+                        apply_min_to_market: *apply_min_to_market,
+                        max: self.number("NOTIONAL.maxNotional", max_notional)?,
+                        apply_max_to_market: *apply_max_to_market,
+                        avg_price_mins: *avg_price_mins,
+                    });
+                }
+                FilterRow::MaxNumOrders { max_num_orders } => filters.max_num_orders = Some(*max_num_orders),
+                FilterRow::NotPlayed {} => {}
+            }
+        }
+        Ok(filters)
+    }
+
+    fn lot(&self, filter: &str, row: &LotRow) -> Result<LotSize, SymbolsError> {
+        Ok(LotSize {
+            min: self.number(&format!("{filter}.minQty"), &row.min_qty)?,
+            max: self.number(&format!("{filter}.maxQty"), &row.max_qty)?,
+            step: self.number(&format!("{filter}.stepSize"), &row.step_size)?,
+        })
+    }
+
+    fn number<T: std::str::FromStr>(&self, field: &str, value: &str) -> Result<T, SymbolsError> {
+        value.parse().map_err(|_| {
+            self.bad(field, value, "write a decimal with at most 8 places, below 92233720368, such as `0.01000000`")
+        })
+    }
+
+    fn bad(&self, field: &str, value: &str, remedy: &'static str) -> SymbolsError {
+        SymbolsError::Row { symbol: self.symbol.clone(), field: field.to_owned(), value: value.to_owned(), remedy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn default_with(from: &str, to: &str) -> Result<Symbols, SymbolsError> {
+        assert!(DEFAULT.contains(from), "{from}");
+        Symbols::parse(&DEFAULT.replacen(from, to, 1))
+    }
+
+    #[test]
+    fn the_default_file_loads_and_is_told_as_it_was_written() {
+        let symbols = Symbols::default_set().unwrap();
+        let names: Vec<_> = symbols.names().collect();
+        assert_eq!(names, ["BTCUSDT", "ETHUSDT", "BNBUSDT", "ETHBTC"]);
+        let told = serde_json::to_value(&symbols.rows).unwrap();
+        let written: serde_json::Value = serde_json::from_str(DEFAULT).unwrap();
+        assert_eq!(told.to_string(), written["symbols"].to_string(), "same fields in the same order");
+    }
+
+    #[test]
+    fn what_the_mock_does_not_play_is_not_promised() {
+        let symbols =
+            default_with(r#"[ "LIMIT", "LIMIT_MAKER", "MARKET" ]"#, r#"["LIMIT", "STOP_LOSS", "MARKET"]"#).unwrap();
+        assert_eq!(symbols.rows[0].order_types, ["LIMIT", "MARKET"]);
+        let symbols = default_with(
+            r#"{ "filterType": "LOT_SIZE""#,
+            r#"{"filterType": "ICEBERG_PARTS", "limit": 100}, { "filterType": "LOT_SIZE""#,
+        )
+        .unwrap();
+        assert_eq!(symbols.rows[0].filters.len(), 6);
+        let symbols = default_with(r#""icebergAllowed": false"#, r#""icebergAllowed": true"#).unwrap();
+        assert!(!symbols.rows[0].iceberg_allowed);
+    }
+
+    #[test]
+    fn bad_data_is_named_with_its_place_and_remedy() {
+        let rows = [
+            (r#""TRADING""#, r#""TRADNG""#, "symbol `BTCUSDT`: status is `TRADNG`, write one of TRADING"),
+            (
+                r#""tickSize": "0.01000000""#,
+                r#""tickSize": "a cent""#,
+                "PRICE_FILTER.tickSize is `a cent`, write a decimal",
+            ),
+            (r#""LIMIT_MAKER""#, r#""LIMT""#, "orderTypes is `LIMT`, write order types"),
+            (r#""symbol": "BTCUSDT""#, r#""symbol": "btcusdt""#, "symbol is `btcusdt`, write it in capital letters"),
+            (r#""symbol": "BTCUSDT""#, r#""symbol": "ETHUSDT""#, "symbol `ETHUSDT` is listed twice"),
+            (r#""PRICE_FILTER""#, r#""PRICE_FILTR""#, "unknown variant `PRICE_FILTR`"),
+            (r#""symbols""#, r#""symbol""#, "missing field `symbols`"),
+        ];
+        for (from, to, expected) in rows {
+            let error = default_with(from, to).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        assert!(matches!(Symbols::parse(r#"{"symbols":[]}"#), Err(SymbolsError::Empty)));
+        let error = Symbols::from_file("no/such/file.json").unwrap_err();
+        assert_eq!(error.to_string(), "cannot read the symbols in `no/such/file.json`");
+    }
+}

@@ -1,0 +1,82 @@
+//! What the REST face was asked and what it answered, in order, without secrets.
+
+use serde::Serialize;
+
+/// What stands in place of a value that must not be kept.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// One request that reached the mock's REST face.
+///
+/// Signatures, API keys and secrets never get here: a signature is `[redacted]`, the key is the label of its account,
+/// a listenKey is its number (`listen-key-1` is the first one issued).
+///
+/// A request that an overlaid [`wiremock::Mock`] answers does not reach the face and leaves no record here; ask that
+/// mock for its expectations (`Mock::expect`) or its guard (`MockGuard::received_requests`) instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestRecord {
+    /// Counts from 1.
+    pub seq: u64,
+    /// When it came, milliseconds since the epoch by the mock's clock.
+    pub at_ms: u64,
+    /// Such as `POST`.
+    pub method: String,
+    /// Such as `/api/v3/order`.
+    pub path: String,
+    /// Names and values as they were understood (the query wins over the body), in the order in which they came.
+    pub params: Vec<(String, String)>,
+    /// The label of the account whose key was sent; `unknown` for a key of nobody; nothing when none was sent.
+    pub key: Option<String>,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// Binance's error code, when the answer is an error.
+    pub code: Option<i32>,
+    /// The request weight that was charged.
+    pub weight: u32,
+    /// The client's `User-Agent`.
+    pub user_agent: Option<String>,
+}
+
+/// The records of one mock.
+#[derive(Debug, Default)]
+pub(crate) struct Transcript {
+    records: Vec<RequestRecord>,
+    seq: u64,
+}
+
+impl Transcript {
+    pub(crate) fn push(&mut self, mut record: RequestRecord) {
+        self.seq += 1;
+        record.seq = self.seq;
+        self.records.push(record);
+    }
+
+    pub(crate) fn records(&self) -> &[RequestRecord] {
+        &self.records
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<RequestRecord> {
+        std::mem::take(&mut self.records)
+    }
+}
+
+/// Whether a parameter of this name is a secret, wherever it is sent. Clients have been seen to send such things by
+/// mistake.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    name == "signature" || name.contains("secret") || name.contains("apikey") || name.contains("password")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_secret_name;
+
+    #[test]
+    fn secrets_are_known_by_name() {
+        for name in ["signature", "apiKey", "api_key", "secretKey", "BINANCE_SECRET_KEY"] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["symbol", "timestamp", "newClientOrderId"] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The WebSocket face: user data streams and market streams on a port of their own.
+//!
+//! Reading order: [`streams`] (who listens to what), [`user`] and [`market`] (what an event looks like), [`request`]
+//! (SUBSCRIBE and friends), [`server`] (sockets).
+
+pub(crate) mod market;
+pub(crate) mod request;
+pub(crate) mod server;
+pub(crate) mod streams;
+mod tell;
+pub(crate) mod user;
+
+pub(crate) use streams::Streams;
+pub(crate) use tell::tell;

@@ -1,0 +1,119 @@
+//! Sockets: one axum server, one task for each connection.
+//!
+//! A connection is entered into [`Streams`](super::streams::Streams) before its handshake is answered, so a client that
+//! is connected misses nothing of what happens afterwards.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State as Shared;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::Uri;
+use axum::response::Response;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+
+use super::request;
+use super::streams::{ConnectionId, Outgoing};
+use crate::state::Hub;
+
+/// Requests are small; anything larger is not one.
+const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// Serves until told to stop.
+pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+    let router = Router::new().fallback(accept).with_state(hub.clone());
+    let stopped = async move {
+        // The sender going away means the same.
+        let _ = stop.wait_for(|stop| *stop).await;
+        hub.lock().0.streams.disconnect_all();
+    };
+    // Serving ends only by the signal: errors of single connections are theirs.
+    let _ = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+}
+
+async fn accept(Shared(hub): Shared<Arc<Hub>>, uri: Uri, upgrade: WebSocketUpgrade) -> Response {
+    let (combined, names) = asked_for(uri.path(), uri.query().unwrap_or_default());
+    let (id, frames) = hub.lock().0.streams.connect(combined, names);
+    let leaver = hub.clone();
+    upgrade
+        .max_message_size(FRAME_BYTES_MAX)
+        .on_failed_upgrade(move |_| leaver.lock().0.streams.disconnect(id))
+        .on_upgrade(move |socket| async move {
+            converse(&hub, id, socket, frames).await;
+            hub.lock().0.streams.disconnect(id);
+        })
+}
+
+/// What the address asks for: `/ws/<name>[/<name>..]` is raw, `/stream?streams=<name>[/<name>..]` is combined. Other
+/// paths are taken as `/ws` with no stream: clients append things of their own.
+fn asked_for(path: &str, query: &str) -> (bool, Vec<String>) {
+    let names = |list: &str| list.split('/').filter(|name| !name.is_empty()).map(decode).collect::<Vec<_>>();
+    // Some clients are given an address that ends in `/stream.binance.com`.
+    let path = path.strip_prefix("/stream.binance.com").unwrap_or(path);
+    if path == "/stream" || path == "/stream/" {
+        let streams = query.split('&').find_map(|pair| pair.strip_prefix("streams=")).unwrap_or_default();
+        return (true, names(&streams.replace("%2F", "/").replace("%2f", "/")));
+    }
+    (false, path.strip_prefix("/ws/").map(names).unwrap_or_default())
+}
+
+/// Stream names hold one character that clients escape.
+fn decode(name: &str) -> String {
+    name.replace("%40", "@")
+}
+
+/// Carries frames both ways until either side has enough.
+async fn converse(hub: &Hub, id: ConnectionId, socket: WebSocket, mut frames: UnboundedReceiver<Outgoing>) {
+    let (mut sink, mut source) = socket.split();
+    loop {
+        tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(Outgoing::Text(text)) => {
+                    if sink.send(Message::Text(text)).await.is_err() {
+                        return;
+                    }
+                }
+                Some(Outgoing::Close) | None => {
+                    // Whoever has gone already needs no farewell.
+                    let _ = sink.send(Message::Close(None)).await;
+                    return;
+                }
+            },
+            incoming = source.next() => match incoming {
+                Some(Ok(Message::Text(text))) => {
+                    let (mut state, _) = hub.lock();
+                    let answer = request::answer(&mut state.streams, id, &text);
+                    state.streams.answer(id, answer);
+                }
+                // Pings are answered underneath; pongs and binary frames say nothing.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked_for;
+
+    #[test]
+    fn addresses_name_streams() {
+        let check = |path: &str, query: &str, combined: bool, names: &[&str]| {
+            let names = names.iter().map(ToString::to_string).collect();
+            assert_eq!(asked_for(path, query), (combined, names), "{path}?{query}");
+        };
+        check("/ws", "", false, &[]);
+        check("/ws/btcusdt@trade", "", false, &["btcusdt@trade"]);
+        check("/ws/a@trade/b@bookTicker", "", false, &["a@trade", "b@bookTicker"]);
+        check("/ws/btcusdt%40trade", "", false, &["btcusdt@trade"]);
+        check("/stream", "streams=", true, &[]);
+        check("/stream", "streams=a@trade/b@trade", true, &["a@trade", "b@trade"]);
+        check("/stream", "timeUnit=x&streams=a%40trade%2Fb@trade", true, &["a@trade", "b@trade"]);
+        check("/stream.binance.com/ws/0", "", false, &["0"]);
+        check("/anything", "", false, &[]);
+    }
+}

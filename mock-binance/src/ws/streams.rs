@@ -1,0 +1,246 @@
+//! Who listens to what: connections, the stream names they subscribed to, and the frames that go to them.
+//!
+//! This is plain bookkeeping inside the mock's one lock. A connection's task takes its frames from a channel, so
+//! nothing here ever waits for a socket, and every listener gets the frames in the order in which things happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Counts of the WebSocket face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamStats {
+    /// Connections since the start.
+    pub connections_opened: u64,
+    /// Connections now.
+    pub connections_open: u64,
+    /// Events sent to connections; answers to SUBSCRIBE and the like are not counted.
+    pub frames_sent: u64,
+}
+
+/// What a connection's task has to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outgoing {
+    Text(Utf8Bytes),
+    Close,
+}
+
+/// Names a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConnectionId(u64);
+
+/// All connections of one mock.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    connections: BTreeMap<ConnectionId, Connection>,
+    listeners: BTreeMap<String, BTreeSet<ConnectionId>>,
+    opened: u64,
+    frames_sent: u64,
+}
+
+#[derive(Debug)]
+struct Connection {
+    // Whether events come wrapped as {"stream":..,"data":..}.
+    combined: bool,
+    names: Vec<String>,
+    out: UnboundedSender<Outgoing>,
+}
+
+impl Streams {
+    pub(crate) fn connect(
+        &mut self,
+        combined: bool,
+        names: Vec<String>,
+    ) -> (ConnectionId, UnboundedReceiver<Outgoing>) {
+        self.opened += 1;
+        let id = ConnectionId(self.opened);
+        let (out, frames) = unbounded_channel();
+        self.connections.insert(id, Connection { combined, names: Vec::new(), out });
+        self.subscribe(id, names);
+        (id, frames)
+    }
+
+    pub(crate) fn disconnect(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.remove(&id) {
+            for name in &connection.names {
+                self.forget(name, id);
+            }
+        }
+    }
+
+    /// Ends every connection.
+    pub(crate) fn disconnect_all(&mut self) {
+        for connection in std::mem::take(&mut self.connections).into_values() {
+            // A connection that is gone already needs no farewell.
+            let _ = connection.out.send(Outgoing::Close);
+        }
+        self.listeners.clear();
+    }
+
+    pub(crate) fn subscribe(&mut self, id: ConnectionId, names: Vec<String>) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        for name in names {
+            if !connection.names.contains(&name) {
+                self.listeners.entry(name.clone()).or_default().insert(id);
+                connection.names.push(name);
+            }
+        }
+    }
+
+    pub(crate) fn unsubscribe(&mut self, id: ConnectionId, names: &[String]) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        connection.names.retain(|name| !names.contains(name));
+        for name in names {
+            self.forget(name, id);
+        }
+    }
+
+    pub(crate) fn subscriptions(&self, id: ConnectionId) -> &[String] {
+        self.connections.get(&id).map(|connection| connection.names.as_slice()).unwrap_or_default()
+    }
+
+    pub(crate) fn combined(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.combined)
+    }
+
+    pub(crate) fn set_combined(&mut self, id: ConnectionId, combined: bool) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.combined = combined;
+        }
+    }
+
+    /// Sends an answer to one connection.
+    pub(crate) fn answer(&mut self, id: ConnectionId, text: String) {
+        if let Some(connection) = self.connections.get(&id) {
+            let _ = connection.out.send(Outgoing::Text(text.into()));
+        }
+    }
+
+    /// Whether anybody listens at all: events need not even be looked at when nobody does.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.listeners.is_empty()
+    }
+
+    /// Sends an event to all listeners of a stream. It is written only when there is one.
+    pub(crate) fn publish(&mut self, name: &str, write: impl FnOnce() -> String) {
+        let Some(listeners) = self.listeners.get(name) else {
+            return;
+        };
+        let raw = Utf8Bytes::from(write());
+        let mut wrapped = None;
+        for id in listeners {
+            let Some(connection) = self.connections.get(id) else {
+                continue;
+            };
+            let frame = if connection.combined {
+                wrapped
+                    .get_or_insert_with(|| {
+                        let name = serde_json::Value::from(name);
+                        Utf8Bytes::from(format!(r#"{{"stream":{name},"data":{raw}}}"#))
+                    })
+                    .clone()
+            } else {
+                raw.clone()
+            };
+            // A connection whose task has ended is taken off by that task.
+            if connection.out.send(Outgoing::Text(frame)).is_ok() {
+                self.frames_sent += 1;
+            }
+        }
+    }
+
+    /// Ends a stream: nobody hears it any more, and a connection that heard nothing else is closed.
+    pub(crate) fn close_stream(&mut self, name: &str) {
+        for id in self.listeners.remove(name).unwrap_or_default() {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.names.retain(|known| known != name);
+                if connection.names.is_empty() {
+                    let _ = connection.out.send(Outgoing::Close);
+                }
+            }
+        }
+    }
+
+    /// Ends a stream without a word: its connections stay open and hear nothing more of it.
+    pub(crate) fn unsubscribe_all(&mut self, name: &str) {
+        for id in self.listeners.remove(name).unwrap_or_default() {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.names.retain(|known| known != name);
+            }
+        }
+    }
+
+    pub(crate) fn stats(&self) -> StreamStats {
+        StreamStats {
+            connections_opened: self.opened,
+            connections_open: u64::try_from(self.connections.len()).unwrap_or(u64::MAX),
+            frames_sent: self.frames_sent,
+        }
+    }
+
+    fn forget(&mut self, name: &str, id: ConnectionId) {
+        if let Some(listeners) = self.listeners.get_mut(name) {
+            listeners.remove(&id);
+            if listeners.is_empty() {
+                self.listeners.remove(name);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(frames: &mut UnboundedReceiver<Outgoing>) -> Vec<String> {
+        let mut texts = Vec::new();
+        while let Ok(frame) = frames.try_recv() {
+            texts.push(match frame {
+                Outgoing::Text(text) => text.to_string(),
+                Outgoing::Close => "close".to_owned(),
+            });
+        }
+        texts
+    }
+
+    #[test]
+    fn raw_and_combined_listeners_hear_the_same_event() {
+        let mut streams = Streams::default();
+        let (_, mut raw) = streams.connect(false, vec!["a".into()]);
+        let (_, mut combined) = streams.connect(true, vec!["b".into(), "a".into(), "a".into()]);
+        streams.publish("a", || "{}".into());
+        assert_eq!(texts(&mut raw), ["{}"]);
+        assert_eq!(texts(&mut combined), [r#"{"stream":"a","data":{}}"#]);
+        assert_eq!(streams.stats().frames_sent, 2);
+    }
+
+    #[test]
+    fn nobody_listens_after_unsubscribing_or_leaving() {
+        let mut streams = Streams::default();
+        let (first, mut frames) = streams.connect(false, vec!["a".into(), "b".into()]);
+        streams.unsubscribe(first, &["a".into()]);
+        streams.publish("a", || unreachable!("nobody listens"));
+        assert_eq!(streams.subscriptions(first), ["b"]);
+        streams.disconnect(first);
+        assert!(streams.is_empty());
+        assert_eq!(texts(&mut frames), Vec::<String>::new());
+        assert_eq!(streams.stats().connections_open, 0);
+    }
+
+    #[test]
+    fn closing_a_stream_ends_connections_that_heard_nothing_else() {
+        let mut streams = Streams::default();
+        let (_, mut only) = streams.connect(false, vec!["key".into()]);
+        let (_, mut more) = streams.connect(false, vec!["key".into(), "a".into()]);
+        streams.close_stream("key");
+        streams.publish("key", || unreachable!("nobody listens"));
+        streams.publish("a", || "1".into());
+        assert_eq!(texts(&mut only), ["close"]);
+        assert_eq!(texts(&mut more), ["1"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Payloads of the user data stream (Binance `user-data-stream.md`), without the envelope that the WebSocket API puts
+//! round them.
+
+use exchange_engine::{Amount, Balance, Execution, ExecutionKind, Price, Quantity, Timestamp};
+use serde::Serialize;
+
+use crate::json::{Text, ZERO, text};
+use crate::symbols::Symbols;
+
+/// `executionReport`, with the field order of the documentation.
+#[derive(Serialize)]
+struct ExecutionReport<'a> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    s: &'a str,
+    c: &'a str,
+    #[serde(rename = "S")]
+    side: &'static str,
+    o: &'static str,
+    f: &'static str,
+    q: Text<Quantity>,
+    p: Text<Price>,
+    #[serde(rename = "P")]
+    stop_price: &'static str,
+    #[serde(rename = "F")]
+    iceberg_quantity: &'static str,
+    g: i64,
+    #[serde(rename = "C")]
+    original_client_id: &'a str,
+    x: &'static str,
+    #[serde(rename = "X")]
+    status: &'static str,
+    r: &'static str,
+    i: u64,
+    l: Text<Quantity>,
+    z: Text<Quantity>,
+    #[serde(rename = "L")]
+    last_price: Text<Price>,
+    n: Commission,
+    #[serde(rename = "N")]
+    commission_asset: Option<&'a str>,
+    #[serde(rename = "T")]
+    transaction_time: u64,
+    t: i64,
+    #[serde(rename = "I")]
+    execution_id: u64,
+    w: bool,
+    m: bool,
+    #[serde(rename = "M")]
+    ignore: bool,
+    #[serde(rename = "O")]
+    order_time: u64,
+    #[serde(rename = "Z")]
+    cumulative_quote: Text<Amount>,
+    #[serde(rename = "Y")]
+    last_quote: Text<Amount>,
+    #[serde(rename = "Q")]
+    quote_order_qty: Text<Amount>,
+    #[serde(rename = "W")]
+    working_time: u64,
+    #[serde(rename = "V")]
+    self_trade_prevention: &'static str,
+    #[serde(rename = "eR", skip_serializing_if = "Option::is_none")]
+    expiry_reason: Option<&'static str>,
+}
+
+/// A commission is written with eight decimals, its absence as a bare zero.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Commission {
+    None(&'static str),
+    Some(Text<Amount>),
+}
+
+/// Tells one step in an order's life.
+pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols) -> String {
+    let order = &execution.order;
+    let (kind, fill) = match execution.kind {
+        ExecutionKind::New => ("NEW", None),
+        ExecutionKind::Trade(fill) => ("TRADE", Some(fill)),
+        ExecutionKind::Canceled(_) => ("CANCELED", None),
+        ExecutionKind::Expired => ("EXPIRED", None),
+    };
+    // A cancel has a name of its own, and the order's name becomes the original one.
+    let (client_id, original_client_id) = match &execution.kind {
+        ExecutionKind::Canceled(cancel_id) => (cancel_id.as_str(), order.client_order_id.as_str()),
+        _ => (order.client_order_id.as_str(), ""),
+    };
+    text(&ExecutionReport {
+        e: "executionReport",
+        event_time: execution.time.as_millis(),
+        s: symbols.name(order.symbol),
+        c: client_id,
+        side: order.side.as_str(),
+        o: order.order_type.as_str(),
+        f: order.time_in_force.as_str(),
+        q: Text(order.quantity),
+        p: Text(order.price),
+        stop_price: ZERO,
+        iceberg_quantity: ZERO,
+        g: -1,
+        original_client_id,
+        x: kind,
+        status: order.status.as_str(),
+        r: "NONE",
+        i: order.id.0,
+        l: Text(fill.map_or(Quantity::ZERO, |fill| fill.quantity)),
+        z: Text(order.executed),
+        last_price: Text(fill.map_or(Price::ZERO, |fill| fill.price)),
+        n: fill.map_or(Commission::None("0"), |fill| Commission::Some(Text(fill.commission))),
+        commission_asset: fill.map(|fill| symbols.asset_name(fill.commission_asset)),
+        transaction_time: execution.time.as_millis(),
+        t: fill.map_or(-1, |fill| i64::try_from(fill.trade.0).unwrap_or(i64::MAX)),
+        execution_id: execution.execution_id,
+        w: order.status.is_open(),
+        m: fill.is_some_and(|fill| fill.is_maker),
+        ignore: fill.is_some(),
+        order_time: order.time.as_millis(),
+        cumulative_quote: Text(order.cumulative_quote),
+        last_quote: Text(fill.map_or(Amount::ZERO, |fill| fill.quote)),
+        quote_order_qty: Text(order.quote_order_qty),
+        working_time: order.time.as_millis(),
+        self_trade_prevention: "NONE",
+        expiry_reason: order.expiry_reason.map(exchange_engine::ExpiryReason::as_str),
+    })
+}
+
+#[derive(Serialize)]
+struct AccountPosition<'a> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    u: u64,
+    #[serde(rename = "B")]
+    balances: Vec<Position<'a>>,
+}
+
+#[derive(Serialize)]
+struct Position<'a> {
+    a: &'a str,
+    f: Text<Amount>,
+    l: Text<Amount>,
+}
+
+/// `outboundAccountPosition`: the balances that a command may have changed.
+pub(crate) fn account_position(time: Timestamp, changes: &[Balance], symbols: &Symbols) -> String {
+    text(&AccountPosition {
+        e: "outboundAccountPosition",
+        event_time: time.as_millis(),
+        u: time.as_millis(),
+        balances: changes
+            .iter()
+            .map(|balance| Position {
+                a: symbols.asset_name(balance.asset),
+                f: Text(balance.free),
+                l: Text(balance.locked),
+            })
+            .collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct BalanceUpdate<'a> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    a: &'a str,
+    d: Text<Amount>,
+    #[serde(rename = "T")]
+    clear_time: u64,
+}
+
+/// `balanceUpdate`: money that came from outside or left.
+pub(crate) fn balance_update(time: Timestamp, asset: &str, delta: Amount) -> String {
+    text(&BalanceUpdate {
+        e: "balanceUpdate",
+        event_time: time.as_millis(),
+        a: asset,
+        d: Text(delta),
+        clear_time: time.as_millis(),
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListenKeyExpired<'a> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    listen_key: &'a str,
+}
+
+/// `listenKeyExpired`: the last word of a stream.
+pub(crate) fn listen_key_expired(key: &str, now: Timestamp) -> String {
+    text(&ListenKeyExpired { e: "listenKeyExpired", event_time: now.as_millis(), listen_key: key })
+}
