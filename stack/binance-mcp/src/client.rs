@@ -136,7 +136,7 @@ impl Client {
         let response = self.http.execute(request).await.map_err(|error| self.failure(error, signature))?;
         let status = response.status();
         let retry_after_s = retry_after(response.headers());
-        let content_type = self.redact(content_type(response.headers()), signature);
+        let content_type = content_type(response.headers()).to_owned();
         let body = self.body(response, signature).await?;
         if status.is_success() {
             return read_json(&body).map_err(|why| CallError::Unreadable {
@@ -200,11 +200,17 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
-fn content_type(headers: &HeaderMap) -> String {
+/// The media type of an answer, for messages: letters and the signs of such names, no more.
+fn content_type(headers: &HeaderMap) -> &str {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .map_or_else(|| "no content type".to_owned(), |text| text.chars().take(60).collect())
+        .and_then(|text| text.split(';').next())
+        .map(str::trim)
+        .filter(|text| {
+            text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_lowercase() || b"/+-.".contains(&byte))
+        })
+        .unwrap_or("no known content type")
 }
 
 /// Reads Binance's error object, `{"code": -1121, "msg": "Invalid symbol."}`, if there is one.

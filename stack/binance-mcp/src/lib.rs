@@ -14,6 +14,24 @@
 //! * `result`: an answer, or an error, as the agent sees it.
 //! * `server`: the MCP face, and [`serve`] for any pair of streams.
 //!
+//! In process, over any pair of streams:
+//!
+//! ```
+//! use binance_mcp::{BinanceMcp, Config, serve};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = BinanceMcp::new(Config::new("http://127.0.0.1:8080"))?;
+//! let (client_end, server_end) = tokio::io::duplex(64 * 1024);
+//! let (read, write) = tokio::io::split(server_end);
+//! let served = tokio::spawn(serve(server, read, write));
+//! // An MCP client would take `client_end`; this one hangs up at once.
+//! drop(client_end);
+//! served.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Credentials, base URL and clock come from [`Config`], never from tool arguments, and no secret
 //! appears in an answer, an error, a log line or a `Debug` form.
 

@@ -156,6 +156,10 @@ where
         Ok(running) => running,
         // Gone before a session began: nothing to serve, nothing wrong.
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        // Its text would repeat the whole message.
+        Err(ServerInitializeError::ExpectedInitializeRequest(_)) => {
+            return Err(ServeError::Handshake { why: "the first message was no request".to_owned() });
+        }
         Err(error) => {
             return Err(ServeError::Handshake { why: error.to_string() });
         }

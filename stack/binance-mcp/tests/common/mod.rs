@@ -1,6 +1,8 @@
 //! A client on one end of a pipe, the server on the other, a mock HTTP server behind it.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod raw;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
