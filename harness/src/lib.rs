@@ -1,8 +1,9 @@
 //! Scenarios, targets, the exchange as witness, and verdicts.
 //!
 //! A scenario is a file ([`scenario`]); the runner plays it against a target and asks the exchange what
-//! happened; a [`verdict`] says what that comes to.
+//! happened; a [`verdict`] says what that comes to, and a [`report`] tells people and pipelines.
 
+pub mod report;
 pub mod scenario;
 pub mod soft;
 pub mod verdict;

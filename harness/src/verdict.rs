@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::scenario::{Dec, Group, Kind, Upstream};
 
 /// What a scenario came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "is", content = "why", rename_all = "snake_case")]
 pub enum Verdict {
     /// The attack did its harm without a policy, was stopped with it, and the twin passed.
@@ -30,7 +31,7 @@ pub enum Verdict {
 }
 
 /// Which run of a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The attack without a gateway.
@@ -45,7 +46,7 @@ pub enum Role {
 
 /// What a run did at the exchange, in the exchange's own count. Meanings are those of
 /// [`ExchangeCheck`](crate::scenario::ExchangeCheck).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Damage {
     /// REST requests.
     pub requests: u64,
@@ -80,7 +81,7 @@ pub struct Damage {
 }
 
 /// What the agent was told, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AgentTally {
     /// Calls and frames sent.
     pub sent: u64,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Args, Count, DecBound, Span};
+use super::{Args, Count, Dec, DecBound, Span};
 
 /// What must be true after a run, as seen from each place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -223,6 +223,35 @@ impl ExchangeCheck {
     /// Whether nothing is asked.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether a run in which nothing at all happens would meet everything that is asked. Such harm proves
+    /// nothing, and [`lint_case`](super::lint_case) refuses it.
+    pub fn holds_when_idle(&self) -> bool {
+        let counts = [
+            &self.requests,
+            &self.signed_requests,
+            &self.orders_booked,
+            &self.orders_rejected,
+            &self.trades,
+            &self.weight,
+            &self.limited,
+            &self.open_orders_lost,
+            &self.listen_keys,
+            &self.stream_connections,
+            &self.stream_frames,
+        ];
+        let nought = |count: &Option<Count>| count.as_ref().is_none_or(|count| count.holds(&0));
+        let amounts = [&self.notional, &self.turnover, &self.loss_usdt];
+        let nothing = |amount: &Option<DecBound>| amount.as_ref().is_none_or(|amount| amount.holds(&Dec::zero()));
+        counts.into_iter().all(nought)
+            && amounts.into_iter().all(nothing)
+            && self.seen.iter().all(|seen| seen.count.holds(&0))
+            && self.orders_by_symbol.values().all(|count| count.holds(&0))
+            && self.any_window.iter().all(|w| nought(&w.orders) && nought(&w.requests) && nought(&w.weight))
+            && self.foreign_key_seen != Some(true)
+            && self.params_seen.is_empty()
+            && self.ledger != Some(Ledger::Changed)
     }
 }
 

@@ -17,7 +17,12 @@ pub mod model;
 mod bound;
 mod checks;
 mod dec;
+mod lint;
+mod load;
 mod located;
+mod problem;
+mod refs;
+mod schema;
 mod setup;
 mod steps;
 mod time;
@@ -28,8 +33,13 @@ pub use checks::{
     AgentCheck, AuditCheck, ExchangeCheck, Expect, Ledger, LiveCheck, RequestCheck, UpstreamCheck, WindowCheck,
 };
 pub use dec::{Dec, DecError};
+pub use lint::lint_case;
+pub use load::{Case, Loaded, PolicyFile, discover, load, load_all, parse, to_yaml};
 pub use located::Located;
 pub use model::{Group, Incident, Kind, Maps, Plan, Scenario, Twin, Upstream};
+pub use problem::{Problem, Severity};
+pub use refs::{RefError, Reference, Template, Unresolved, resolve_text, resolve_value};
+pub use schema::json_schema;
 pub use setup::{ExchangeSetup, ListenKeyMode, OwnerOrder, Side};
 pub use steps::{
     Call, Each, Listen, Notify, Outcome, Parallel, Part, Raw, RawError, Repeat, RepeatPart, Request, Step, StepExpect,

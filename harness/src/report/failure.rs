@@ -1,0 +1,54 @@
+//! One scenario that went wrong, told so that it can be understood without running it again.
+
+use std::fmt::Write as _;
+
+use super::TextOptions;
+use super::table::style_of;
+use crate::verdict::{Role, RunResult, ScenarioResult, Verdict};
+
+/// What failed in which run, what was said, what the exchange wrote down, and how to run it alone.
+pub fn failure(scenario: &ScenarioResult, options: &TextOptions) -> String {
+    let mut text = String::new();
+    let style = style_of(&scenario.verdict);
+    let _ = writeln!(text, "{style}{}{style:#}  {}: {}", scenario.verdict.word(), scenario.id, scenario.title);
+    if let Verdict::Broken(why) | Verdict::Untestable(why) = &scenario.verdict {
+        let _ = writeln!(text, "  {why}");
+    }
+    for run in scenario.runs.iter().filter(|run| !run.is_clean()) {
+        let _ = writeln!(text, "  {}:", run.role.with_article());
+        for line in reasons(run) {
+            let _ = writeln!(text, "    - {line}");
+        }
+        tail(&mut text, "what was said", &run.transcript, options.lines);
+        tail(&mut text, "what the exchange wrote down", &run.journal, options.lines);
+    }
+    let _ = writeln!(text, "  rerun: {} {}", options.rerun, scenario.path.display());
+    text
+}
+
+fn reasons(run: &RunResult) -> Vec<String> {
+    let mut reasons = Vec::new();
+    reasons.extend(run.error.clone());
+    reasons.extend(run.untestable.clone());
+    if run.harmed {
+        reasons.push("the whole harm of the control run showed in spite of the policy".to_owned());
+    }
+    let dead = if run.role == Role::Control { "no harm: " } else { "" };
+    reasons.extend(run.failures.iter().map(|failure| format!("{dead}{failure}")));
+    reasons
+}
+
+/// The last lines, with a word on how many came before.
+fn tail(text: &mut String, title: &str, lines: &[String], most: usize) {
+    if lines.is_empty() || most == 0 {
+        return;
+    }
+    let _ = writeln!(text, "    {title}:");
+    let skipped = lines.len().saturating_sub(most);
+    if skipped > 0 {
+        let _ = writeln!(text, "      ({skipped} earlier lines left out)");
+    }
+    for line in lines.iter().skip(skipped) {
+        let _ = writeln!(text, "      {line}");
+    }
+}

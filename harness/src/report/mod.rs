@@ -1,0 +1,21 @@
+//! What people and pipelines read: a table, a summary, the story of a failure, and JSON.
+//!
+//! ```text
+//!  SuiteResult ─▶ text     one table of attacks, one of workflows, a summary in words, what to do next
+//!              ├▶ failure  one scenario that went wrong: what failed, what was said, what the exchange wrote down
+//!              └▶ json     `rogue.report/1`, with a JSON Schema
+//! ```
+//!
+//! Text carries ANSI colours; whoever prints it strips them where they do not belong. Wall time appears in the
+//! text, and in JSON only under `timing`, so that the rest of two equal runs is equal byte by byte.
+
+mod failure;
+mod json;
+mod table;
+mod text;
+mod words;
+
+pub use failure::failure;
+pub use json::{FORMAT, Report, RunReport, ScenarioReport, Summary, Tally, Timing, json_schema};
+pub use text::{TextOptions, text};
+pub use words::{amount, count, damage_words};

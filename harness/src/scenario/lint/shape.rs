@@ -1,0 +1,109 @@
+//! The file's own shape: id, kind, sections, codes of public catalogues.
+
+use super::Findings;
+use crate::scenario::{ExchangeCheck, Expect, Kind, Located, Scenario};
+
+pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario) {
+    id(findings, scenario);
+    sections(findings, scenario);
+    codes(findings, scenario);
+}
+
+fn id(findings: &mut Findings<'_>, scenario: &Scenario) {
+    let id = &scenario.id;
+    let place = (id.line, id.column);
+    let well_formed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if id.is_empty() || !id.chars().all(well_formed) {
+        findings.add("id-form", place, format!("`{id}` is not an id"), "use lower-case letters, digits and `-`");
+    }
+    let stem = findings.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    if stem != id.value {
+        let message = format!("the id `{id}` is not the file's name");
+        findings.add("id-file", place, message, format!("write `id: {stem}`, or name the file `{id}.yaml`"));
+    }
+}
+
+fn sections(findings: &mut Findings<'_>, scenario: &Scenario) {
+    let mut needs = |holds: bool, code, key: &str, message: &str, help: &str| {
+        if !holds {
+            let place = findings.key(key);
+            findings.add(code, place, message, help);
+        }
+    };
+    needs(!scenario.title.trim().is_empty(), "no-title", "title", "the title is empty", "say it in one line");
+    needs(!scenario.story.trim().is_empty(), "no-story", "story", "the story is empty", "say what happens and why");
+    match scenario.kind {
+        Kind::Attack => {
+            let steps = "write what the rogue does under `attack`";
+            needs(!scenario.attack.is_empty(), "no-steps", "attack", "the attack has no steps", steps);
+            let harm =
+                "say under `harm` what the control run does to the exchange: without it a dead attack would pass";
+            needs(!scenario.harm.is_empty(), "no-harm", "harm", "the attack does no harm", harm);
+            let hold = "say under `hold` what the policy must keep, for example `exchange: { requests: 0 }`";
+            needs(!scenario.hold.is_empty(), "no-hold", "hold", "nothing must hold", hold);
+            let twin = "add `twin`: the nearest honest work, so that a gateway that blocks everything does not pass";
+            let twin_steps = scenario.twin.as_ref().is_some_and(|twin| !twin.steps.is_empty());
+            needs(twin_steps, "no-twin", "twin", "the attack has no honest twin", twin);
+            needs(scenario.group.is_some(), "group", "kind", "the attack has no group", "add `group: A` to `H`");
+            let foreign = "an attack has `attack`, `harm`, `hold` and `twin`; `steps` and `expect` belong to workflows";
+            needs(scenario.steps.is_empty(), "wrong-section", "steps", "an attack has no `steps`", foreign);
+            needs(
+                scenario.expect == Expect::default(),
+                "wrong-section",
+                "expect",
+                "an attack has no `expect`",
+                foreign,
+            );
+        }
+        Kind::Workflow => {
+            let steps = "write the honest work under `steps`";
+            needs(!scenario.steps.is_empty(), "no-steps", "steps", "the workflow has no steps", steps);
+            let expect = "say under `expect` what the exchange must have seen: work that does nothing is no proof";
+            needs(!scenario.expect.exchange.is_empty(), "no-expect", "expect", "the workflow expects nothing", expect);
+            let foreign = "a workflow has `steps` and `expect`; this key belongs to attacks";
+            needs(scenario.group.is_none(), "wrong-section", "group", "a workflow has no `group`", foreign);
+            needs(scenario.attack.is_empty(), "wrong-section", "attack", "a workflow has no `attack`", foreign);
+            needs(
+                scenario.harm == ExchangeCheck::default(),
+                "wrong-section",
+                "harm",
+                "a workflow has no `harm`",
+                foreign,
+            );
+            needs(scenario.hold == Expect::default(), "wrong-section", "hold", "a workflow has no `hold`", foreign);
+            needs(scenario.twin.is_none(), "wrong-section", "twin", "a workflow has no `twin`", foreign);
+        }
+    }
+    if let Some(incident) = &scenario.incident {
+        let plain = incident.date.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let ok = plain && matches!(incident.date.len(), 4 | 7 | 10) && incident.date.starts_with(['1', '2']);
+        let message = format!("`{}` is not a date", incident.date);
+        needs(ok, "date", "incident", &message, "write \"2026-02-22\", \"2026-02\" or \"2026\"");
+    }
+}
+
+fn codes(findings: &mut Findings<'_>, scenario: &Scenario) {
+    let numbered = |prefix: &'static str, top: u32| {
+        move |code: &str| {
+            let digits = code.strip_prefix(prefix).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+            digits.and_then(|digits| digits.parse().ok()).is_some_and(|n: u32| (1..=top).contains(&n))
+        }
+    };
+    let two_digits =
+        |prefix: &'static str| move |code: &str| numbered(prefix, 10)(code) && code.len() == prefix.len() + 2;
+    let technique = |code: &str| code.len() == 5 && numbered("T", 9999)(code);
+    let page =
+        |code: &str| !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let maps = &scenario.maps;
+    check(findings, &scenario.stops, numbered("PF", 25), "policy feature", "PF1 to PF25");
+    check(findings, &maps.owasp_mcp, two_digits("MCP"), "entry of the OWASP MCP Top 10", "MCP01 to MCP10");
+    check(findings, &maps.owasp_agentic, two_digits("ASI"), "entry of the OWASP Agentic Top 10", "ASI01 to ASI10");
+    check(findings, &maps.safe_mcp, technique, "SAFE-MCP technique", "T and four digits, such as T1911");
+    check(findings, &maps.policylayer, page, "PolicyLayer page", "the page's name, such as `runaway-tool-loops`");
+}
+
+fn check(findings: &mut Findings<'_>, codes: &[Located<String>], known: impl Fn(&str) -> bool, what: &str, help: &str) {
+    for code in codes.iter().filter(|code| !known(code)) {
+        findings.add("code", (code.line, code.column), format!("`{code}` is no {what}"), format!("write {help}"));
+    }
+}

@@ -1,0 +1,196 @@
+//! Steps: known tools, references that lead somewhere, frames that can be made, loops that turn.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Findings;
+use crate::scenario::problem::nearest;
+use crate::scenario::refs::{RefError, Template};
+use crate::scenario::{Located, RawError, Scenario, Step};
+use crate::soft;
+
+pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario) {
+    let owners: BTreeSet<String> =
+        scenario.exchange.open_orders.iter().filter_map(|order| order.name.clone()).collect();
+    let twin = scenario.twin.as_ref().map(|twin| twin.steps.as_slice()).unwrap_or_default();
+    for script in [&scenario.attack, twin, &scenario.steps] {
+        let mut walk = Walk { findings, names: owners.clone(), in_loop: false };
+        walk.steps(script);
+    }
+}
+
+/// One script, read in the order in which it will run.
+struct Walk<'a, 'b> {
+    findings: &'a mut Findings<'b>,
+    /// The names that can be used here.
+    names: BTreeSet<String>,
+    in_loop: bool,
+}
+
+impl Walk<'_, '_> {
+    fn steps(&mut self, steps: &[Located<Step>]) {
+        for step in steps {
+            self.step(step);
+        }
+    }
+
+    fn step(&mut self, step: &Located<Step>) {
+        let place = (step.line, step.column);
+        match &step.value {
+            Step::Call(call) => {
+                self.tool(place, &call.tool, call.unknown_tool);
+                self.values(place, call.args.values());
+                self.define(place, call.name.as_ref());
+            }
+            Step::Request(request) => {
+                self.values(place, request.params.values());
+                self.define(place, request.name.as_ref());
+            }
+            Step::Notify(notify) => self.values(place, notify.params.values()),
+            Step::Raw(raw) => {
+                let mut texts = Vec::new();
+                let bytes = raw.bytes(|text| {
+                    texts.push(text.to_owned());
+                    Ok::<_, RawError>(text.to_owned())
+                });
+                if let Err(error) = bytes {
+                    let help = "see `raw` in the schema: `text: '..'`, or `parts` of text, hex and repeat";
+                    self.findings.add("raw", place, error.to_string(), help);
+                }
+                for text in &texts {
+                    self.text(place, text);
+                }
+                self.define(place, raw.name.as_ref());
+            }
+            Step::Listen(listen) => {
+                self.text(place, &listen.key);
+                self.define(place, listen.name.as_ref());
+            }
+            Step::OwnerOrder(order) => self.define(place, order.name.as_ref()),
+            Step::Advance(span) => {
+                if span.as_millis() == 0 {
+                    self.findings.add(
+                        "idle-step",
+                        place,
+                        "the clock is advanced by nothing",
+                        "write a span above zero",
+                    );
+                }
+            }
+            Step::Repeat(repeat) => {
+                self.turns(place, repeat.times as usize, &repeat.steps);
+                self.looped(|walk| walk.steps(&repeat.steps));
+            }
+            Step::Each(each) => {
+                self.turns(place, each.values.len(), &each.steps);
+                self.values(place, each.values.iter().map(|value| &value.0));
+                let known = self.names.contains(&each.name);
+                self.define(place, Some(&each.name));
+                self.looped(|walk| walk.steps(&each.steps));
+                if !known {
+                    self.names.remove(&each.name);
+                }
+            }
+            Step::Parallel(parallel) => {
+                self.turns(place, parallel.times as usize, &parallel.steps);
+                let before = self.names.clone();
+                let mut after = before.clone();
+                for step in &parallel.steps {
+                    let inner = (step.line, step.column);
+                    if !matches!(step.value, Step::Call(_) | Step::Raw(_) | Step::Request(_)) {
+                        let message = "only `call`, `raw` and `request` can run in parallel";
+                        self.findings.add("parallel", inner, message, "move the step before or after `parallel`");
+                    }
+                    // What one call answers cannot be used by another that starts with it.
+                    self.names.clone_from(&before);
+                    self.looped(|walk| walk.step(step));
+                    after.append(&mut self.names);
+                }
+                self.names = after;
+            }
+        }
+    }
+
+    fn looped(&mut self, inner: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.in_loop, true);
+        inner(self);
+        self.in_loop = outer;
+    }
+
+    fn turns(&mut self, place: (u64, u64), times: usize, steps: &[Located<Step>]) {
+        if times == 0 || steps.is_empty() {
+            self.findings.add("idle-step", place, "this does nothing", "give it at least one turn and one step");
+        }
+    }
+
+    fn tool(&mut self, place: (u64, u64), tool: &str, unknown: bool) {
+        let known = soft::tools().iter().any(|spec| spec.name == tool);
+        if known && unknown {
+            let help = "take `unknown_tool: true` away";
+            self.findings.add("tool-known", place, format!("`{tool}` is one of the 23 tools"), help);
+        }
+        if !known && !unknown {
+            let near = nearest(tool, soft::tools().iter().map(|spec| spec.name));
+            let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            let help = format!("{near}Say `unknown_tool: true` if the name is meant to be unknown");
+            self.findings.add("tool-unknown", place, format!("`{tool}` is none of the 23 tools"), help);
+        }
+    }
+
+    fn define(&mut self, place: (u64, u64), name: Option<&String>) {
+        let Some(name) = name else { return };
+        let word = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if !word || matches!(name.as_str(), "index" | "rogue") {
+            let help = "use letters, digits, `_` and `-`; `index` and `rogue` are taken";
+            self.findings.add("name", place, format!("`{name}` cannot be the name of an answer"), help);
+        }
+        self.names.insert(name.clone());
+    }
+
+    fn values<'v>(&mut self, place: (u64, u64), values: impl Iterator<Item = &'v Value>) {
+        for value in values {
+            match value {
+                Value::String(text) => self.text(place, text),
+                Value::Array(list) => self.values(place, list.iter()),
+                Value::Object(map) => self.values(place, map.values()),
+                _ => {}
+            }
+        }
+    }
+
+    fn text(&mut self, place: (u64, u64), text: &str) {
+        let template = match Template::parse(text) {
+            Ok(template) => template,
+            Err(error @ (RefError::Unclosed(_) | RefError::Malformed(_))) => {
+                let help = "a reference is `${name.path}`; `$${` stands for the characters themselves";
+                return self.findings.add("reference", place, error.to_string(), help);
+            }
+        };
+        for reference in template.references() {
+            let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+            let known = match (reference.name.as_str(), path.as_slice()) {
+                ("rogue", path) => matches!(path, ["api_key" | "secret"]),
+                ("index", path) => path.is_empty() && self.in_loop,
+                (name, _) => self.names.contains(name),
+            };
+            if !known {
+                let near = nearest(&reference.name, self.names.iter().map(String::as_str));
+                let help = match near {
+                    Some(near) if near != reference.name => format!("did you mean `${{{near}...}}`?"),
+                    _ if reference.name == "index" => {
+                        "`${index}` exists within `repeat`, `each` and `parallel`".to_owned()
+                    }
+                    _ if reference.name == "rogue" => "there are `${rogue.api_key}` and `${rogue.secret}`".to_owned(),
+                    _ => format!("give an earlier step `as: {}`", reference.name),
+                };
+                self.findings.add(
+                    "reference",
+                    place,
+                    format!("nothing before this is called `{}`", reference.name),
+                    help,
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! From paths to sound cases.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, Options, SnippetMode};
+
+use super::lint::lint_case;
+use super::problem::nearest;
+use super::{Problem, Scenario, Severity};
+
+/// A scenario with its surroundings: what the runner needs, with every file read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Its file.
+    pub path: PathBuf,
+    /// Its policy document.
+    pub policy: PolicyFile,
+}
+
+/// A policy document, unread by the harness: what it means is the gateway's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// Cases and what is doubtful about them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// The cases, in the order of their ids.
+    pub cases: Vec<Case>,
+    /// Warnings.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads YAML into a scenario. `path` is only named in problems.
+pub fn parse(path: &Path, source: &str) -> Result<Scenario, Problem> {
+    serde_saphyr::from_str_with_options(source, options()).map_err(|error| yaml_problem(path, source, &error))
+}
+
+/// Writes a scenario as YAML that [`parse`] reads back to the same scenario.
+pub fn to_yaml(scenario: &Scenario) -> Result<String, String> {
+    serde_saphyr::to_string(scenario)
+        .map(|body| format!("# yaml-language-server: $schema=../schema/scenario.v1.json\n{body}"))
+        .map_err(|error| error.to_string())
+}
+
+/// Reads one file, its policy too, and checks both. On success the problems are warnings.
+pub fn load(path: &Path) -> Result<(Case, Vec<Problem>), Vec<Problem>> {
+    let source = read(path).map_err(|problem| vec![problem])?;
+    let scenario = parse(path, &source).map_err(|problem| vec![problem])?;
+    let policy = find_policy(path, &source, &scenario);
+    let problems = lint_case(path, &source, &scenario, policy.as_ref().ok());
+    let (mut errors, warnings): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity() == Severity::Error);
+    match policy {
+        Ok(policy) if errors.is_empty() => {
+            let path = path.to_owned();
+            Ok((Case { scenario, path, policy }, warnings))
+        }
+        Ok(_) => Err(errors),
+        Err(problem) => {
+            errors.push(problem);
+            Err(errors)
+        }
+    }
+}
+
+/// Reads every scenario that `paths` name: files, or folders with all scenario files beneath them.
+pub fn load_all(paths: &[PathBuf]) -> Result<Loaded, Vec<Problem>> {
+    let files = discover(paths)?;
+    let mut loaded = Loaded::default();
+    let mut errors = Vec::new();
+    let mut first: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for file in files {
+        match load(&file) {
+            Ok((case, warnings)) => {
+                if let Some(other) = first.insert(case.scenario.id.to_string(), file.clone()) {
+                    errors.push(
+                        Problem::error("id-twice", &file, format!("the id `{}` is taken", case.scenario.id))
+                            .help(format!("`{}` has it already; ids are unique in a run", other.display())),
+                    );
+                }
+                loaded.warnings.extend(warnings);
+                loaded.cases.push(case);
+            }
+            Err(problems) => errors.extend(problems),
+        }
+    }
+    if !errors.is_empty() {
+        errors.extend(loaded.warnings);
+        return Err(errors);
+    }
+    loaded.cases.sort_by(|a, b| a.scenario.id.cmp(&b.scenario.id));
+    Ok(loaded)
+}
+
+/// The scenario files that `paths` name, sorted, each once. In a folder these are the `.yaml` files at any depth,
+/// except those in folders called `policies` or `schema`.
+pub fn discover(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<Problem>> {
+    let mut files = Vec::new();
+    let mut errors = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            if let Err(problem) = walk(path, &mut files) {
+                errors.push(problem);
+            }
+        } else if path.is_file() {
+            files.push(path.clone());
+        } else {
+            errors.push(Problem::error("no-file", path, "there is no such file or folder"));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
+    let unreadable = |error: std::io::Error| Problem::error("unreadable", folder, error.to_string());
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let named = |name: &str| path.file_name().is_some_and(|file| file == name);
+        if path.is_dir() {
+            if !named("policies") && !named("schema") {
+                walk(&path, files)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Problem> {
+    let bytes = fs::read(path).map_err(|error| Problem::error("unreadable", path, error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        Problem::error("not-utf8", path, format!("the file is not UTF-8 from byte {valid} on"))
+            .help("save it as UTF-8; a `raw` step holds other bytes as hexadecimal")
+    })
+}
+
+/// `policies/<name>.json` in the file's folder or the nearest folder above it.
+fn find_policy(path: &Path, source: &str, scenario: &Scenario) -> Result<PolicyFile, Problem> {
+    let name = &scenario.policy;
+    let file = format!("{}.json", name.value);
+    let found = path.ancestors().skip(1).find_map(|folder| {
+        let candidate = folder.join("policies").join(&file);
+        candidate.is_file().then_some(candidate)
+    });
+    let Some(found) = found else {
+        let folders: Vec<PathBuf> =
+            path.ancestors().skip(1).map(|folder| folder.join("policies")).filter(|folder| folder.is_dir()).collect();
+        let names = policy_names(&folders);
+        let mut problem = Problem::error("policy-missing", path, format!("there is no policy `{}`", name.value)).at(
+            source,
+            name.line,
+            name.column,
+        );
+        problem = match (nearest(&name.value, names.iter().map(String::as_str)), folders.first()) {
+            (Some(near), _) => problem.help(format!("did you mean `{near}`?")),
+            (None, Some(folder)) => problem.help(format!("there are {} in `{}`", names.join(", "), folder.display())),
+            (None, None) => problem.help(format!("put it into `policies/{file}` beside the scenario or above it")),
+        };
+        return Err(problem);
+    };
+    let text = read(&found)?;
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+        let (line, column) = (error.line(), error.column());
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+        let problem = Problem::error("policy-json", &found, format!("the policy is not JSON: {message}"));
+        return Err(problem.at(&text, line as u64, column.max(1) as u64));
+    }
+    Ok(PolicyFile { path: found, text })
+}
+
+fn policy_names(folders: &[PathBuf]) -> Vec<String> {
+    let mut names: Vec<String> = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            (path.extension()? == "json").then(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        // `no` and `on` stay words: only `true` and `false` are booleans.
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        with_snippet: false,
+    }
+}
+
+fn yaml_problem(path: &Path, source: &str, error: &YamlError) -> Problem {
+    let plain = serde_saphyr::render_options! {
+        formatter: &DefaultMessageFormatter,
+        snippets: SnippetMode::Off,
+    };
+    let error = error.without_snippet();
+    let place = error.location().map_or((0, 0), |location| (location.line(), location.column()));
+    let rendered = error.render_with_options(plain);
+    // The place is shown by the problem itself.
+    let message = rendered.rsplit_once(" at line ").map_or(rendered.as_str(), |(message, _)| message);
+    let (code, message, help) = match error {
+        YamlError::SerdeUnknownField { field, expected, .. } => {
+            ("unknown-key", format!("there is no key `{field}` here"), choice(field, expected, "keys"))
+        }
+        YamlError::SerdeUnknownVariant { variant, expected, .. } => {
+            ("unknown-word", format!("`{variant}` has no meaning here"), choice(variant, expected, "words"))
+        }
+        YamlError::SerdeMissingField { field, .. } => {
+            ("missing-key", format!("the key `{field}` is missing"), Some(format!("add `{field}: ...`")))
+        }
+        _ => ("yaml", message.to_owned(), None),
+    };
+    let problem = Problem::error(code, path, message).at(source, place.0, place.1);
+    match help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+fn choice(wrong: &str, expected: &[&'static str], what: &str) -> Option<String> {
+    let near = nearest(wrong, expected.iter().copied());
+    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    (!expected.is_empty()).then(|| format!("{near}The {what} here are {}", expected.join(", ")))
+}
