@@ -114,6 +114,8 @@ pub struct Builder {
 /// Prices of the default symbols.
 const PRICES: [(&str, &str); 4] =
     [("BTCUSDT", "60000.00"), ("ETHUSDT", "3000.00"), ("BNBUSDT", "600.00"), ("ETHBTC", "0.05000")];
+/// What an account has when nothing else is said.
+const BALANCES: [(&str, &str); 4] = [("USDT", "10000"), ("BTC", "1"), ("ETH", "10"), ("BNB", "10")];
 const BAN_AFTER: u32 = 10;
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -237,6 +239,11 @@ impl Builder {
         self
     }
 
+    /// What the account has that a mock without accounts is given: asset and amount.
+    pub fn default_balances() -> Vec<(String, String)> {
+        BALANCES.map(|(asset, amount)| (asset.to_owned(), amount.to_owned())).to_vec()
+    }
+
     /// Starts the mock on the current tokio runtime.
     pub async fn start(self) -> Result<MockBinance, StartError> {
         let rest = bind(self.rest)?;
@@ -262,12 +269,10 @@ impl Builder {
 
         if self.accounts.is_empty() {
             let account = Account::generated(self.seed).label("test-account");
-            let balances = [("USDT", "10000"), ("BTC", "1"), ("ETH", "10"), ("BNB", "10")];
-            let traded = |asset: &str| exchange.spec().asset_id(asset).is_some();
             self.accounts.push(
-                balances
+                Self::default_balances()
                     .into_iter()
-                    .filter(|(asset, _)| traded(asset))
+                    .filter(|(asset, _)| exchange.spec().asset_id(asset).is_some())
                     .fold(account, |account, (asset, amount)| account.balance(asset, amount)),
             );
         }

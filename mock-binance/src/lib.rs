@@ -21,6 +21,7 @@ mod listen_keys;
 mod mock;
 mod rest;
 mod state;
+mod strategy;
 mod symbols;
 mod transcript;
 mod ws;

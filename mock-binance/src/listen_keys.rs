@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(keys.expire(minute(89)), Vec::<String>::new());
         assert_eq!(keys.open(ALICE, minute(40)), key, "the same key, extended");
         assert_eq!(keys.expire(minute(99)), Vec::<String>::new());
-        assert_eq!(keys.expire(minute(100)), [key.clone()]);
+        assert_eq!(keys.expire(minute(100)), std::slice::from_ref(&key));
         assert_eq!(keys.keep_alive(&key, ALICE, minute(100)), Err(UnknownListenKey));
         assert_ne!(keys.open(ALICE, minute(100)), key, "a new key after the old one ended");
     }

@@ -21,9 +21,10 @@ use crate::bans::Bans;
 use crate::clock::{Clock, Deadlines};
 use crate::house::House;
 use crate::listen_keys::{ListenKeyStore, ListenKeys};
+use crate::strategy::Strategies;
 use crate::symbols::Symbols;
 use crate::transcript::Transcript;
-use crate::ws::{Streams, user};
+use crate::ws::{Sources, Streams, tell, user};
 
 /// What the faces share.
 pub(crate) struct Hub {
@@ -46,6 +47,7 @@ pub(crate) struct State {
     pub(crate) listen_key_mode: ListenKeys,
     pub(crate) streams: Streams,
     pub(crate) transcript: Transcript,
+    pub(crate) strategies: Strategies,
     // Used again for each command, so that an order costs no allocation for its events.
     events: Vec<Event>,
 }
@@ -77,6 +79,7 @@ impl State {
             listen_key_mode: parts.listen_key_mode,
             streams: Streams::default(),
             transcript: Transcript::default(),
+            strategies: Strategies::default(),
             events: Vec::new(),
         }
     }
@@ -123,7 +126,8 @@ impl State {
         if self.streams.is_empty() {
             return;
         }
-        crate::ws::tell(&mut self.streams, &self.symbols, &self.listen_keys, events);
+        let sources = Sources { symbols: &self.symbols, keys: &self.listen_keys, strategies: &self.strategies };
+        tell(&mut self.streams, sources, events);
     }
 }
 

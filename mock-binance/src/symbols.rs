@@ -76,6 +76,7 @@ pub(crate) struct StreamNames {
 /// A row of exchangeInfo, in the field order of the live exchange.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the exchange tells so many flags")]
 pub(crate) struct SymbolRow {
     pub(crate) symbol: String,
     pub(crate) status: String,

@@ -12,7 +12,8 @@ use crate::json::{self, Text, ZERO};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Account<'a> {
+#[expect(clippy::struct_excessive_bools, reason = "the exchange tells so many flags")]
+struct AccountAnswer<'a> {
     maker_commission: i64,
     taker_commission: i64,
     buyer_commission: i64,
@@ -58,7 +59,7 @@ pub(crate) fn account(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     // One pair of rates holds for all symbols of a mock.
     let rates = exchange.spec().symbols.first().map(|symbol| symbol.commissions).unwrap_or_default();
     let balances = exchange.balances(call.account);
-    Ok(json::bytes(&Account {
+    Ok(json::bytes(&AccountAnswer {
         maker_commission: rates.maker.units() / UNITS_PER_BIP,
         taker_commission: rates.taker.units() / UNITS_PER_BIP,
         buyer_commission: 0,
@@ -95,7 +96,7 @@ pub(crate) fn account(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
 pub(crate) fn order(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let (symbol, target) = order_ref(call)?;
     let order = call.state.exchange.order(call.account, symbol, target).map_err(asking_refused)?;
-    Ok(json::bytes(&QueriedOrder::new(&order, &call.state.symbols, call.unit)))
+    Ok(json::bytes(&QueriedOrder::new(&order, call.context())))
 }
 
 /// GET openOrders.
@@ -123,7 +124,7 @@ pub(crate) fn my_trades(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
         return Err(ApiError::Combination);
     }
     let fills = call.state.exchange.fills(call.account, symbol, order, page);
-    let rows: Vec<_> = fills.iter().map(|fill| MyTrade::new(fill, &call.state.symbols, call.unit)).collect();
+    let rows: Vec<_> = fills.iter().map(|fill| MyTrade::new(fill, call.context())).collect();
     Ok(json::bytes(&rows))
 }
 
@@ -142,6 +143,6 @@ fn times(call: &Call<'_>) -> Result<Page, ApiError> {
 }
 
 fn tell_orders(call: &Call<'_>, orders: &[exchange_engine::Order]) -> Vec<u8> {
-    let rows: Vec<_> = orders.iter().map(|order| QueriedOrder::new(order, &call.state.symbols, call.unit)).collect();
+    let rows: Vec<_> = orders.iter().map(|order| QueriedOrder::new(order, call.context())).collect();
     json::bytes(&rows)
 }

@@ -72,6 +72,7 @@ mod tests {
     use super::*;
 
     /// What a clock at 1 700 000 000 000 ms says to a timestamp and recvWindow.
+    #[expect(clippy::needless_pass_by_value, reason = "rows read better without a reference")]
     fn check(query: &str, expected: Result<(), ApiError>) {
         let now = Timestamp::from_millis(1_700_000_000_000);
         let params = Params::read(query.as_bytes(), b"");

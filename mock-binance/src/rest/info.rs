@@ -14,14 +14,14 @@ use crate::symbols::SymbolRow;
 struct ExchangeInfo {
     timezone: &'static str,
     server_time: u64,
-    rate_limits: Vec<RateLimit>,
+    rate_limits: Vec<LimitRow>,
     exchange_filters: [(); 0],
     symbols: Vec<SymbolRow>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RateLimit {
+struct LimitRow {
     rate_limit_type: &'static str,
     interval: &'static str,
     interval_num: u32,
@@ -84,10 +84,10 @@ fn selected(call: &Call<'_>) -> Result<Vec<SymbolId>, ApiError> {
         .collect())
 }
 
-fn rate_limits(limits: &LimitsSpec) -> Vec<RateLimit> {
+fn rate_limits(limits: &LimitsSpec) -> Vec<LimitRow> {
     let row = |rate_limit_type, limit: WindowLimit| {
         let interval = Interval::of(limit);
-        RateLimit { rate_limit_type, interval: interval.unit, interval_num: interval.num, limit: limit.limit }
+        LimitRow { rate_limit_type, interval: interval.unit, interval_num: interval.num, limit: limit.limit }
     };
     let orders = limits.orders.iter().map(|limit| row("ORDERS", *limit));
     std::iter::once(row("REQUEST_WEIGHT", limits.request_weight))

@@ -13,6 +13,7 @@ struct Opened<'a> {
 }
 
 /// POST: a key for an hour; the same one while it is valid.
+#[expect(clippy::unnecessary_wraps, reason = "all endpoints are called alike")]
 pub(crate) fn open(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let listen_key = call.state.listen_keys.open(call.account, call.now);
     Ok(json::bytes(&Opened { listen_key: &listen_key }))

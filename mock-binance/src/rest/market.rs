@@ -1,7 +1,7 @@
 //! Public market data of one symbol.
 
 use exchange_engine::market::{Interval, KlineQuery};
-use exchange_engine::{Page, Price, Quantity, SymbolId};
+use exchange_engine::{Page, Price, Quantity, SymbolId, SymbolStatus};
 use serde::Serialize;
 
 use super::auth::time as moment;
@@ -11,11 +11,13 @@ use super::route::Call;
 use crate::json::{self, Text};
 
 /// GET ping.
+#[expect(clippy::unnecessary_wraps, reason = "all endpoints are called alike")]
 pub(crate) fn ping(_: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     Ok(b"{}".to_vec())
 }
 
 /// GET time.
+#[expect(clippy::unnecessary_wraps, reason = "all endpoints are called alike")]
 pub(crate) fn time(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -59,7 +61,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn status(&self, symbol: SymbolId) -> Option<&'static str> {
-        self.state.exchange.status(symbol, self.now).map(|status| status.as_str())
+        self.state.exchange.status(symbol, self.now).map(SymbolStatus::as_str)
     }
 }
 

@@ -13,6 +13,7 @@ use super::error::ApiError;
 use super::params::Params;
 use super::render::{NO_PREVENTION, ResponseType};
 use super::route::Call;
+use crate::strategy::Strategy;
 
 /// An order type as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +28,22 @@ enum Type {
     },
 }
 
+/// What a request for a new order asks for.
+pub(crate) struct Asked {
+    pub(crate) order: NewOrder,
+    pub(crate) response_type: ResponseType,
+    pub(crate) strategy: Strategy,
+}
+
 /// The order that the parameters describe, and how it is to be answered.
-pub(crate) fn read(call: &Call<'_>) -> Result<(NewOrder, ResponseType), ApiError> {
+pub(crate) fn read(call: &Call<'_>) -> Result<Asked, ApiError> {
     let params = call.params;
     let symbol = call.symbol()?;
     let side = side(params)?;
     let order_type = order_type(params)?;
     let time_in_force = time_in_force(params)?;
     let response_type = response_type(params, order_type)?;
-    check_strategy(params)?;
+    let strategy = strategy(params)?;
     check_prevention(params)?;
     check_given(params, order_type)?;
     let kind = match order_type {
@@ -58,7 +66,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<(NewOrder, ResponseType), ApiError
         return Err(ApiError::OrderRejected("Iceberg orders are not supported for this symbol."));
     }
     let order = NewOrder { symbol, side, kind, client_order_id: client_id(params, "newClientOrderId")? };
-    Ok((order, response_type))
+    Ok(Asked { order, response_type, strategy })
 }
 
 fn side(params: &Params<'_>) -> Result<Side, ApiError> {
@@ -104,12 +112,12 @@ fn response_type(params: &Params<'_>, order_type: Type) -> Result<ResponseType, 
     }
 }
 
-/// Strategies are the client's own marks.
-fn check_strategy(params: &Params<'_>) -> Result<(), ApiError> {
-    params.digits("strategyId")?;
-    match params.digits("strategyType")? {
+fn strategy(params: &Params<'_>) -> Result<Strategy, ApiError> {
+    let strategy =
+        Strategy { strategy_id: params.digits("strategyId")?, strategy_type: params.digits("strategyType")? };
+    match strategy.strategy_type {
         Some(..1_000_000) => Err(ApiError::StrategyType),
-        _ => Ok(()),
+        _ => Ok(strategy),
     }
 }
 

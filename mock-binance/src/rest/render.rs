@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::error::ApiError;
 use crate::json::{Text, ZERO};
+use crate::strategy::{Strategies, Strategy};
 use crate::symbols::Symbols;
 
 /// Orders outside of lists carry this list id.
@@ -41,6 +42,20 @@ impl TimeUnit {
     /// The last moment before this one.
     pub(crate) fn before(self, time: Timestamp) -> u64 {
         self.of(time).saturating_sub(1)
+    }
+}
+
+/// What an answer needs besides the order itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) symbols: &'a Symbols,
+    pub(crate) unit: TimeUnit,
+    pub(crate) strategies: &'a Strategies,
+}
+
+impl Context<'_> {
+    fn strategy(&self, order: &Order) -> Strategy {
+        self.strategies.of(order.id)
     }
 }
 
@@ -78,6 +93,8 @@ struct PlacedResult<'a> {
     #[serde(rename = "type")]
     order_type: &'static str,
     side: &'static str,
+    #[serde(flatten)]
+    strategy: Strategy,
     working_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     fills: Option<Vec<PlacedFill<'a>>>,
@@ -97,13 +114,8 @@ struct PlacedFill<'a> {
 }
 
 impl<'a> Placed<'a> {
-    pub(crate) fn new(
-        order: &'a Order,
-        fills: &[Fill],
-        response_type: ResponseType,
-        symbols: &'a Symbols,
-        unit: TimeUnit,
-    ) -> Self {
+    pub(crate) fn new(order: &'a Order, fills: &[Fill], response_type: ResponseType, context: Context<'a>) -> Self {
+        let Context { symbols, unit, .. } = context;
         let result = (response_type != ResponseType::Ack).then(|| PlacedResult {
             price: Text(order.price),
             orig_qty: Text(order.quantity),
@@ -114,6 +126,7 @@ impl<'a> Placed<'a> {
             time_in_force: order.time_in_force.as_str(),
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
+            strategy: context.strategy(order),
             working_time: unit.of(order.time),
             fills: (response_type == ResponseType::Full).then(|| {
                 fills
@@ -160,6 +173,8 @@ pub(crate) struct QueriedOrder<'a> {
     side: &'static str,
     stop_price: &'static str,
     iceberg_qty: &'static str,
+    #[serde(flatten)]
+    strategy: Strategy,
     time: u64,
     update_time: u64,
     is_working: bool,
@@ -171,7 +186,8 @@ pub(crate) struct QueriedOrder<'a> {
 }
 
 impl<'a> QueriedOrder<'a> {
-    pub(crate) fn new(order: &'a Order, symbols: &'a Symbols, unit: TimeUnit) -> Self {
+    pub(crate) fn new(order: &'a Order, context: Context<'a>) -> Self {
+        let Context { symbols, unit, .. } = context;
         Self {
             symbol: symbols.name(order.symbol),
             order_id: order.id.0,
@@ -187,6 +203,7 @@ impl<'a> QueriedOrder<'a> {
             side: order.side.as_str(),
             stop_price: ZERO,
             iceberg_qty: ZERO,
+            strategy: context.strategy(order),
             time: unit.of(order.time),
             update_time: unit.of(order.update_time),
             is_working: true,
@@ -218,11 +235,14 @@ pub(crate) struct Canceled<'a> {
     #[serde(rename = "type")]
     order_type: &'static str,
     side: &'static str,
+    #[serde(flatten)]
+    strategy: Strategy,
     self_trade_prevention_mode: &'static str,
 }
 
 impl<'a> Canceled<'a> {
-    pub(crate) fn new(canceled: &'a CanceledOrder, symbols: &'a Symbols, unit: TimeUnit) -> Self {
+    pub(crate) fn new(canceled: &'a CanceledOrder, context: Context<'a>) -> Self {
+        let Context { symbols, unit, .. } = context;
         let order = &canceled.order;
         Self {
             symbol: symbols.name(order.symbol),
@@ -240,6 +260,7 @@ impl<'a> Canceled<'a> {
             time_in_force: order.time_in_force.as_str(),
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
+            strategy: context.strategy(order),
             self_trade_prevention_mode: NO_PREVENTION,
         }
     }
@@ -265,7 +286,8 @@ pub(crate) struct MyTrade<'a> {
 }
 
 impl<'a> MyTrade<'a> {
-    pub(crate) fn new(fill: &Fill, symbols: &'a Symbols, unit: TimeUnit) -> Self {
+    pub(crate) fn new(fill: &Fill, context: Context<'a>) -> Self {
+        let Context { symbols, unit, .. } = context;
         let OrderId(order_id) = fill.order;
         Self {
             symbol: symbols.name(fill.symbol),

@@ -6,7 +6,7 @@ use exchange_engine::{AccountId, Timestamp};
 
 use super::error::ApiError;
 use super::params::{Field, Params, symbol_list};
-use super::render::TimeUnit;
+use super::render::{Context, TimeUnit};
 use super::{account, info, listen_key, market, ticker, trading};
 use crate::state::State;
 
@@ -41,6 +41,13 @@ pub(crate) struct Call<'a> {
     pub(crate) unit: TimeUnit,
     /// Who asks; nobody in particular on endpoints that need no key.
     pub(crate) account: AccountId,
+}
+
+impl Call<'_> {
+    /// What answers about orders need.
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context { symbols: &self.state.symbols, unit: self.unit, strategies: &self.state.strategies }
+    }
 }
 
 enum Weight {

@@ -1,35 +1,37 @@
 //! Placing and cancelling.
 
-use exchange_engine::{CancelOrder, CancelRestriction, Command, Reply};
+use exchange_engine::{CancelOrder, CancelRestriction, Command, OrderId, Reply};
 use serde::Serialize;
 
 use super::error::ApiError;
-use super::order;
+use super::order::{self, Asked};
 use super::render::{Canceled, Placed};
 use super::route::Call;
 use crate::json::{self, ZERO};
 
 /// POST order.
 pub(crate) fn place(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
-    let (new_order, response_type) = order::read(call)?;
-    let reply = call
-        .state
-        .apply(call.now, call.account, &Command::Place(new_order))
-        .map_err(|rejection| order::placing_refused(rejection, &new_order, call.now))?;
+    let Asked { order: new_order, response_type, strategy } = order::read(call)?;
+    // The first event already tells the marks, so they are made under the id that the order is going to have.
+    let next = OrderId(call.state.exchange.order_count().saturating_add(1));
+    call.state.strategies.mark(next, strategy);
+    let reply = call.state.apply(call.now, call.account, &Command::Place(new_order)).map_err(|rejection| {
+        call.state.strategies.unmark(next);
+        order::placing_refused(rejection, &new_order, call.now)
+    })?;
     let Reply::Placed { order, fills } = reply else {
         return Err(ApiError::Internal);
     };
-    let symbols = &call.state.symbols;
-    Ok(json::bytes(&Placed::new(&order, &fills, response_type, symbols, call.unit)))
+    Ok(json::bytes(&Placed::new(&order, &fills, response_type, call.context())))
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CommissionForOrder {
+struct TestAnswer {
     standard_commission_for_order: Rates,
     special_commission_for_order: Rates,
     tax_commission_for_order: Rates,
-    discount: Discount,
+    discount: Rebate,
 }
 
 #[derive(Serialize)]
@@ -40,7 +42,7 @@ struct Rates {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Discount {
+struct Rebate {
     enabled_for_account: bool,
     enabled_for_symbol: bool,
     discount_asset: &'static str,
@@ -50,7 +52,7 @@ struct Discount {
 /// POST order/test: everything but the order itself; neither balances nor the book are looked at.
 pub(crate) fn test(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let compute_rates = call.params.flag("computeCommissionRates")?.unwrap_or(false);
-    let (new_order, _) = order::read(call)?;
+    let new_order = order::read(call)?.order;
     let exchange = &call.state.exchange;
     exchange
         .check(call.now, call.account, &new_order)
@@ -60,12 +62,12 @@ pub(crate) fn test(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     }
     let rates = exchange.spec().symbol(new_order.symbol).map(|symbol| symbol.commissions).ok_or(ApiError::Symbol)?;
     let none = || Rates { maker: ZERO.to_owned(), taker: ZERO.to_owned() };
-    Ok(json::bytes(&CommissionForOrder {
+    Ok(json::bytes(&TestAnswer {
         standard_commission_for_order: Rates { maker: rates.maker.to_string(), taker: rates.taker.to_string() },
         special_commission_for_order: none(),
         tax_commission_for_order: none(),
         // Paying in BNB is not played.
-        discount: Discount {
+        discount: Rebate {
             enabled_for_account: false,
             enabled_for_symbol: false,
             discount_asset: "BNB",
@@ -93,7 +95,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let Reply::Canceled(canceled) = reply else {
         return Err(ApiError::Internal);
     };
-    Ok(json::bytes(&Canceled::new(&canceled, &call.state.symbols, call.unit)))
+    Ok(json::bytes(&Canceled::new(&canceled, call.context())))
 }
 
 /// DELETE openOrders.
@@ -104,6 +106,6 @@ pub(crate) fn cancel_all(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let Reply::CanceledAll(all) = reply else {
         return Err(ApiError::Internal);
     };
-    let rows: Vec<_> = all.iter().map(|canceled| Canceled::new(canceled, &call.state.symbols, call.unit)).collect();
+    let rows: Vec<_> = all.iter().map(|canceled| Canceled::new(canceled, call.context())).collect();
     Ok(json::bytes(&rows))
 }

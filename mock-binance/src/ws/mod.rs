@@ -11,4 +11,4 @@ mod tell;
 pub(crate) mod user;
 
 pub(crate) use streams::Streams;
-pub(crate) use tell::tell;
+pub(crate) use tell::{Sources, tell};

@@ -1,4 +1,4 @@
-//! SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY and GET_PROPERTY.
+//! `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY` and `GET_PROPERTY`.
 //!
 //! The exchange answers `null` to a subscription to a name that does not exist, and then delivers nothing: so does
 //! this.

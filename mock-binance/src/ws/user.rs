@@ -5,6 +5,7 @@ use exchange_engine::{Amount, Balance, Execution, ExecutionKind, Price, Quantity
 use serde::Serialize;
 
 use crate::json::{Text, ZERO, text};
+use crate::strategy::Strategy;
 use crate::symbols::Symbols;
 
 /// `executionReport`, with the field order of the documentation.
@@ -61,6 +62,10 @@ struct ExecutionReport<'a> {
     working_time: u64,
     #[serde(rename = "V")]
     self_trade_prevention: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    j: Option<u64>,
+    #[serde(rename = "J", skip_serializing_if = "Option::is_none")]
+    strategy_type: Option<u64>,
     #[serde(rename = "eR", skip_serializing_if = "Option::is_none")]
     expiry_reason: Option<&'static str>,
 }
@@ -74,7 +79,7 @@ enum Commission {
 }
 
 /// Tells one step in an order's life.
-pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols) -> String {
+pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strategy: Strategy) -> String {
     let order = &execution.order;
     let (kind, fill) = match execution.kind {
         ExecutionKind::New => ("NEW", None),
@@ -122,6 +127,8 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols) -> Stri
         quote_order_qty: Text(order.quote_order_qty),
         working_time: order.time.as_millis(),
         self_trade_prevention: "NONE",
+        j: strategy.strategy_id,
+        strategy_type: strategy.strategy_type,
         expiry_reason: order.expiry_reason.map(exchange_engine::ExpiryReason::as_str),
     })
 }

@@ -1,0 +1,103 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  mock-binance
+      Ports chosen by the system, generated test credentials, four symbols.
+  mock-binance --rest 127.0.0.1:8080 --ws 127.0.0.1:8081 --balance USDT=500 --price BTCUSDT=65000
+      Fixed ports, one account with 500 USDT and nothing else, BTC at 65000.
+  MOCK_BINANCE_API_KEY=my-key MOCK_BINANCE_SECRET=my-secret mock-binance --listen-keys gone
+      Credentials of your own; listen keys are answered with 410, as the live exchange does.
+
+Point a client at the two URLs that are printed. Signatures, recvWindow, filters, balances, rate limits and bans are \
+checked as at the exchange, with its error codes and texts. Nothing leaves this machine, and nothing is kept after \
+the end. Stop it with Ctrl-C or SIGTERM.";
+
+/// A mock of the Binance spot exchange: REST and streams over a real matching engine.
+#[derive(Debug, Parser)]
+#[command(name = "mock-binance", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Where the REST face listens; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) rest: SocketAddr,
+
+    /// Where the WebSocket face listens; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) ws: SocketAddr,
+
+    /// Whether listen keys are issued (as before 2026-02-20) or answered with 410 (as since)
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "legacy")]
+    pub(crate) listen_keys: ListenKeyMode,
+
+    /// The same seed gives the same credentials, listen keys and books
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// What the account has; repeat it for each asset [default: USDT=10000 BTC=1 ETH=10 BNB=10]
+    #[arg(long = "balance", value_name = "ASSET=AMOUNT", value_parser = pair)]
+    pub(crate) balances: Vec<(String, String)>,
+
+    /// The price round which a symbol's book is filled; repeat it for each symbol
+    #[arg(long = "price", value_name = "SYMBOL=PRICE", value_parser = pair)]
+    pub(crate) prices: Vec<(String, String)>,
+
+    /// A saved answer of GET /api/v3/exchangeInfo whose symbols are used in place of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) symbols: Option<PathBuf>,
+
+    /// The API key of the account; generated from the seed when absent
+    #[arg(long, value_name = "KEY", env = "MOCK_BINANCE_API_KEY", hide_env_values = true, requires = "secret")]
+    pub(crate) api_key: Option<String>,
+
+    /// The HMAC secret of the account; generated from the seed when absent. A secret on a command line can be read by
+    /// others on this machine: prefer the environment
+    #[arg(long, value_name = "SECRET", env = "MOCK_BINANCE_SECRET", hide_env_values = true, requires = "api_key")]
+    pub(crate) secret: Option<secrecy::SecretString>,
+}
+
+/// The choices of `--listen-keys`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ListenKeyMode {
+    /// POST, PUT and DELETE of /api/v3/userDataStream work
+    Legacy,
+    /// They answer 410 Gone
+    Gone,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=NUMBER, such as USDT=10000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn pairs_need_both_halves() {
+        assert_eq!(pair("USDT=1"), Ok(("USDT".to_owned(), "1".to_owned())));
+        for text in ["USDT", "=1", "USDT="] {
+            assert!(pair(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let arguments = Arguments::parse_from(["mock-binance", "--api-key", "k", "--secret", "hush"]);
+        assert!(!format!("{arguments:?}").contains("hush"));
+    }
+}
