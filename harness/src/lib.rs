@@ -1,9 +1,13 @@
 //! Scenarios, targets, the exchange as witness, and verdicts.
 //!
 //! A scenario is a file ([`scenario`]); the runner plays it against a target and asks the exchange what
-//! happened; a [`verdict`] says what that comes to, and a [`report`] tells people and pipelines.
+//! happened; a [`verdict`] says what that comes to.
 
+mod agent;
 pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod soft;
+pub mod target;
 pub mod verdict;
+mod witness;

@@ -37,6 +37,8 @@ pub use clock::{NowMs, system_clock};
 pub use config::{GatewayConfig, GatewayLimits, Identity};
 pub use error::GatewayError;
 pub use gateway::Gateway;
+/// The policy crate, for whoever puts a gateway together without naming it as a dependency.
+pub use mcp_policy;
 #[cfg(feature = "mutants")]
 pub use mutants::{GatewayMutation, UnknownGatewayMutation};
 pub use session::{Outbox, Session, SessionSummary, VERDICT_META_KEY};

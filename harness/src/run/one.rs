@@ -1,0 +1,209 @@
+//! One run from set-up to evidence.
+
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use super::judge::{self, Traces};
+use super::said::{denials, tally};
+use super::script::{Manner, Script, settle};
+use super::stage::Stage;
+use crate::agent::client::{Agent, Sent};
+use crate::agent::transcript::{Direction, Leg, Transcript, render};
+use crate::scenario::{Case, Expect, Kind, LiveCheck, Located, Outcome, Step};
+use crate::soft::tools;
+use crate::target::{Setting, Stack, Target};
+use crate::verdict::{Role, RunResult};
+use crate::witness::{self, Evidence, LiveMark};
+
+/// What is run.
+pub(crate) struct Plan<'a> {
+    pub(crate) role: Role,
+    pub(crate) case: &'a Case,
+    pub(crate) target: &'static dyn Target,
+    pub(crate) steps: &'a [Located<Step>],
+    /// The parts of the run's own expectations.
+    pub(crate) expect: &'a Expect,
+    pub(crate) policy: &'a str,
+    pub(crate) mutation: Option<&'a str>,
+    pub(crate) seed: Option<u64>,
+}
+
+/// Carries a run out. Whatever goes wrong is in the result.
+pub(crate) async fn run(plan: &Plan<'_>) -> RunResult {
+    let begun = Instant::now();
+    let mut result = RunResult::new(plan.role);
+    result.untestable = untestable(plan);
+    if result.untestable.is_none()
+        && let Err(error) = carry_out(plan, &mut result).await
+    {
+        result.error = Some(error);
+    }
+    result.elapsed = begun.elapsed();
+    result
+}
+
+fn untestable(plan: &Plan<'_>) -> Option<String> {
+    let capabilities = plan.target.capabilities();
+    (moves_the_clock(plan.steps) && !capabilities.clock)
+        .then(|| "the target's clock does not follow the run's: `advance` means nothing to it".to_owned())
+}
+
+fn moves_the_clock(steps: &[Located<Step>]) -> bool {
+    steps.iter().any(|step| match &step.value {
+        Step::Advance(_) => true,
+        Step::Repeat(repeat) => moves_the_clock(&repeat.steps),
+        Step::Each(each) => moves_the_clock(&each.steps),
+        _ => false,
+    })
+}
+
+async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String> {
+    let scenario = &plan.case.scenario;
+    let mut stage = Stage::set(&scenario.exchange, plan.seed).await.map_err(|error| error.to_string())?;
+    let secrets = stage.secrets();
+    let start_ms = stage.clock.now_ms();
+    let transcript = Transcript::new(stage.clock.handle());
+    let setting = Setting {
+        rest_url: &stage.mock.rest_url(),
+        keys: &stage.owner,
+        clock: stage.clock.handle(),
+        upstream: scenario.upstream,
+        policy: plan.policy,
+        mutation: plan.mutation,
+        transcript: transcript.clone(),
+    };
+    let Stack { front, rest: mut stack } = plan.target.open(&setting).map_err(|error| error.to_string())?;
+    let connected = Agent::connect(transcript.clone(), front, stack.behind_gateway).await;
+    let agent = connected.map_err(|error| error.to_string())?;
+    settle().await;
+    transcript.end_section();
+
+    let manner = Manner {
+        judged: plan.role != Role::Control,
+        honest: matches!(plan.role, Role::Twin | Role::Workflow),
+    };
+    let mut script = Script::new(&agent, &mut stage, transcript.clone(), manner);
+    let played = script.play(plan.steps).await;
+    let Script { listeners, said, notified, mut failures, .. } = script;
+
+    let mut mark = None;
+    if let (Ok(()), Some(live), true) = (&played, &plan.expect.live, manner.judged) {
+        let begun = Mark {
+            exchange: LiveMark { requests: stage.mock.requests().len(), path: path_of(&live.tool) },
+            audit: stack.audit_lines().len(),
+            upstream: transcript.frames(Leg::Upstream, Direction::ToServer).len(),
+            to_agent: transcript.frames(Leg::Agent, Direction::ToClient).len(),
+        };
+        failures.extend(still_answers(&agent, live).await);
+        settle().await;
+        transcript.end_section();
+        mark = Some(begun);
+    }
+
+    // From here on nothing new can begin, and when all have ended nothing is left that could still happen.
+    let closed = agent.close().await.map_err(|error| error.to_string());
+    let ended = stack.ended().await;
+    let heard = listeners.close(stage.mock.stream_stats().frames_sent).await;
+    transcript.end_section();
+    for (name, frames) in heard {
+        frames.iter().for_each(|frame| transcript.note(format!("stream `{name}` < {frame}")));
+    }
+
+    let evidence = stage.witness.evidence(&stage.mock, mark.as_ref().map(|mark| &mark.exchange));
+    result.damage = evidence.damage(&scenario.harm.params_seen);
+    result.agent = tally(&said);
+    result.denials = denials(&said);
+    result.transcript = render(&transcript.events(), start_ms, |text| secrets.redact(text));
+    result.journal = evidence.lines().iter().map(|line| secrets.redact(line)).collect();
+    played.map_err(|error| error.to_string())?;
+    closed?;
+    ended?;
+
+    let live_tool = plan.expect.live.as_ref().map(|live| live.tool.as_str());
+    let mut audit = stack.audit_lines();
+    let upstream_calls = upstream_calls(&transcript, mark.as_ref().map(|mark| mark.upstream), live_tool);
+    if let (Some(mark), Some(tool)) = (&mark, live_tool) {
+        let own = audit.iter().enumerate().skip(mark.audit).find(|(_, line)| is_about(line, tool));
+        if let Some(at) = own.map(|(at, _)| at) {
+            audit.remove(at);
+        }
+    }
+    result.audit_lines = u64::try_from(audit.len()).unwrap_or(u64::MAX);
+    let mut to_agent = transcript.frames(Leg::Agent, Direction::ToClient);
+    if let Some(mark) = &mark {
+        to_agent.truncate(mark.to_agent);
+    }
+    let traces = Traces {
+        evidence: &evidence,
+        said: &said,
+        notified,
+        to_agent: &to_agent,
+        upstream_calls: stack.behind_gateway.then_some(upstream_calls.as_slice()),
+        audit: stack.has_audit().then_some(audit.as_slice()),
+        secrets: &secrets,
+    };
+    judge_run(plan, &traces, failures, result);
+    stage.mock.shutdown().await;
+    Ok(())
+}
+
+fn judge_run(plan: &Plan<'_>, traces: &Traces<'_>, failures: Vec<String>, result: &mut RunResult) {
+    let scenario = &plan.case.scenario;
+    let harm = |evidence: &Evidence| witness::check(&scenario.harm, evidence);
+    result.failures = failures;
+    match plan.role {
+        Role::Control => {
+            result.failures.extend(harm(traces.evidence));
+            result.failures.extend(witness::check(&plan.expect.exchange, traces.evidence));
+            if scenario.kind == Kind::Workflow {
+                result.failures.extend(judge::honest(&plan.expect.agent, traces.said));
+            }
+            return;
+        }
+        Role::Protected => result.harmed = harm(traces.evidence).is_empty(),
+        Role::Twin | Role::Workflow => result.failures.extend(judge::honest(&plan.expect.agent, traces.said)),
+    }
+    result.failures.extend(judge::expectations(plan.expect, traces));
+    if traces.upstream_calls.is_some() {
+        result.failures.extend(judge::defaults(plan.steps, plan.expect, scenario.upstream, traces));
+    }
+}
+
+/// Where everything stood when the check of liveness began.
+struct Mark {
+    exchange: LiveMark,
+    audit: usize,
+    upstream: usize,
+    to_agent: usize,
+}
+
+async fn still_answers(agent: &Agent, live: &LiveCheck) -> Option<String> {
+    let sent: Sent = agent.send_call(&live.tool, live.args.0.clone()).await;
+    let answer = agent.answers(&[sent]).await.pop()?;
+    (answer.outcome != Outcome::Allowed)
+        .then(|| format!("`{}` after all: {}, must be allowed", live.tool, super::said::word(answer.outcome)))
+}
+
+fn path_of(tool: &str) -> Option<&'static str> {
+    tools().iter().find(|known| known.name == tool).map(|known| known.path)
+}
+
+fn is_about(line: &str, tool: &str) -> bool {
+    serde_json::from_str::<Value>(line).is_ok_and(|value| value.get("tool").and_then(Value::as_str) == Some(tool))
+}
+
+/// The tool calls that reached the MCP server, without the one that asked whether it still answers.
+fn upstream_calls(transcript: &Transcript, mark: Option<usize>, live: Option<&str>) -> Vec<(String, Map<String, Value>)> {
+    let frames = transcript.frames(Leg::Upstream, Direction::ToServer);
+    let mut skipped = false;
+    let calls = frames.iter().enumerate().flat_map(|(at, frame)| {
+        let mut calls = crate::soft::calls_in(&frame.bytes);
+        if mark.is_some_and(|mark| at >= mark) && !skipped && calls.iter().any(|(name, _)| Some(name.as_str()) == live) {
+            skipped = true;
+            calls.clear();
+        }
+        calls
+    });
+    calls.collect()
+}

@@ -1,0 +1,16 @@
+//! What a person may choose about a run.
+
+use crate::target::TargetKind;
+
+/// What a person may choose about a run. The default is what a scenario's file says, on the best target built in.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// What is tested.
+    pub target: TargetKind,
+    /// A policy document in place of the scenarios' own.
+    pub policy: Option<String>,
+    /// The name of a deliberate defect to test the suite itself with. Needs the feature `mutants`.
+    pub mutation: Option<String>,
+    /// A seed for the books in place of the scenarios' own.
+    pub seed: Option<u64>,
+}

@@ -1,0 +1,85 @@
+//! The runs that a scenario asks for, and the verdict on them.
+
+use std::time::Instant;
+
+use super::one::{self, Plan};
+use super::options::RunOptions;
+use crate::scenario::{Case, Expect, Plan as Asked};
+use crate::target::{Target, TargetKind};
+use crate::verdict::{Role, RunResult, ScenarioResult, Verdict, judge_attack, judge_workflow};
+
+/// Runs a scenario and judges it.
+///
+/// An attack is run three times: against the MCP server alone, where it must do its harm or else proves nothing;
+/// behind the target's gateway, where it must not; and its honest twin behind the gateway, which must pass. A
+/// workflow is first tried on the MCP server alone, for one that does not even work there proves nothing either.
+///
+/// Needs a current-thread runtime with IO and time, such as [`runtime`](super::runtime) makes.
+pub async fn run_scenario(case: &Case, options: &RunOptions) -> ScenarioResult {
+    let begun = Instant::now();
+    let scenario = &case.scenario;
+    let mut runs = Vec::new();
+    let verdict = match (options.target.target(), TargetKind::Bare.target()) {
+        (Ok(target), Ok(bare)) => match scenario.plan() {
+            Some(asked) => judged(case, options, &asked, target, bare, &mut runs).await,
+            None => Verdict::Broken("an attack needs a twin".to_owned()),
+        },
+        (Err(error), _) | (_, Err(error)) => Verdict::Broken(error.to_string()),
+    };
+    ScenarioResult {
+        id: scenario.id.to_string(),
+        title: scenario.title.clone(),
+        kind: scenario.kind,
+        group: scenario.group,
+        upstream: scenario.upstream,
+        path: case.path.clone(),
+        verdict,
+        runs,
+        elapsed: begun.elapsed(),
+    }
+}
+
+async fn judged(
+    case: &Case,
+    options: &RunOptions,
+    asked: &Asked<'_>,
+    target: &'static dyn Target,
+    bare: &'static dyn Target,
+    runs: &mut Vec<RunResult>,
+) -> Verdict {
+    let policy = options.policy.as_deref().unwrap_or(&case.policy.text);
+    let nothing = Expect::default();
+    let plan = |role, steps, expect| Plan {
+        role,
+        case,
+        target: if role == Role::Control { bare } else { target },
+        steps,
+        expect,
+        policy,
+        mutation: options.mutation.as_deref(),
+        seed: options.seed,
+    };
+    match asked {
+        Asked::Attack { steps, hold, twin, .. } => {
+            let control = one::run(&plan(Role::Control, steps, &nothing)).await;
+            let protected = one::run(&plan(Role::Protected, steps, hold)).await;
+            let twin = one::run(&plan(Role::Twin, &twin.steps, &twin.expect)).await;
+            let verdict = judge_attack(&control, &protected, &twin);
+            runs.extend([control, protected, twin]);
+            verdict
+        }
+        Asked::Workflow { steps, expect } => {
+            let alone = Expect { exchange: expect.exchange.clone(), ..Expect::default() };
+            let control = one::run(&plan(Role::Control, steps, &alone)).await;
+            let workflow = one::run(&plan(Role::Workflow, steps, expect)).await;
+            let verdict = if control.error.is_none() && !control.failures.is_empty() {
+                let failures = control.failures.join("; ");
+                Verdict::Broken(format!("the workflow does not even work without a gateway: {failures}"))
+            } else {
+                judge_workflow(&workflow)
+            };
+            runs.extend([control, workflow]);
+            verdict
+        }
+    }
+}

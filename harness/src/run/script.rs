@@ -1,0 +1,321 @@
+//! Plays the steps of a script.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::{Map, Value, json};
+
+use super::said::{Said, unmet};
+use super::stage::{Stage, StageError};
+use crate::agent::answer::Answer;
+use crate::agent::client::{Agent, Sent};
+use crate::agent::listener::Listeners;
+use crate::agent::names::{NameError, Names};
+use crate::agent::transcript::Transcript;
+use crate::scenario::{Call, Each, Listen, Located, Notify, OwnerOrder, Parallel, Raw, Repeat, Request, Step, StepExpect};
+use crate::soft::calls_in;
+
+/// Why a script cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the step at line {line} cannot be carried out: {why}")]
+pub(crate) struct ScriptError {
+    line: u64,
+    why: String,
+}
+
+/// How a script is played.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// Steps are held against their own expectations.
+    pub(crate) judged: bool,
+    /// A step that has nothing to go on with is a failure. A rogue skips it.
+    pub(crate) honest: bool,
+}
+
+/// A script being played.
+pub(crate) struct Script<'a> {
+    agent: &'a Agent,
+    stage: &'a mut Stage,
+    transcript: Transcript,
+    manner: Manner,
+    names: Names,
+    pub(crate) listeners: Listeners,
+    pub(crate) said: Vec<Said>,
+    pub(crate) notified: u64,
+    pub(crate) failures: Vec<String>,
+}
+
+/// A step that was sent and waits for its answer.
+struct Pending {
+    sent: Sent,
+    what: String,
+    line: u64,
+    calls: Vec<(String, Map<String, Value>)>,
+    answerable: bool,
+    name: Option<String>,
+    expect: Option<StepExpect>,
+    lists_tools: bool,
+}
+
+type Played<'f> = Pin<Box<dyn Future<Output = Result<(), ScriptError>> + 'f>>;
+
+impl<'a> Script<'a> {
+    pub(crate) fn new(agent: &'a Agent, stage: &'a mut Stage, transcript: Transcript, manner: Manner) -> Self {
+        let mut names = Names::default();
+        names.set("rogue", json!({ "api_key": stage.rogue.api_key, "secret": stage.rogue.secret }));
+        for (name, order) in &stage.named_orders {
+            names.set(name, order.clone());
+        }
+        Self {
+            agent,
+            stage,
+            transcript,
+            manner,
+            names,
+            listeners: Listeners::default(),
+            said: Vec::new(),
+            notified: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Plays steps in order.
+    pub(crate) fn play<'s>(&'s mut self, steps: &'s [Located<Step>]) -> Played<'s> {
+        Box::pin(async move {
+            for step in steps {
+                self.step(step).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn step(&mut self, step: &Located<Step>) -> Result<(), ScriptError> {
+        let line = step.line;
+        match &step.value {
+            Step::Repeat(Repeat { times, steps }) => {
+                let outer = self.names.keep("index");
+                for turn in 0..*times {
+                    self.names.set("index", turn.into());
+                    self.play(steps).await?;
+                }
+                self.names.put_back(outer);
+                return Ok(());
+            }
+            Step::Each(Each { values, name, steps }) => {
+                let outer = [self.names.keep("index"), self.names.keep(name)];
+                for (turn, value) in values.iter().enumerate() {
+                    self.names.set("index", turn.into());
+                    // The list itself may hold references, to a loop further out for example.
+                    match self.names.value(value) {
+                        Ok(value) => self.names.set(name, value),
+                        Err(error) => {
+                            self.cannot(line, error)?;
+                            continue;
+                        }
+                    }
+                    self.play(steps).await?;
+                }
+                outer.into_iter().for_each(|kept| self.names.put_back(kept));
+                return Ok(());
+            }
+            Step::Parallel(parallel) => self.parallel(parallel).await?,
+            Step::Call(_) | Step::Raw(_) | Step::Request(_) => {
+                if let Some(pending) = self.send(step).await? {
+                    self.finish(vec![pending]).await;
+                }
+            }
+            Step::Advance(span) => {
+                self.transcript.note(format!("the clock moves on by {span}"));
+                self.stage.clock.advance(span.as_duration());
+            }
+            Step::Notify(notify) => self.notify(line, notify).await?,
+            Step::Listen(listen) => self.listen(line, listen).await?,
+            Step::OwnerOrder(order) => self.owner_order(line, order)?,
+        }
+        self.end_step().await;
+        Ok(())
+    }
+
+    /// Lets everything that is ready to run do so, and puts the step's frames in order.
+    async fn end_step(&self) {
+        settle().await;
+        self.transcript.end_section();
+    }
+
+    async fn parallel(&mut self, parallel: &Parallel) -> Result<(), ScriptError> {
+        let mut pending = Vec::new();
+        let outer = self.names.keep("index");
+        for turn in 0..parallel.times {
+            self.names.set("index", turn.into());
+            for step in &parallel.steps {
+                pending.extend(self.send(step).await?);
+            }
+        }
+        self.names.put_back(outer);
+        self.finish(pending).await;
+        Ok(())
+    }
+
+    /// Sends what a step says, without waiting. Nothing when the step was skipped.
+    async fn send(&mut self, step: &Located<Step>) -> Result<Option<Pending>, ScriptError> {
+        let line = step.line;
+        let pending = match &step.value {
+            Step::Call(call) => self.send_call(line, call).await,
+            Step::Raw(raw) => self.send_raw(line, raw).await,
+            Step::Request(request) => self.send_request(line, request).await,
+            _ => return Err(ScriptError { line, why: "only calls, frames and requests run in parallel".to_owned() }),
+        };
+        match pending {
+            Ok(pending) => Ok(Some(pending)),
+            Err(error) => self.cannot(line, error).map(|()| None),
+        }
+    }
+
+    /// A rogue that was stopped skips the steps that build on what it did not get; anything else is a mistake of the
+    /// script, and for honest work both are.
+    fn cannot(&mut self, line: u64, error: NameError) -> Result<(), ScriptError> {
+        match error {
+            NameError::NothingToGoOnWith { .. } => {
+                self.transcript.note(format!("the step at line {line} is skipped: {error}"));
+                if self.manner.honest {
+                    self.failures.push(format!("the step at line {line} could not be carried out: {error}"));
+                }
+                Ok(())
+            }
+            _ => Err(ScriptError { line, why: error.to_string() }),
+        }
+    }
+
+    async fn send_call(&self, line: u64, call: &Call) -> Result<Pending, NameError> {
+        let tool = self.names.text(&call.tool)?;
+        let args = self.names.map(&call.args)?;
+        let sent = self.agent.send_call(&tool, args.clone()).await;
+        Ok(Pending {
+            sent,
+            what: tool.clone(),
+            line,
+            calls: vec![(tool, args)],
+            answerable: true,
+            name: call.name.clone(),
+            expect: self.expectation(call.expect.as_ref())?,
+            lists_tools: false,
+        })
+    }
+
+    async fn send_raw(&self, line: u64, raw: &Raw) -> Result<Pending, NameError> {
+        let bytes = raw.bytes(|text| self.names.text(text))?;
+        let sent = self.agent.send_raw(&bytes).await;
+        let answerable = matches!(&sent, Sent::Raw { ids, .. } if !ids.is_empty());
+        Ok(Pending {
+            sent,
+            what: "a raw frame".to_owned(),
+            line,
+            calls: calls_in(&bytes),
+            answerable,
+            name: raw.name.clone(),
+            expect: self.expectation(raw.expect.as_ref())?,
+            lists_tools: false,
+        })
+    }
+
+    async fn send_request(&self, line: u64, request: &Request) -> Result<Pending, NameError> {
+        let method = self.names.text(&request.method)?;
+        let params = self.names.map(&request.params)?;
+        let sent = self.agent.send_request(&method, params.clone()).await;
+        let call = || {
+            let name = params.get("name")?.as_str()?.to_owned();
+            let arguments = params.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
+            Some((name, arguments))
+        };
+        Ok(Pending {
+            sent,
+            calls: (method == "tools/call").then(call).flatten().into_iter().collect(),
+            lists_tools: method == "tools/list",
+            what: method,
+            line,
+            answerable: true,
+            name: request.name.clone(),
+            expect: self.expectation(request.expect.as_ref())?,
+        })
+    }
+
+    /// A step's expectation with its references filled in.
+    fn expectation(&self, expect: Option<&StepExpect>) -> Result<Option<StepExpect>, NameError> {
+        let Some(expect) = expect else { return Ok(None) };
+        let mut expect = expect.clone();
+        expect.values.0 = self.names.map(&expect.values)?;
+        expect.contains = expect.contains.map(|text| self.names.text(&text)).transpose()?;
+        Ok(Some(expect))
+    }
+
+    async fn finish(&mut self, pending: Vec<Pending>) {
+        let (sent, steps): (Vec<Sent>, Vec<_>) = pending
+            .into_iter()
+            .map(|pending| {
+                let Pending { sent, what, line, calls, answerable, name, expect, lists_tools } = pending;
+                (sent, (what, line, calls, answerable, name, expect, lists_tools))
+            })
+            .unzip();
+        let answers: Vec<Answer> = self.agent.answers(&sent).await;
+        for ((what, line, calls, answerable, name, expect, lists_tools), answer) in steps.into_iter().zip(answers) {
+            if let Some(name) = name {
+                self.names.set_answer(&name, &answer);
+            }
+            if let Some(expect) = expect.as_ref().filter(|_| self.manner.judged) {
+                let unmet = unmet(expect, &answer);
+                self.failures.extend(unmet.into_iter().map(|unmet| format!("{what} at line {line}: {unmet}")));
+            }
+            self.said.push(Said { what, line, calls, answerable, answer, expect, lists_tools });
+        }
+    }
+
+    async fn notify(&mut self, line: u64, notify: &Notify) -> Result<(), ScriptError> {
+        let filled = self.names.text(&notify.method).and_then(|method| Ok((method, self.names.map(&notify.params)?)));
+        match filled {
+            Ok((method, params)) => {
+                self.agent.notify(&method, params).await;
+                self.notified += 1;
+                Ok(())
+            }
+            Err(error) => self.cannot(line, error),
+        }
+    }
+
+    async fn listen(&mut self, line: u64, listen: &Listen) -> Result<(), ScriptError> {
+        let name = listen.name.as_deref().unwrap_or("stream");
+        let key = match self.names.text(&listen.key) {
+            Ok(key) => key,
+            Err(error) => return self.cannot(line, error),
+        };
+        match self.listeners.listen(&self.stage.mock.ws_url(), &key, name).await {
+            Ok(()) => self.transcript.note(format!("listening to the stream `{name}`")),
+            Err(why) => {
+                self.transcript.note(why.clone());
+                if self.manner.honest {
+                    self.failures.push(format!("the step at line {line} could not be carried out: {why}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn owner_order(&mut self, line: u64, order: &OwnerOrder) -> Result<(), ScriptError> {
+        let answer = self
+            .stage
+            .owner_order(order)
+            .map_err(|error: StageError| ScriptError { line, why: error.to_string() })?;
+        self.transcript.note(format!("the owner places an order at the exchange: {answer}"));
+        if let Some(name) = &order.name {
+            self.names.set(name, answer);
+        }
+        Ok(())
+    }
+}
+
+/// Yields often enough that everything which is ready to run has run: the longest way through a stack is a dozen
+/// tasks, and what still waits then waits for a socket.
+pub(crate) async fn settle() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,112 @@
+//! The targets by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::bare::Bare;
+use super::stack::Target;
+
+/// What a target can do. What is absent makes some checks untestable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its clocks follow the run's clock, so that `advance` steps make sense.
+    pub clock: bool,
+    /// It tells several sessions of one agent apart.
+    pub sessions: bool,
+    /// It enforces the scenario's policy.
+    pub policy: bool,
+    /// It can be stopped and started again in the middle of a run.
+    pub restart: bool,
+}
+
+/// The targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TargetKind {
+    /// Our gateway with the scenario's policy, in process.
+    #[cfg_attr(feature = "embedded", default)]
+    Embedded,
+    /// The MCP server without a gateway. Every attack breaches it: that is what the control runs show.
+    #[cfg_attr(not(feature = "embedded"), default)]
+    Bare,
+}
+
+/// Why a target could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The name is none.
+    #[error("no target is called `{0}`: use `embedded` or `bare`")]
+    Unknown(String),
+    /// Not in this build.
+    #[error("{0} is not part of this build: build with the feature `embedded`")]
+    NotBuilt(&'static str),
+    /// The policy document is refused.
+    #[error("the gateway refuses the policy: {0}")]
+    Policy(String),
+    /// The mutation is none.
+    #[error("{0}")]
+    Mutation(String),
+    /// The MCP server cannot be set up.
+    #[error("the MCP server cannot start: {0}")]
+    Upstream(String),
+}
+
+impl TargetKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Embedded, Self::Bare];
+
+    /// The name on command lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Bare => "bare",
+        }
+    }
+
+    /// What it can do.
+    pub fn capabilities(self) -> Result<Capabilities, TargetError> {
+        Ok(self.target()?.capabilities())
+    }
+
+    pub(crate) fn target(self) -> Result<&'static dyn Target, TargetError> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded => Ok(&super::embedded::Embedded),
+            #[cfg(not(feature = "embedded"))]
+            Self::Embedded => Err(TargetError::NotBuilt("the target `embedded`")),
+            Self::Bare => Ok(&Bare),
+        }
+    }
+}
+
+impl fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for TargetKind {
+    type Err = TargetError;
+
+    fn from_str(name: &str) -> Result<Self, TargetError> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| TargetError::Unknown(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for kind in TargetKind::ALL {
+            assert_eq!(kind.name().parse::<TargetKind>().unwrap(), kind);
+        }
+        assert_eq!("docker".parse::<TargetKind>().unwrap_err().to_string(), "no target is called `docker`: use `embedded` or `bare`");
+    }
+
+    #[test]
+    fn the_default_is_the_best_one_that_was_built() {
+        assert!(TargetKind::default().target().is_ok());
+        assert_eq!(TargetKind::default().capabilities().unwrap().policy, cfg!(feature = "embedded"));
+    }
+}

@@ -1,0 +1,20 @@
+//! What is tested: a gateway with an MCP server behind it, or the server alone.
+//!
+//! ```text
+//!  bare       agent ══════════════════════════ MCP server ──▶ exchange
+//!  embedded   agent ══ gateway ══ tap ═══════ MCP server ──▶ exchange
+//! ```
+//!
+//! A [`Target`] opens a fresh stack for each run and says which [`Capabilities`] it has; what needs an absent one is
+//! untestable, which is not a pass. Another gateway is another implementation of the same trait, and nothing else in
+//! the harness knows the difference.
+
+mod bare;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod kind;
+mod stack;
+mod upstream;
+
+pub use kind::{Capabilities, TargetError, TargetKind};
+pub(crate) use stack::{Keys, Setting, Stack, Target};

@@ -1,0 +1,103 @@
+//! A stack that is up, and what it was opened with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::kind::{Capabilities, TargetError};
+use crate::agent::tap::{PipeEnd, Tap};
+use crate::agent::transcript::Transcript;
+use crate::scenario::Upstream;
+
+/// Opens stacks of one kind.
+pub(crate) trait Target: Sync {
+    /// What its stacks can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Opens a fresh stack. It runs on tasks of the current runtime until its front is closed.
+    fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError>;
+}
+
+/// What a stack is opened with.
+pub(crate) struct Setting<'a> {
+    pub(crate) rest_url: &'a str,
+    pub(crate) keys: &'a Keys,
+    pub(crate) clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub(crate) upstream: Upstream,
+    /// The policy document's text.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway reads it"))]
+    pub(crate) policy: &'a str,
+    /// The name of a deliberate defect.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway has one"))]
+    pub(crate) mutation: Option<&'a str>,
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "there is no pipe to tap without a gateway"))]
+    pub(crate) transcript: Transcript,
+}
+
+/// The keys of the account that the MCP server trades on.
+pub(crate) struct Keys {
+    pub(crate) api_key: String,
+    pub(crate) secret: String,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(redacted)")
+    }
+}
+
+/// A stack that is up.
+pub(crate) struct Stack {
+    /// Where the agent connects.
+    pub(crate) front: PipeEnd,
+    pub(crate) rest: Rest,
+}
+
+/// The stack behind its front.
+pub(crate) struct Rest {
+    /// The gateway's audit so far; nothing when the target keeps none.
+    pub(crate) audit: Option<Box<dyn Fn() -> Vec<String> + Send>>,
+    pub(crate) behind_gateway: bool,
+    pub(crate) tap: Option<Tap>,
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// A part of a stack that runs by itself.
+pub(crate) struct Task {
+    pub(crate) what: &'static str,
+    pub(crate) handle: JoinHandle<Result<(), String>>,
+}
+
+/// How long a stack may take to end by the machine's clock, once its front is closed. An idle one ends at once; a
+/// request on its way is given the time that HTTP clients give it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Rest {
+    /// Whether the target keeps an audit.
+    pub(crate) fn has_audit(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    /// The audit's lines so far.
+    pub(crate) fn audit_lines(&self) -> Vec<String> {
+        self.audit.as_ref().map_or_else(Vec::new, |lines| lines())
+    }
+
+    /// Waits until every part has ended. Only then has everything happened that will.
+    pub(crate) async fn ended(&mut self) -> Result<(), String> {
+        for task in self.tasks.drain(..) {
+            let what = task.what;
+            tokio::time::timeout(PATIENCE, task.handle)
+                .await
+                .map_err(|_| format!("{what} did not end after its client had hung up"))?
+                .map_err(|error| format!("{what} broke down: {error}"))?
+                .map_err(|error| format!("{what} failed: {error}"))?;
+        }
+        if let Some(tap) = self.tap.take() {
+            tap.ended().await.map_err(|error| format!("the pipe to the MCP server broke: {error}"))?;
+        }
+        Ok(())
+    }
+}
