@@ -3,7 +3,12 @@
 //! One account keeps about 10,000 orders in the book of one symbol. Of ten operations four place an order that rests,
 //! four cancel one, and two trade: a marketable limit and a MARKET order by quote amount. Optional arguments: the
 //! number of operations, and the number of resting orders.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "an example that measures and tells")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "an example that measures and tells"
+)]
 
 use std::error::Error;
 use std::time::Instant;

@@ -1,4 +1,11 @@
 //! Text tables: one operation a row, what it must come to after the `|`. The rows are explained in `tables/README.md`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

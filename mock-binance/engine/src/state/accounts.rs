@@ -16,15 +16,19 @@ pub(crate) struct Purse {
     pub(crate) locked: Amount,
 }
 
+/// The amount, refused when it is less than nothing: a journal from elsewhere may hold anything.
+fn whole(amount: Amount) -> Result<Amount, Overflow> {
+    if amount < Amount::ZERO { Err(Overflow) } else { Ok(amount) }
+}
+
 /// `from - amount`, refused when less than nothing would be left.
 fn take(from: Amount, amount: Amount) -> Result<Amount, Overflow> {
-    let left = from.checked_sub(amount)?;
-    if left < Amount::ZERO { Err(Overflow) } else { Ok(left) }
+    whole(from.checked_sub(whole(amount)?)?)
 }
 
 impl Purse {
     pub(super) fn add(&mut self, amount: Amount) -> Result<(), Overflow> {
-        self.free = self.free.checked_add(amount)?;
+        self.free = self.free.checked_add(whole(amount)?)?;
         Ok(())
     }
 

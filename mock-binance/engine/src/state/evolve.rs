@@ -155,9 +155,11 @@ impl State {
         let (maker, taker) = (self.fill(now, maker_slot, traded)?, self.fill(now, taker_slot, traded)?);
         let order = self.order_mut(maker_slot)?;
         let (symbol, maker_side, node, left) = (order.symbol, order.side, order.node, order.remaining());
+        let at_makers_price = order.price() == traded.price;
         let taker_order = self.order_mut(taker_slot)?;
         let fits = taker_order.symbol == symbol && taker_order.side == maker_side.opposite();
-        if !fits || node == NodeId::NONE || traded.price.times(traded.quantity) != Ok(traded.quote) {
+        if !fits || !at_makers_price || node == NodeId::NONE || traded.price.times(traded.quantity) != Ok(traded.quote)
+        {
             return Err(Inconsistent);
         }
 

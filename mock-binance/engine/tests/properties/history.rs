@@ -1,0 +1,171 @@
+//! Random histories, and the hand that carries them out.
+
+use exchange_engine::{
+    AccountId, Amount, AssetId, CancelOrder, CancelRestriction, ClientOrderId, Command, Commissions, Event, Exchange,
+    ExchangeSpec, LimitsSpec, MarketSize, NewOrder, OrderId, OrderKind, OrderRef, Price, Quantity, Ratio, Rejection,
+    Reply, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp, WindowLimit,
+};
+use proptest::prelude::*;
+
+pub(crate) const SYMBOL: SymbolId = SymbolId(0);
+pub(crate) const ASSETS: usize = 2;
+const BASE: AssetId = AssetId(0);
+const QUOTE: AssetId = AssetId(1);
+
+/// Rates that leave something to truncate.
+pub(crate) fn commissions() -> Commissions {
+    Commissions { maker: Ratio::from_units(123_457), taker: Ratio::from_units(7_654_321) }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Tick { millis: u64 },
+    Command { account: AccountId, command: Wish },
+}
+
+/// A command whose orders are named by how long ago they were placed.
+#[derive(Debug, Clone)]
+pub(crate) enum Wish {
+    Command(Command),
+    Cancel { ago: u64, restriction: Option<CancelRestriction> },
+}
+
+/// Small prices and quantities of odd units, so that orders meet often and products have a long tail.
+fn price() -> impl Strategy<Value = Price> {
+    prop_oneof![
+        4 => (1_i64..12).prop_map(|n| Price::from_units(n * 33_333_333)),
+        1 => (1_i64..40).prop_map(Price::from_units),
+        1 => Just(Price::from_units(9_000_000_000 * 100_000_000)),
+    ]
+}
+
+fn quantity() -> impl Strategy<Value = Quantity> {
+    prop_oneof![
+        6 => (1_i64..9).prop_map(|n| Quantity::from_units(n * 77_777_777)),
+        2 => (1_i64..9).prop_map(Quantity::from_units),
+        1 => Just(Quantity::from_units(5_000_000_000 * 100_000_000)),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = OrderKind> {
+    let time_in_force =
+        prop_oneof![6 => Just(TimeInForce::Gtc), 1 => Just(TimeInForce::Ioc), 1 => Just(TimeInForce::Fok)];
+    prop_oneof![
+        6 => (time_in_force, quantity(), price())
+            .prop_map(|(time_in_force, quantity, price)| OrderKind::Limit { time_in_force, quantity, price }),
+        1 => (quantity(), price()).prop_map(|(quantity, price)| OrderKind::LimitMaker { quantity, price }),
+        1 => quantity().prop_map(|quantity| OrderKind::Market { size: MarketSize::Base(quantity) }),
+        1 => (1_i64..2_000_000_000)
+            .prop_map(|units| OrderKind::Market { size: MarketSize::Quote(Amount::from_units(units)) }),
+    ]
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    let client = proptest::option::weighted(0.3, "[abc]".prop_map(|s| s.parse::<ClientOrderId>().unwrap()));
+    let asset = prop_oneof![Just(BASE), Just(QUOTE)];
+    let amount = (1_i64..3_000_000_000).prop_map(Amount::from_units);
+    let restriction = proptest::option::weighted(
+        0.2,
+        prop_oneof![Just(CancelRestriction::OnlyNew), Just(CancelRestriction::OnlyPartiallyFilled)],
+    );
+    prop_oneof![
+        16 => (side, kind(), client).prop_map(|(side, kind, client_order_id)| {
+            Wish::Command(Command::Place(NewOrder { symbol: SYMBOL, side, kind, client_order_id }))
+        }),
+        4 => (0_u64..8, restriction).prop_map(|(ago, restriction)| Wish::Cancel { ago, restriction }),
+        1 => Just(Wish::Command(Command::CancelAll { symbol: SYMBOL })),
+        1 => (asset.clone(), amount.clone())
+            .prop_map(|(asset, amount)| Wish::Command(Command::Deposit { asset, amount })),
+        1 => (asset, amount).prop_map(|(asset, amount)| Wish::Command(Command::Withdraw { asset, amount })),
+    ]
+}
+
+pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        1 => (0_u64..3_000).prop_map(|millis| Step::Tick { millis }),
+        8 => ((1_u32..4).prop_map(AccountId), wish()).prop_map(|(account, command)| Step::Command { account, command }),
+    ];
+    proptest::collection::vec(step, 1..most)
+}
+
+/// When histories begin.
+pub(crate) const BEGINNING: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// What each of the three accounts begins with.
+pub(crate) const START: [(AssetId, i64); ASSETS] = [(BASE, 2_000_000_000), (QUOTE, 3_000_000_000)];
+
+pub(crate) struct Driver {
+    pub(crate) exchange: Exchange,
+    pub(crate) now: Timestamp,
+    pub(crate) events: Vec<Event>,
+    /// What came in less what went out.
+    pub(crate) outside: [i128; ASSETS],
+}
+
+impl Driver {
+    pub(crate) fn new() -> Self {
+        let spec = ExchangeSpec {
+            assets: vec!["BTC".to_owned(), "USDT".to_owned()],
+            symbols: vec![SymbolSpec {
+                name: "BTCUSDT".to_owned(),
+                base: BASE,
+                quote: QUOTE,
+                quote_order_qty_market_allowed: true,
+                commissions: commissions(),
+                ..SymbolSpec::default()
+            }],
+            // Counted, but never used up.
+            limits: LimitsSpec { orders: vec![WindowLimit { window_secs: 10, limit: 1_000 }], ..LimitsSpec::default() },
+        };
+        let exchange = Exchange::new(spec).unwrap();
+        let mut driver = Self { exchange, now: BEGINNING, events: Vec::new(), outside: [0; ASSETS] };
+        for _ in 0..3 {
+            let account = driver.exchange.open_account(driver.now).unwrap();
+            for (asset, units) in START {
+                let command = Command::Deposit { asset, amount: Amount::from_units(units) };
+                driver.step(&Step::Command { account, command: Wish::Command(command) }).unwrap();
+            }
+        }
+        driver
+    }
+
+    pub(crate) fn last_order(&self) -> OrderId {
+        OrderId(self.exchange.order_count())
+    }
+
+    /// The command that a wish means now.
+    pub(crate) fn resolve(&self, wish: &Wish) -> Command {
+        match wish {
+            Wish::Command(command) => command.clone(),
+            Wish::Cancel { ago, restriction } => {
+                let target = OrderRef::Id(OrderId(self.exchange.order_count().saturating_sub(*ago)));
+                Command::Cancel(CancelOrder { symbol: SYMBOL, target, cancel_id: None, restriction: *restriction })
+            }
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) -> Result<Reply, Rejection> {
+        let (account, command) = match step {
+            Step::Tick { millis } => {
+                self.now = self.now.plus_millis(*millis);
+                self.events.extend(self.exchange.on_time(self.now));
+                return Err(Rejection::UnknownOrder);
+            }
+            Step::Command { account, command } => (*account, self.resolve(command)),
+        };
+        let reply = self.exchange.apply_into(self.now, account, &command, &mut self.events);
+        if reply.is_ok() {
+            match command {
+                Command::Deposit { asset, amount } => {
+                    self.outside[usize::from(asset.0)] += i128::from(amount.units());
+                }
+                Command::Withdraw { asset, amount } => {
+                    self.outside[usize::from(asset.0)] -= i128::from(amount.units());
+                }
+                _ => {}
+            }
+        }
+        reply
+    }
+}
