@@ -142,12 +142,8 @@ impl Market {
     fn cancel(&mut self) {
         let place = usize::try_from(self.dice.roll(self.resting.len() as u64)).expect("small");
         let order = self.resting.swap_remove(place);
-        let cancel = CancelOrder {
-            symbol: SymbolId(0),
-            target: OrderRef::Id(order),
-            cancel_id: None,
-            restriction: None,
-        };
+        let cancel =
+            CancelOrder { symbol: SymbolId(0), target: OrderRef::Id(order), cancel_id: None, restriction: None };
         // The order may have been filled since: then the engine says so, which is work as well.
         self.now = self.now.plus_micros(MICROS_BETWEEN);
         self.events.clear();

@@ -100,8 +100,7 @@ async fn call(client: &Client) {
 }
 
 fn hop(c: &mut Criterion) {
-    let runtime: Runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime: Runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let mut group = c.benchmark_group("gateway/hop");
 
