@@ -89,6 +89,8 @@ pub(crate) struct KnownAccount {
     pub(crate) id: AccountId,
     pub(crate) label: String,
     pub(crate) verifier: Verifier,
+    // Only to keep it out of transcripts.
+    pub(crate) secret: SecretString,
 }
 
 /// Accounts by API key.
@@ -106,9 +108,21 @@ impl Accounts {
         self.by_key.get(api_key)
     }
 
+    /// Whether a text holds a key or secret of any account.
+    pub(crate) fn are_told_by(&self, text: &str) -> bool {
+        self.by_key.iter().any(|(key, account)| holds(text, key) || holds(text, account.secret.expose_secret()))
+    }
+
     pub(crate) fn contains(&self, api_key: &str) -> bool {
         self.by_key.contains_key(api_key)
     }
+}
+
+/// Short secrets are looked for only as whole texts: they would be found everywhere.
+const SHORT: usize = 8;
+
+fn holds(text: &str, secret: &str) -> bool {
+    text.len() >= secret.len() && (text == secret || (secret.len() >= SHORT && text.contains(secret)))
 }
 
 /// Whether a text could be a key of the exchange at all.

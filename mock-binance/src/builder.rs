@@ -334,7 +334,7 @@ fn open(
     }
     let verifier =
         Verifier::new(&account.secret).ok_or_else(|| StartError::EmptyCredentials { label: label.clone() })?;
-    known.add(account.api_key.clone(), KnownAccount { id, label, verifier });
+    known.add(account.api_key.clone(), KnownAccount { id, label, verifier, secret: account.secret.clone() });
     Ok(())
 }
 

@@ -91,9 +91,12 @@ impl ListenKeyStore {
         ended.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// How the transcript names a key.
-    pub(crate) fn label(&self, key: &str) -> String {
-        self.numbers.get(key).map_or_else(|| "listen-key-unknown".to_owned(), |number| format!("listen-key-{number}"))
+    /// How the transcript names a text that is a listen key, valid or not.
+    pub(crate) fn label(&self, text: &str) -> Option<String> {
+        if text.len() != LEN {
+            return None;
+        }
+        self.numbers.get(text).map(|number| format!("listen-key-{number}"))
     }
 }
 
@@ -154,7 +157,8 @@ mod tests {
         assert_eq!(keys.close(&key, BOB), Err(UnknownListenKey));
         assert_eq!(keys.close(&key, ALICE), Ok(()));
         assert_eq!(keys.close(&key, ALICE), Err(UnknownListenKey));
-        assert_eq!(keys.label(&key), "listen-key-1");
+        assert_eq!(keys.label(&key).as_deref(), Some("listen-key-1"));
+        assert_eq!(keys.label("BTCUSDT"), None);
     }
 
     #[test]

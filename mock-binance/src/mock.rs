@@ -89,7 +89,44 @@ impl MockBinance {
     /// The server that hosts the REST face: lay a [`Mock`] of any priority but 255 over an endpoint, and it answers in
     /// place of the exchange. What it answers does not appear in [`MockBinance::requests`].
     ///
-    /// Do not `reset` it: that would take the exchange off, too.
+    /// Mount such mocks with `mount`, and bound them with `up_to_n_times`. Neither `reset` the server, which would take
+    /// the exchange off, too, nor use `mount_as_scoped`: the guard of wiremock 0.6.5 remembers its mock by place, and the
+    /// exchange, which sorts behind all others, is what it finds there in the end.
+    ///
+    /// wiremock keeps a copy of each request that a mock has matched, about a kilobyte, for as long as the server lives.
+    ///
+    /// ```
+    /// # use hmac::{Hmac, KeyInit, Mac};
+    /// use mock_binance::{ManualClock, MockBinance};
+    /// use wiremock::matchers::{method, path};
+    /// use wiremock::{Mock, ResponseTemplate};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let exchange = MockBinance::builder().clock(ManualClock::new(1_700_000_000_000)).start().await?;
+    /// // The next order meets a server that does not answer for itself; the one after it the exchange.
+    /// Mock::given(method("POST"))
+    ///     .and(path("/api/v3/order"))
+    ///     .respond_with(ResponseTemplate::new(503))
+    ///     .up_to_n_times(1)
+    ///     .mount(exchange.server())
+    ///     .await;
+    ///
+    /// let order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001&timestamp=1700000000000";
+    /// let account = &exchange.accounts()[0];
+    /// # let sign = |payload: &str| {
+    /// #     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(account.secret().as_bytes()).unwrap();
+    /// #     mac.update(payload.as_bytes());
+    /// #     hex::encode(mac.finalize().into_bytes())
+    /// # };
+    /// let url = format!("{}/api/v3/order?{order}&signature={}", exchange.rest_url(), sign(order));
+    /// let send = || reqwest::Client::new().post(&url).header("X-MBX-APIKEY", account.api_key()).send();
+    /// assert_eq!(send().await?.status(), 503);
+    /// assert!(send().await?.text().await?.contains(r#""status":"FILLED""#));
+    /// assert_eq!(exchange.requests().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn server(&self) -> &MockServer {
         &self.server
     }

@@ -7,11 +7,11 @@ pub(crate) const REDACTED: &str = "[redacted]";
 
 /// One request that reached the mock's REST face.
 ///
-/// Signatures, API keys and secrets never get here: a signature is `[redacted]`, the key is the label of its account,
-/// a listenKey is its number (`listen-key-1` is the first one issued).
+/// Signatures, API keys and secrets never get here, under whatever name they were sent: a signature is `[redacted]`, the
+/// key is the label of its account, a listenKey is its number (`listen-key-1` is the first one issued).
 ///
-/// A request that an overlaid [`wiremock::Mock`] answers does not reach the face and leaves no record here; ask that
-/// mock for its expectations (`Mock::expect`) or its guard (`MockGuard::received_requests`) instead.
+/// A request that an overlaid [`wiremock::Mock`] answers does not reach the face and leaves no record here: count those
+/// with [`wiremock::Mock::expect`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RequestRecord {
     /// Counts from 1.

@@ -11,6 +11,11 @@ pub(crate) fn greeting(mock: &MockBinance, account: &Account, generated: bool) -
         // Whoever brought credentials knows them; they need not stand in a log.
         ("$MOCK_BINANCE_API_KEY", "$MOCK_BINANCE_SECRET")
     };
+    let (method, path, query) = if mock.reference_price("BTCUSDT").is_some() {
+        ("POST", "order", "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001&")
+    } else {
+        ("GET", "account", "")
+    };
     format!(
         r#"mock-binance is running
 
@@ -19,11 +24,11 @@ pub(crate) fn greeting(mock: &MockBinance, account: &Account, generated: bool) -
   API key     {key}
   secret      {secret}
 
-A signed order, ready to paste:
+A signed request, ready to paste:
 
-  query="symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001&timestamp=$(date +%s000)"
+  query="{query}timestamp=$(date +%s000)"
   signature=$(printf %s "$query" | openssl dgst -sha256 -hmac "{secret}" | sed 's/.*= *//')
-  curl -X POST -H "X-MBX-APIKEY: {key}" "{rest}/api/v3/order?$query&signature=$signature"
+  curl -X {method} -H "X-MBX-APIKEY: {key}" "{rest}/api/v3/{path}?$query&signature=$signature"
 
 Stop with Ctrl-C.
 "#

@@ -177,18 +177,16 @@ impl Incoming<'_> {
     }
 
     fn record(&self, state: &State, now: Timestamp, answer: &Answer) -> RequestRecord {
+        let clean = |text: &str| -> String {
+            let secret = state.accounts.are_told_by(text);
+            if secret { REDACTED.to_owned() } else { state.listen_keys.label(text).unwrap_or_else(|| text.to_owned()) }
+        };
         let params = self
             .params
             .iter()
             .map(|(name, value)| {
-                let value = if is_secret_name(name) {
-                    REDACTED.to_owned()
-                } else if name == "listenKey" {
-                    state.listen_keys.label(value)
-                } else {
-                    value.to_owned()
-                };
-                (name.to_owned(), value)
+                let value = if is_secret_name(name) { REDACTED.to_owned() } else { clean(value) };
+                (clean(name), value)
             })
             .collect();
         let key = self
@@ -199,13 +197,13 @@ impl Incoming<'_> {
             seq: 0,
             at_ms: now.as_millis(),
             method: self.method.to_owned(),
-            path: self.path.to_owned(),
+            path: clean(self.path),
             params,
             key,
             status: answer.status,
             code: answer.code,
             weight: answer.weight,
-            user_agent: header(self.headers, "user-agent").map(str::to_owned),
+            user_agent: header(self.headers, "user-agent").map(clean),
         }
     }
 }

@@ -1,0 +1,104 @@
+//! The `mock-binance` command.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+struct Running {
+    child: Child,
+    said: Vec<String>,
+    facts: BTreeMap<String, String>,
+}
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-binance"));
+    command.env_remove("MOCK_BINANCE_API_KEY").env_remove("MOCK_BINANCE_SECRET");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts it and reads until it has said all.
+fn start(command: &mut Command) -> Running {
+    let mut child = command.spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let last = line.starts_with("Stop with");
+        said.push(line);
+        if last {
+            break;
+        }
+    }
+    let facts = ["REST", "WebSocket", "API key", "secret"]
+        .into_iter()
+        .map(|name| {
+            let line = said.iter().find(|line| line.trim_start().starts_with(name)).expect(name);
+            (name.to_owned(), line.split_whitespace().last().unwrap().to_owned())
+        })
+        .collect();
+    Running { child, said, facts }
+}
+
+fn stop(mut running: Running, signal: &str) -> Option<i32> {
+    let id = running.child.id().to_string();
+    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    running.child.wait().unwrap().code()
+}
+
+#[tokio::test]
+async fn it_serves_and_stops_on_either_signal() {
+    for signal in ["-INT", "-TERM"] {
+        let running = start(&mut command());
+        let url = &running.facts["REST"];
+        let answer = reqwest::get(format!("{url}/api/v3/ping")).await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "{}");
+        let (_socket, _) =
+            tokio_tungstenite::connect_async(format!("{}/ws", running.facts["WebSocket"])).await.unwrap();
+        assert_eq!(stop(running, signal), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn the_example_works_as_printed() {
+    let running = start(command().args(["--seed", "9", "--price", "BTCUSDT=65000", "--balance", "USDT=500"]));
+    let lines: Vec<&str> = running.said.iter().map(|line| line.trim()).collect();
+    let from = lines.iter().position(|line| line.starts_with("query=")).unwrap();
+    let to = lines.iter().position(|line| line.starts_with("curl ")).unwrap();
+    let script = lines[from..=to].join("\n");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let answer: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert_eq!(answer["status"], "FILLED");
+    assert_eq!(answer["fills"][0]["price"], "65006.50000000");
+    assert_eq!(running.facts["API key"], mock_binance::Account::generated(9).api_key());
+    assert_eq!(stop(running, "-TERM"), Some(0));
+}
+
+#[test]
+fn credentials_of_one_s_own_are_not_repeated() {
+    let running = start(command().env("MOCK_BINANCE_API_KEY", "my-own-key").env("MOCK_BINANCE_SECRET", "hush-hush"));
+    let said = running.said.join("\n");
+    assert!(!said.contains("hush-hush") && !said.contains("my-own-key"), "{said}");
+    assert_eq!(stop(running, "-TERM"), Some(0));
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    for (arguments, expected) in [
+        (
+            &["--price", "DOGEUSDT=1"] as &[&str],
+            "there is no symbol `DOGEUSDT` to give a price to: the symbols are BTCUSDT",
+        ),
+        (&["--price", "BTCUSDT=0"], "the price of `BTCUSDT` is `0`: give one above zero"),
+        (&["--balance", "DOGE=1"], "there is no asset `DOGE` to put into `account-1`"),
+        (&["--balance", "USDT=ten"], "the balance of USDT in account-1 is `ten`"),
+        (&["--symbols", "no/such/file"], "cannot read the symbols in `no/such/file`"),
+        (&["--rest", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
+    ] {
+        let mut child = command().args(arguments).spawn().unwrap();
+        let mut error = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+    }
+}

@@ -1,0 +1,21 @@
+//! The mock from outside: every endpoint and stream through real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect shall stop"
+)]
+
+mod answers;
+mod binary;
+mod errors;
+mod limits;
+mod listen_keys;
+mod overlay;
+mod placement;
+mod repeatable;
+mod streams;
+mod support;
+mod timing;
+mod transcript;
