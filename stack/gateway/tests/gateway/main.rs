@@ -5,6 +5,7 @@ mod support;
 
 mod audit;
 mod frames;
+mod fuzz;
 mod lifecycle;
 mod passing;
 mod peers;

@@ -31,7 +31,6 @@ impl ServerHandler for Fixture {
             .enable_prompts()
             .enable_resources()
             .enable_completions()
-            .enable_logging()
             .build();
         ServerConfig::new(everything).with_server_info(Implementation::new("fixture", "1"))
     }
