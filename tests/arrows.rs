@@ -21,7 +21,17 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that know no IO: nothing that opens a socket, a file, a clock or a thread may come in.
 const PURE: &[&str] = &["exchange-engine", "mcp-policy"];
 const IMPURE_DEPENDENCIES: &[&str] = &[
-    "axum", "chrono", "getrandom", "hyper", "rand", "reqwest", "rmcp", "tempfile", "time", "tokio", "tracing",
+    "axum",
+    "chrono",
+    "getrandom",
+    "hyper",
+    "rand",
+    "reqwest",
+    "rmcp",
+    "tempfile",
+    "time",
+    "tokio",
+    "tracing",
     "wiremock",
 ];
 

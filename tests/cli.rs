@@ -1,0 +1,226 @@
+//! The `rogue` command as a person or a pipeline meets it: words in, words and an exit code out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Runs `rogue` in the checkout.
+fn rogue(args: &[&str]) -> Output {
+    rogue_in(Path::new(HERE), args)
+}
+
+fn rogue_in(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rogue"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("ROGUE_SCENARIOS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+#[track_caller]
+fn check(args: &[&str], code: i32, said: &[&str]) -> Output {
+    let output = rogue(args);
+    let all = format!("{}{}", out(&output), err(&output));
+    assert_eq!(output.status.code(), Some(code), "rogue {}\n{all}", args.join(" "));
+    for text in said {
+        assert!(all.contains(text), "rogue {} does not say `{text}`:\n{all}", args.join(" "));
+    }
+    output
+}
+
+/// A folder with one workflow and one policy; `edit` spoils the scenario.
+fn folder(edit: impl Fn(&str) -> String, policy: &str) -> (tempfile::TempDir, PathBuf) {
+    let sound = "id: x\nkind: workflow\ntitle: A title\nstory: A story.\npolicy: p\nsteps:\n  - call: { tool: bn_ping }\nexpect: { exchange: { requests: 1 } }\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(folder.path().join("policies")).expect("a folder");
+    fs::write(folder.path().join("policies/p.json"), policy).expect("a file");
+    let file = folder.path().join("x.yaml");
+    fs::write(&file, edit(sound)).expect("a file");
+    (folder, file)
+}
+
+const PING: &str = r#"{ "version": "1", "default": "deny", "tools": { "bn_ping": {} } }"#;
+
+#[test]
+fn help_shows_examples_and_every_exit_code() {
+    let output = check(&["--help"], 0, &["Examples:", "rogue run --json > report.json", "Exit codes"]);
+    for code in
+        ["1  breached", "3  broken", "4  blocked", "5  untestable", "0  every", "2  the command", "65  a scenario"]
+    {
+        assert!(out(&output).contains(code), "{code}");
+    }
+    check(&["run", "--help"], 0, &["--target", "--policy", "--filter", "--json"]);
+    check(&["--version"], 0, &["rogue 0."]);
+}
+
+#[test]
+fn senseless_command_lines_are_usage_errors() {
+    check(&["--nonsense"], 2, &["--nonsense"]);
+    check(&["run", "--target", "moon"], 2, &["embedded", "bare"]);
+    check(&["completions", "abacus"], 2, &["bash"]);
+    check(&["run", "--filter", "there is no such thing"], 2, &["no scenario's id or title holds", "rogue list"]);
+    check(&["show", "nobody"], 2, &["no scenario has the id `nobody`"]);
+}
+
+#[test]
+fn without_scenarios_the_remedy_is_named() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let output = rogue_in(empty.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("--scenarios DIR"), "{}", err(&output));
+    let output = rogue_in(empty.path(), &["--scenarios", "nowhere", "list"]);
+    assert_eq!(output.status.code(), Some(65));
+    let output = rogue_in(empty.path(), &["--scenarios", &format!("{HERE}/scenarios"), "list", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn scenarios_are_found_from_a_folder_below() {
+    let output = rogue_in(&Path::new(HERE).join("src"), &["lint"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+}
+
+#[test]
+fn the_shipped_scenarios_are_listed_and_sound() {
+    check(&["lint"], 0, &["sound"]);
+    check(&["list"], 0, &["ra-01-fat-finger", "Fat finger, a thousand times too much", "attacks", "honest workflows"]);
+    check(&["show", "ra-01-fat-finger"], 0, &["group A: rogue orders", "Lobstar Wilde", "PF4", "honest twin"]);
+    let listed: Value =
+        serde_json::from_slice(&check(&["list", "--json", "--filter", "FAT finger"], 0, &[]).stdout).expect("json");
+    assert_eq!(listed["format"], "rogue.list/1");
+    assert_eq!(listed["scenarios"].as_array().map(Vec::len), Some(1));
+    assert_eq!(listed["scenarios"][0]["path"], "scenarios/attacks/ra-01-fat-finger.yaml");
+}
+
+#[test]
+fn a_wrong_scenario_file_is_shown_and_nothing_runs() {
+    let (_folder, file) = folder(|sound| sound.replace("bn_ping", "bn_pong"), PING);
+    let file = file.to_str().expect("UTF-8");
+    for command in ["lint", "run", "list"] {
+        let output =
+            check(&[command, file], 65, &["error[tool-unknown]", "x.yaml:7:5", "did you mean `bn_ping`", "1 error"]);
+        assert_eq!(out(&output), "");
+    }
+    let (_folder, file) = folder(|sound| sound.replace("requests: 1", "notional: { min: 0.10 }"), PING);
+    check(&["lint", file.to_str().expect("UTF-8")], 65, &["in quotes", "x.yaml:8:"]);
+    check(&["lint", "nowhere.yaml"], 65, &["there is no such file"]);
+}
+
+#[test]
+fn a_wrong_policy_file_is_shown_and_nothing_runs() {
+    let (folder, file) = folder(str::to_owned, &PING.replace("default", "defualt"));
+    check(&["run", file.to_str().expect("UTF-8")], 65, &["error[policy]", "p.json:1:", "defualt"]);
+    let policy = folder.path().join("policies/p.json");
+    let args = ["run", "--filter", "fat-finger", "--policy", policy.to_str().expect("UTF-8")];
+    check(&args, 65, &["error[policy]", "p.json:1:"]);
+    check(&["run", "--policy", "nowhere.json"], 65, &["nowhere.json"]);
+}
+
+#[test]
+fn schemas_are_the_published_ones() {
+    for name in ["scenario", "report"] {
+        let printed = out(&check(&["schema", name], 0, &[]));
+        let kept = fs::read_to_string(format!("{HERE}/scenarios/schema/{name}.v1.json")).expect("a schema");
+        assert!(printed == kept, "rogue schema {name} > scenarios/schema/{name}.v1.json");
+    }
+    assert_eq!(out(&rogue(&["schema"])), out(&rogue(&["schema", "scenario"])));
+}
+
+#[test]
+fn completions_know_the_words() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        check(&["completions", shell], 0, &["completions", "--filter"]);
+    }
+}
+
+#[test]
+fn one_scenario_runs_and_holds() {
+    let output = check(&["run", "--filter", "ra-01-fat-finger"], 0, &["held", "1 of 1 rogue agents held", "USDT"]);
+    assert!(!out(&output).contains('\u{1b}'), "no colours into a pipe");
+    assert_eq!(err(&output), "", "no progress into a pipe");
+    // The words of `run` need no `run`.
+    check(&["--filter", "ra-01-fat-finger"], 0, &["1 of 1 rogue agents held"]);
+}
+
+#[test]
+fn colours_are_for_those_who_ask() {
+    let run = |when: &str| out(&rogue(&["run", "--filter", "ra-01-fat-finger", "--color", when]));
+    assert!(run("always").contains("\u{1b}[32m"));
+    assert!(!run("never").contains('\u{1b}'));
+}
+
+#[test]
+fn json_follows_the_published_schema_and_is_the_same_twice() {
+    let report = || -> Value {
+        serde_json::from_slice(&check(&["run", "--filter", "ra-01", "--json"], 0, &[]).stdout).expect("json")
+    };
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string(format!("{HERE}/scenarios/schema/report.v1.json")).expect("a schema"))
+            .expect("json");
+    let mut first = report();
+    let errors: Vec<String> = jsonschema::validator_for(&schema)
+        .expect("a schema")
+        .iter_errors(&first)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let mut second = report();
+    for report in [&mut first, &mut second] {
+        report.as_object_mut().expect("an object").remove("timing").expect("timing");
+    }
+    assert_eq!(first, second);
+    assert_eq!(first["scenarios"][0]["verdict"]["is"], "held");
+}
+
+#[test]
+fn a_bare_server_is_breached() {
+    let said =
+        ["BREACHED", "1 breached", "Start here: rogue run --target bare scenarios/attacks/ra-01-fat-finger.yaml"];
+    check(&["run", "--filter", "ra-01-fat-finger", "--target", "bare"], 1, &said);
+}
+
+#[test]
+fn a_policy_that_allows_everything_is_breached_and_one_that_denies_everything_blocks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let open = write("open.json", r#"{ "version": "1", "default": "allow" }"#);
+    check(&["run", "--filter", "ra-01-fat-finger", "--policy", &open], 1, &["BREACHED"]);
+    let (_folder, file) = self::folder(str::to_owned, PING);
+    let closed = write("closed.json", r#"{ "version": "1", "default": "deny", "tools": { "bn_server_time": {} } }"#);
+    let file = file.to_str().expect("UTF-8");
+    check(&["run", file], 0, &["1 of 1 honest workflows passed"]);
+    check(&["run", file, "--policy", &closed], 4, &["BLOCKED", "honest work was kept from passing"]);
+}
+
+#[test]
+fn a_dead_control_is_broken() {
+    let attack = fs::read_to_string(format!("{HERE}/scenarios/attacks/ra-01-fat-finger.yaml")).expect("a scenario");
+    let (folder, _) = folder(str::to_owned, PING);
+    fs::copy(format!("{HERE}/scenarios/policies/binance.json"), folder.path().join("policies/binance.json"))
+        .expect("a copy");
+    let file = folder.path().join("ra-01-fat-finger.yaml");
+    let dead = attack.replacen("harm:\n", "harm:\n  listen_keys: { min: 1 }\n", 1);
+    assert_ne!(dead, attack);
+    fs::write(&file, dead).expect("a file");
+    check(&["run", file.to_str().expect("UTF-8")], 3, &["BROKEN", "the control is dead"]);
+}
