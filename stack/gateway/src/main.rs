@@ -1,3 +1,9 @@
-//! The command `mcp-gateway`.
+//! `mcp-gateway`: a policy in front of an MCP server. See `mcp-gateway --help`.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

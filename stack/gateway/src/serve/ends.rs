@@ -32,50 +32,62 @@ impl<R: AsyncRead + Unpin> Source<R> {
 
 /// The stream of frames to one peer.
 pub(super) struct Outlet<W> {
-    writer: W,
+    /// Absent when it was closed or broke. Dropping it closes pipes whose shutdown does nothing.
+    writer: Option<W>,
     unflushed: bool,
-    pub(super) broken: bool,
 }
 
 impl<W: AsyncWrite + Unpin> Outlet<W> {
     pub(super) fn new(writer: W) -> Self {
-        Self { writer, unflushed: false, broken: false }
+        Self { writer: Some(writer), unflushed: false }
+    }
+
+    /// Nothing can be written any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.writer.is_none()
     }
 
     /// Writes what is queued, then flushes. Ready when nothing is left to do; how many bytes went
-    /// is seen in the queue.
+    /// is seen in the queue. An error is told once and closes the outlet.
     pub(super) fn poll_drive(&mut self, queue: &mut Queue, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let driven = self.poll_inner(queue, cx);
-        self.broken |= matches!(driven, Poll::Ready(Err(_)));
+        let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
+        let driven = drive(writer, &mut self.unflushed, queue, cx);
+        if matches!(driven, Poll::Ready(Err(_))) {
+            self.writer = None;
+        }
         driven
     }
 
-    fn poll_inner(&mut self, queue: &mut Queue, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.broken {
-            return Poll::Ready(Ok(()));
-        }
-        while !queue.pending().is_empty() {
-            let count = ready!(Pin::new(&mut self.writer).poll_write(cx, queue.pending()))?;
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            queue.advance(count);
-            self.unflushed = true;
-        }
-        if self.unflushed {
-            ready!(Pin::new(&mut self.writer).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
-    }
-
     /// Tells the peer that nothing more will come.
-    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.broken {
-            return Poll::Ready(Ok(()));
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(writer) = &mut self.writer {
+            // A writer that cannot be shut down is as closed as one that can.
+            let _ = ready!(Pin::new(writer).poll_shutdown(cx));
+            self.writer = None;
         }
-        Pin::new(&mut self.writer).poll_shutdown(cx)
+        Poll::Ready(())
     }
+}
+
+fn drive(
+    writer: &mut (impl AsyncWrite + Unpin),
+    unflushed: &mut bool,
+    queue: &mut Queue,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !queue.pending().is_empty() {
+        let count = ready!(Pin::new(&mut *writer).poll_write(cx, queue.pending()))?;
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        queue.advance(count);
+        *unflushed = true;
+    }
+    if *unflushed {
+        ready!(Pin::new(&mut *writer).poll_flush(cx))?;
+        *unflushed = false;
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// Whether an error only says that the peer has closed.

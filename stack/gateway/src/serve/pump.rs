@@ -63,6 +63,7 @@ pub(super) struct Pump<FR, FW, BR, BW> {
     /// Who is asked first for frames; they take turns.
     server_first: bool,
     fault: Option<Fault>,
+    server_left_first: bool,
 }
 
 impl<FR, FW, BR, BW> Pump<FR, FW, BR, BW>
@@ -87,6 +88,7 @@ where
             stalled: false,
             server_first: false,
             fault: None,
+            server_left_first: false,
         }
     }
 
@@ -97,7 +99,8 @@ where
             self.take(event);
             self.move_on();
         }
-        let summary = self.session.summary();
+        let server_left_first = self.server_left_first;
+        let summary = SessionSummary { server_left_first, ..self.session.summary() };
         match self.fault {
             None => Ok(summary),
             Some(Fault::Client(source)) => Err(GatewayError::Client { source, summary }),
@@ -119,15 +122,14 @@ where
         if wrote && (self.phase != Phase::Serving || self.timer.is_some() || self.stalled) {
             return Poll::Ready(Event::Wrote);
         }
-        if self.phase == Phase::Closing && self.to_server.poll_close(cx).is_ready() {
-            // Closed, or broken in closing: either way nothing more is written.
-            self.to_server.broken = true;
+        if self.phase == Phase::Closing {
+            // The server's own end of stream tells when it has understood.
+            let _ = self.to_server.poll_close(cx);
         }
         if self.phase == Phase::Leaving
             && self.out.to_client.pending().is_empty()
             && self.to_client.poll_close(cx).is_ready()
         {
-            self.to_client.broken = true;
             return Poll::Ready(Event::Wrote);
         }
 
@@ -177,6 +179,7 @@ where
                 {
                     self.fault.get_or_insert(Fault::Server(error));
                 }
+                self.server_left_first |= self.phase == Phase::Serving;
                 self.enter(Phase::Leaving);
             }
             Event::ClientGone(error) => {
@@ -191,6 +194,7 @@ where
                 }
                 // What it answered before may still be there to read.
                 self.session.set_stalled(true);
+                self.server_left_first |= self.phase == Phase::Serving;
                 self.enter(Phase::Draining);
             }
             Event::Wrote => {
@@ -221,7 +225,7 @@ where
     /// Enters the phases whose condition has come true, and sets timers.
     fn move_on(&mut self) {
         let limits = *self.gateway.limits();
-        if self.to_client.broken {
+        if self.to_client.is_closed() {
             self.out.to_client.discard();
         }
         let backlog = self.out.to_upstream.pending().len();
@@ -235,10 +239,11 @@ where
                 self.timer = Some(timer(limits.stall_ms));
             }
         }
-        if self.phase == Phase::Draining && backlog == 0 && self.session.waited_for() == 0 {
+        let all_sent = backlog == 0 || self.to_server.is_closed();
+        if self.phase == Phase::Draining && all_sent && self.session.waited_for() == 0 {
             self.enter(Phase::Closing);
         }
-        if self.phase == Phase::Leaving && self.to_client.broken {
+        if self.phase == Phase::Leaving && self.to_client.is_closed() {
             self.enter(Phase::Done);
         }
     }

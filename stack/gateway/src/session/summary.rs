@@ -18,4 +18,6 @@ pub struct SessionSummary {
     pub dropped_from_server: u64,
     /// Forwarded calls whose outcome is unknown.
     pub unknown_outcomes: u64,
+    /// The server closed its end while its client was still there.
+    pub server_left_first: bool,
 }

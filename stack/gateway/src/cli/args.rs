@@ -1,0 +1,100 @@
+//! The command line.
+#![expect(clippy::doc_markdown, reason = "comments of fields are the help text, where back-ticks would show")]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Puts a policy in front of an MCP server: judges each tool call, forwards what it judged, keeps a record.
+///
+/// Starts the server as a child process and speaks MCP on standard input and output in its place.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-gateway", version, after_long_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The policy, a JSON document of version "1". Without a valid one nothing is started.
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY")]
+    pub(crate) policy: PathBuf,
+
+    /// Append one line of JSON for each call and each refused frame to this file; `-` is standard error.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) audit: PathBuf,
+
+    /// Add a digest of each call's arguments to the audit, keyed with the bytes of this file (16 or more).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_key_file: Option<PathBuf>,
+
+    /// The name of the client for limits by grant and for the audit. The client itself cannot choose it.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) grant: String,
+
+    /// The server's name in the audit; by default the name of its command.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
+
+    /// How many requests may wait for answers at once; more are refused.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub(crate) max_in_flight: usize,
+
+    /// The longest frame taken from the client, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub(crate) max_frame: usize,
+
+    /// How long an ending session waits for the server's answers, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    pub(crate) drain: u64,
+
+    /// Read the policy, print what is wrong or vain in it, and stop.
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// What to log on standard error, as tracing directives.
+    #[arg(long, value_name = "DIRECTIVES", env = "MCP_GATEWAY_LOG", default_value = "warn")]
+    pub(crate) log: String,
+
+    /// The server's command and its arguments, after `--`.
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "check")]
+    pub(crate) command: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+What passes:
+  initialize, server/discover, ping, tools/list and tools/call, the
+  notifications initialized and cancelled, and from the server progress,
+  message and tools/list_changed. All else is answered with an error and
+  goes no further. tools/list shows what the policy does not hide; calls
+  are judged whether listed or not.
+
+Denials:
+  A denied call has a result with isError whose text begins with
+  [POLICY DENIED]; structuredContent holds denied, reason, message and,
+  where they may be known, rule and retry_after_ms. A call whose answer was
+  lost begins with [OUTCOME UNKNOWN] and may have taken effect.
+
+Audit:
+  A call is put on record before it is forwarded; one that cannot be is
+  denied. Records hold the names of arguments, never their values. A file
+  is created readable by its owner only.
+
+Standard streams:
+  Input and output carry MCP messages, one a line. Logs, warnings about the
+  policy and the server's own standard error go to standard error.
+
+Ending:
+  When the client closes its end, or on SIGINT or SIGTERM: calls in flight
+  are waited for, the server's input is closed, and a server that is still
+  there after --drain is killed. The server inherits the environment except
+  for MCP_GATEWAY_*.
+
+Exit codes:
+  0  ended by the client or a signal, or the policy passed --check
+  1  the connection to the client or the server broke
+  2  the command line is wrong
+  3  the policy cannot be read or is not valid
+  4  the audit or its key cannot be opened
+  5  the server cannot be started
+  6  the server ended before the client did
+
+Example:
+  mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp
+";

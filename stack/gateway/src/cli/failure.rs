@@ -1,0 +1,45 @@
+//! Why the command did not do what it was asked, and its exit code.
+
+use std::io;
+use std::path::PathBuf;
+
+use mcp_gateway::{AuditKeyTooShort, GatewayError};
+use mcp_policy::PolicyErrors;
+
+/// One class of failure per exit code.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("the session ended badly: {0}")]
+    Session(#[from] GatewayError),
+    #[error("the runtime cannot be started: {0}")]
+    Runtime(io::Error),
+    #[error("`--log` is not understood: {0}")]
+    Log(tracing_subscriber::filter::ParseError),
+    #[error("cannot read the policy `{}`: {source}", path.display())]
+    PolicyUnread { path: PathBuf, source: io::Error },
+    #[error("the policy `{}` is not valid, so nothing was started:\n{errors}", path.display())]
+    PolicyInvalid { path: PathBuf, errors: PolicyErrors },
+    #[error("cannot open the audit `{}`: {source}", path.display())]
+    Audit { path: PathBuf, source: io::Error },
+    #[error("cannot read the audit key `{}`: {source}", path.display())]
+    AuditKeyUnread { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    AuditKeyShort(#[from] AuditKeyTooShort),
+    #[error("cannot start the server `{command}`: {source}")]
+    Start { command: String, source: io::Error },
+    #[error("the server ended before its client did")]
+    ServerLeft,
+}
+
+impl Failure {
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Session(_) | Self::Runtime(_) => 1,
+            Self::Log(_) => 2,
+            Self::PolicyUnread { .. } | Self::PolicyInvalid { .. } => 3,
+            Self::Audit { .. } | Self::AuditKeyUnread { .. } | Self::AuditKeyShort(_) => 4,
+            Self::Start { .. } => 5,
+            Self::ServerLeft => 6,
+        }
+    }
+}

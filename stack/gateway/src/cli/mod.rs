@@ -1,0 +1,8 @@
+//! The command `mcp-gateway`: one client on standard input and output, one server as a child.
+
+mod args;
+mod failure;
+mod run;
+mod setup;
+
+pub(crate) use run::main;

@@ -1,0 +1,112 @@
+//! Runs the command.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use clap::Parser;
+use mcp_gateway::{Gateway, Identity, SessionSummary};
+use tokio::process::{Child, Command};
+use tracing_subscriber::EnvFilter;
+
+use super::args::Args;
+use super::failure::Failure;
+use super::setup;
+
+pub(crate) fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&args.log).map_err(Failure::Log)?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+
+    let source = setup::read_policy(&args.policy)?;
+    if args.check {
+        let _ = writeln!(io::stderr(), "{}: valid, sha256 {}", args.policy.display(), source.digest);
+        return Ok(());
+    }
+    let gateway = setup::gateway(args, source)?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let served = runtime.block_on(serve(args, &gateway));
+    // A read of standard input that is still waiting cannot be cancelled: leave it behind.
+    runtime.shutdown_background();
+    let summary = served?;
+    tracing::info!(?summary, "ended");
+    if summary.server_left_first { Err(Failure::ServerLeft) } else { Ok(()) }
+}
+
+async fn serve(args: &Args, gateway: &Gateway) -> Result<SessionSummary, Failure> {
+    let mut child = start(&args.command)?;
+    let (Some(to_child), Some(from_child)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(start_failed(&args.command, io::ErrorKind::BrokenPipe.into()));
+    };
+    // One process serves one client, so its number and its start name the session.
+    let identity = Identity::new(&*args.grant, format!("stdio-{}-{}", gateway.now_ms(), std::process::id()));
+    let front = rmcp::transport::io::stdio_pipes();
+    let served = gateway.serve_until(identity, front, (from_child, to_child), shutdown()).await;
+    // Its input is closed by now, which asks a server to end.
+    if tokio::time::timeout(Duration::from_millis(args.drain), child.wait()).await.is_err() {
+        tracing::warn!("the server does not end by itself and is killed");
+        if let Err(error) = child.kill().await {
+            tracing::warn!(%error, "the server cannot be killed");
+        }
+    }
+    Ok(served?)
+}
+
+fn start(command: &[OsString]) -> Result<Child, Failure> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(start_failed(command, io::ErrorKind::NotFound.into()));
+    };
+    let mut command_line = Command::new(program);
+    command_line
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true);
+    // A terminal's Ctrl-C is for the gateway, which then lets the server finish.
+    #[cfg(unix)]
+    command_line.process_group(0);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MCP_GATEWAY_") {
+            command_line.env_remove(name);
+        }
+    }
+    command_line.spawn().map_err(|source| start_failed(command, source))
+}
+
+fn start_failed(command: &[OsString], source: io::Error) -> Failure {
+    let command = command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
+    Failure::Start { command, source }
+}
+
+/// Ready when the process is asked to end.
+async fn shutdown() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the signal ends the process by itself.
+        std::future::pending::<()>().await;
+    }
+}

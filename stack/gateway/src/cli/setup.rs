@@ -1,0 +1,68 @@
+//! From the command line to a gateway.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use mcp_gateway::{
+    AuditKey, AuditSink, FileAudit, Gateway, GatewayConfig, GatewayLimits, WriterAudit, policy_digest, system_clock,
+};
+use mcp_policy::{Guard, Policy};
+
+use super::args::Args;
+use super::failure::Failure;
+
+/// A policy with the digest of its source.
+pub(super) struct Source {
+    pub(super) policy: Policy,
+    pub(super) digest: String,
+}
+
+/// Reads the policy and says on standard error what it says in vain.
+pub(super) fn read_policy(path: &Path) -> Result<Source, Failure> {
+    let source =
+        std::fs::read_to_string(path).map_err(|source| Failure::PolicyUnread { path: path.to_owned(), source })?;
+    let policy = Policy::parse(&source).map_err(|errors| Failure::PolicyInvalid { path: path.to_owned(), errors })?;
+    let mut stderr = io::stderr().lock();
+    for warning in policy.warnings() {
+        // Nobody may be reading, which is no reason not to start.
+        let _ = writeln!(stderr, "warning: {}: {warning}", path.display());
+    }
+    Ok(Source { policy, digest: policy_digest(&source) })
+}
+
+pub(super) fn gateway(args: &Args, source: Source) -> Result<Gateway, Failure> {
+    let audit: Box<dyn AuditSink> = if args.audit == Path::new("-") {
+        Box::new(WriterAudit::new(io::stderr()))
+    } else {
+        let opened = FileAudit::open(&args.audit);
+        Box::new(opened.map_err(|source| Failure::Audit { path: args.audit.clone(), source })?)
+    };
+    let audit_key = match &args.audit_key_file {
+        None => None,
+        Some(path) => {
+            let key = std::fs::read(path).map_err(|source| Failure::AuditKeyUnread { path: path.clone(), source })?;
+            Some(AuditKey::new(&key)?)
+        }
+    };
+    let config = GatewayConfig {
+        audit,
+        audit_key,
+        policy: source.digest,
+        limits: GatewayLimits {
+            in_flight_max: args.max_in_flight,
+            frame_bytes_max: args.max_frame,
+            drain_ms: args.drain,
+            ..GatewayLimits::default()
+        },
+        ..GatewayConfig::new(system_clock(), |_: &str| Ok(()), server_name(args))
+    };
+    Ok(Gateway::new(Guard::new(source.policy), config))
+}
+
+/// The name given, or that of the command without its folder.
+fn server_name(args: &Args) -> String {
+    args.server.clone().unwrap_or_else(|| {
+        let command = args.command.first().map(Path::new).and_then(Path::file_name);
+        command.unwrap_or_default().to_string_lossy().into_owned()
+    })
+}

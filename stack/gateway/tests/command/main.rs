@@ -1,0 +1,276 @@
+//! The command, from the outside: a child process between a client and a server.
+//!
+//! Started with `--fixture KIND` this executable is the server behind the gateway.
+
+#[path = "../support/server.rs"]
+mod server;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Output, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use rmcp::ServiceExt;
+use rmcp::model::CallToolRequestParams;
+use rmcp::transport::TokioChildProcess;
+use serde_json::{Value, json};
+
+const POLICY: &str = r#"{"version": "1", "default": "deny", "hide": ["withdraw"], "tools": {"echo": {}, "slow": {}}}"#;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("--fixture") {
+        fixture(&arguments.next().expect("a kind"));
+        return ExitCode::SUCCESS;
+    }
+    let trial = |name: &str, run: fn()| {
+        Trial::test(name, move || {
+            run();
+            Ok::<(), Failed>(())
+        })
+    };
+    let trials = vec![
+        trial("list_call_and_deny_over_standard_streams", list_call_and_deny),
+        trial("help_tells_the_exit_codes", help),
+        trial("a_bad_policy_starts_nothing", bad_policy),
+        trial("check_reads_the_policy_and_stops", check),
+        trial("what_cannot_be_opened_has_its_own_exit_code", unopenable),
+        trial("a_server_that_dies_in_a_call_is_told", server_dies),
+        trial("the_audit_goes_to_standard_error_by_default", audit_to_stderr),
+        trial("the_server_does_not_see_the_gateways_settings", environment),
+        trial("a_signal_ends_it_in_order", signal),
+        trial("a_server_that_does_not_end_is_killed", stubborn_server),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Serves MCP on standard input and output, each kind in its own way.
+fn fixture(kind: &str) {
+    match kind {
+        "rmcp" => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let running = server::Fixture::default().serve(rmcp::transport::io::stdio_pipes()).await.unwrap();
+                running.waiting().await.unwrap();
+            });
+        }
+        // Ends as soon as it has read a call.
+        "mortal" => {
+            let call = std::io::stdin().lines().find(|line| line.as_ref().unwrap().contains("tools/call"));
+            assert!(call.is_some());
+        }
+        "stubborn" => loop {
+            std::thread::park();
+        },
+        other => panic!("no fixture is called {other}"),
+    }
+}
+
+/// A folder with a policy, and the command in front of a fixture.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(policy: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policy.json"), policy).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn gateway(&self, flags: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-gateway"));
+        command.arg("--policy").arg(self.path("policy.json")).args(flags);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn before_fixture(&self, flags: &[&str], kind: &str) -> Command {
+        let mut command = self.gateway(flags);
+        command.arg("--").arg(std::env::current_exe().unwrap()).args(["--fixture", kind]);
+        command
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Writes frames, closes the input and waits for the end.
+fn session(mut command: Command, frames: &[Value]) -> Output {
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for frame in frames {
+        writeln!(input, "{frame}").unwrap();
+    }
+    drop(input);
+    child.wait_with_output().unwrap()
+}
+
+fn call(id: u64, tool: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": {"a": "canary"}}})
+}
+
+fn list_call_and_deny() {
+    let place = Place::new(POLICY);
+    let audit = place.path("audit.jsonl");
+    let flags = ["--audit", audit.to_str().unwrap(), "--grant", "desk", "--server", "fixture"];
+    let command = place.before_fixture(&flags, "rmcp");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let child = TokioChildProcess::new(tokio::process::Command::from(command)).unwrap();
+        let client = ().serve(child).await.unwrap();
+        let tools = client.list_all_tools().await.unwrap();
+        assert_eq!(tools.iter().map(|tool| &*tool.name).collect::<Vec<_>>(), ["echo", "slow"]);
+        let arguments = json!({"a": "canary"}).as_object().unwrap().clone();
+        let echoed = client.call_tool(CallToolRequestParams::new("echo").with_arguments(arguments)).await.unwrap();
+        assert_eq!(echoed.content[0].as_text().unwrap().text, r#"{"a":"canary"}"#);
+        let denial = client.call_tool(CallToolRequestParams::new("withdraw")).await.unwrap();
+        assert_eq!(denial.content[0].as_text().unwrap().text, "[POLICY DENIED] this tool is not available");
+        client.cancel().await.unwrap();
+    });
+    let text = fs::read_to_string(&audit).unwrap();
+    assert!(!text.contains("canary"));
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> =
+        lines.iter().map(|line| (&line["decision"], &line["tool"], &line["grant"], &line["server"])).collect();
+    let (desk, fixture) = (json!("desk"), json!("fixture"));
+    assert_eq!(
+        told,
+        [(&json!("allow"), &json!("echo"), &desk, &fixture), (&json!("deny"), &json!("withdraw"), &desk, &fixture)]
+    );
+    assert_eq!(lines[0]["policy"], mcp_gateway::policy_digest(POLICY));
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&audit).unwrap().permissions()) & 0o777, 0o600);
+}
+
+fn help() {
+    let output = Command::new(env!("CARGO_BIN_EXE_mcp-gateway")).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for word in ["--policy", "--audit", "Exit codes", "[POLICY DENIED]", "Example"] {
+        assert!(help.contains(word), "{word} is missing in:\n{help}");
+    }
+    let output = Place::new(POLICY).gateway(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "no command: {}", said(&output));
+}
+
+fn bad_policy() {
+    let place = Place::new("{\n  \"version\": \"1\",\n  \"defualt\": \"deny\"\n}");
+    let mut command = place.gateway(&[]);
+    let witness = place.path("started");
+    command.args(["--", "touch"]).arg(&witness);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = said(&output);
+    assert!(said.contains("policy.json") && said.contains("line 3") && said.contains("`default`"), "{said}");
+    assert!(!witness.exists(), "the server was started");
+    assert!(output.stdout.is_empty());
+
+    let mut absent = Command::new(env!("CARGO_BIN_EXE_mcp-gateway"));
+    let output = absent.arg("--policy").arg(place.path("absent.json")).args(["--", "true"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+}
+
+fn check() {
+    let output = Place::new(POLICY).gateway(&["--check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said(&output).contains(&mcp_gateway::policy_digest(POLICY)), "{}", said(&output));
+    let vain = r#"{"version": "1", "default": "deny", "hide": ["withdraw"]}"#;
+    let output = Place::new(vain).gateway(&["--check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said(&output).starts_with("warning: "), "{}", said(&output));
+}
+
+fn unopenable() {
+    let place = Place::new(POLICY);
+    let folder = place.folder.path().to_str().unwrap();
+    let code = |flags: &[&str], command: &[&str]| {
+        let output = place.gateway(flags).arg("--").args(command).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    assert_eq!(code(&["--audit", folder], &["true"]).0, Some(4));
+    assert_eq!(code(&["--audit-key-file", "/nonexistent/key"], &["true"]).0, Some(4));
+    fs::write(place.path("short"), "short").unwrap();
+    let (status, said) = code(&["--audit-key-file", place.path("short").to_str().unwrap()], &["true"]);
+    assert!(status == Some(4) && said.contains("16"), "{said}");
+    let (status, said) = code(&[], &["/nonexistent/server"]);
+    assert!(status == Some(5) && said.contains("/nonexistent/server"), "{said}");
+    assert_eq!(code(&["--log", "=="], &["true"]).0, Some(2));
+}
+
+fn server_dies() {
+    let place = Place::new(POLICY);
+    let mut child = place.before_fixture(&[], "mortal").spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "{}", call(1, "echo")).unwrap();
+    // The client's end stays open: it is the server that leaves first.
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["result"]["structuredContent"]["reason"], "outcome_unknown");
+    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+}
+
+fn audit_to_stderr() {
+    let place = Place::new(POLICY);
+    let output = session(place.before_fixture(&[], "rmcp"), &[call(1, "withdraw"), json!([1])]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let said = said(&output);
+    let decisions: Vec<_> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .map(|line| line["decision"].clone())
+        .collect();
+    assert_eq!(decisions, ["deny", "refuse"], "{said}");
+    // Standard output is for frames alone.
+    let frames: Vec<Value> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert_eq!(frames.len(), 2);
+}
+
+fn environment() {
+    let place = Place::new(POLICY);
+    let mut command = place.gateway(&[]);
+    command.env("MCP_GATEWAY_LOG", "warn").env("BINANCE_API_KEY", "passes").args(["--", "sh", "-c", "env >&2"]);
+    let output = session(command, &[]);
+    let said = said(&output);
+    assert!(said.contains("BINANCE_API_KEY=passes"), "its standard error passes through: {said}");
+    assert!(!said.contains("MCP_GATEWAY_LOG"), "{said}");
+}
+
+fn terminate(child: &Child) {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+}
+
+fn signal() {
+    let place = Place::new(POLICY);
+    let mut child = place.before_fixture(&[], "rmcp").spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    writeln!(input, "{}", call(1, "withdraw")).unwrap();
+    // The denial shows that the session is open.
+    output.read_line(&mut String::new()).unwrap();
+    terminate(&child);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
+    drop(input);
+}
+
+fn stubborn_server() {
+    let place = Place::new(POLICY);
+    let output = session(place.before_fixture(&["--drain", "50"], "stubborn"), &[call(1, "echo")]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said(&output).contains("killed"), "{}", said(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["result"]["structuredContent"]["reason"], "outcome_unknown");
+}
