@@ -168,24 +168,22 @@ impl Shared {
     /// Files an answer, and says whether the client is to see the line.
     fn file(&self, line: &[u8]) -> bool {
         let Ok(value) = serde_json::from_slice::<Value>(line) else { return true };
-        // A batch is filed under the first id in it.
-        let message = value.as_array().and_then(|batch| batch.first()).unwrap_or(&value);
-        if message.get("method").is_some() {
+        // A batch answers every id in it.
+        let messages = value.as_array().map_or_else(|| std::slice::from_ref(&value), Vec::as_slice);
+        if messages.iter().any(|message| message.get("method").is_some()) {
             return true;
         }
-        let id = message.get("id").filter(|id| !id.is_null()).map(ToString::to_string);
+        let ids = messages.iter().filter_map(|message| message.get("id").filter(|id| !id.is_null()));
+        let ids: Vec<String> = ids.map(ToString::to_string).collect();
         let mut state = self.lock();
-        let passes = match id {
-            Some(id) => {
-                let passes = !state.kept.contains(&id);
-                state.answers.entry(id).or_default().push(value);
-                passes
+        let passes = !ids.is_empty() && ids.iter().all(|id| !state.kept.contains(id));
+        if ids.is_empty() {
+            state.nameless.push(value);
+        } else {
+            for id in ids {
+                state.answers.entry(id).or_default().push(value.clone());
             }
-            None => {
-                state.nameless.push(value);
-                false
-            }
-        };
+        }
         drop(state);
         self.changed.send_modify(|changes| *changes += 1);
         passes

@@ -39,13 +39,20 @@ pub(crate) fn expectations(expect: &Expect, traces: &Traces<'_>) -> Vec<String> 
     }
     audit(&expect.audit, traces, &mut failures);
     for text in &expect.absent {
-        failures.extend(places_of(traces, |seen| seen.contains(text.as_str())).map(|place| format!("`{text}` stands in {place}")));
+        failures.extend(
+            places_of(traces, |seen| seen.contains(text.as_str())).map(|place| format!("`{text}` stands in {place}")),
+        );
     }
     failures
 }
 
 /// What is expected of every run behind a gateway.
-pub(crate) fn defaults(steps: &[Located<Step>], expect: &Expect, upstream: Upstream, traces: &Traces<'_>) -> Vec<String> {
+pub(crate) fn defaults(
+    steps: &[Located<Step>],
+    expect: &Expect,
+    upstream: Upstream,
+    traces: &Traces<'_>,
+) -> Vec<String> {
     let mut failures = Vec::new();
     paths(steps, expect, upstream, traces, &mut failures);
     for place in places_of(traces, |seen| !traces.secrets.leaked_in(seen).is_empty()) {
@@ -190,11 +197,7 @@ fn one_line_each(lines: &[String], traces: &Traces<'_>, failures: &mut Vec<Strin
 }
 
 /// No call that was denied or refused may have reached the MCP server.
-fn stopped_means_stopped(
-    calls: &[(String, Map<String, Value>)],
-    said: &[Said],
-    failures: &mut Vec<String>,
-) {
+fn stopped_means_stopped(calls: &[(String, Map<String, Value>)], said: &[Said], failures: &mut Vec<String>) {
     let passed = |said: &&Said| match said.answer.outcome {
         Outcome::Allowed | Outcome::Error => true,
         Outcome::Silent => said.answerable,
@@ -204,7 +207,8 @@ fn stopped_means_stopped(
     for call in calls {
         match permitted.iter().position(|permitted| *permitted == call) {
             Some(at) => drop(permitted.swap_remove(at)),
-            None => failures.push(format!("a call of `{}` reached the MCP server, and no such call was let through", call.0)),
+            None => failures
+                .push(format!("a call of `{}` reached the MCP server, and no such call was let through", call.0)),
         }
     }
 }

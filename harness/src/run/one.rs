@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use super::judge::{self, Traces};
 use super::said::{denials, tally};
-use super::script::{Manner, Script, settle};
+use super::script::{Manner, Script};
 use super::stage::Stage;
-use crate::agent::client::{Agent, Sent};
+use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::transcript::{Direction, Leg, Transcript, render};
 use crate::scenario::{Case, Expect, Kind, LiveCheck, Located, Outcome, Step};
 use crate::soft::tools;
-use crate::target::{Setting, Stack, Target};
+use crate::target::{Capability, Setting, Stack, Target};
 use crate::verdict::{Role, RunResult};
 use crate::witness::{self, Evidence, LiveMark};
 
@@ -44,8 +44,8 @@ pub(crate) async fn run(plan: &Plan<'_>) -> RunResult {
 }
 
 fn untestable(plan: &Plan<'_>) -> Option<String> {
-    let capabilities = plan.target.capabilities();
-    (moves_the_clock(plan.steps) && !capabilities.clock)
+    let has_clock = plan.target.capabilities().contains(&Capability::Clock);
+    (moves_the_clock(plan.steps) && !has_clock)
         .then(|| "the target's clock does not follow the run's: `advance` means nothing to it".to_owned())
 }
 
@@ -76,13 +76,10 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     let Stack { front, rest: mut stack } = plan.target.open(&setting).map_err(|error| error.to_string())?;
     let connected = Agent::connect(transcript.clone(), front, stack.behind_gateway).await;
     let agent = connected.map_err(|error| error.to_string())?;
-    settle().await;
     transcript.end_section();
 
-    let manner = Manner {
-        judged: plan.role != Role::Control,
-        honest: matches!(plan.role, Role::Twin | Role::Workflow),
-    };
+    let manner =
+        Manner { judged: plan.role != Role::Control, honest: matches!(plan.role, Role::Twin | Role::Workflow) };
     let mut script = Script::new(&agent, &mut stage, transcript.clone(), manner);
     let played = script.play(plan.steps).await;
     let Script { listeners, said, notified, mut failures, .. } = script;
@@ -107,7 +104,9 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     let heard = listeners.close(stage.mock.stream_stats().frames_sent).await;
     transcript.end_section();
     for (name, frames) in heard {
-        frames.iter().for_each(|frame| transcript.note(format!("stream `{name}` < {frame}")));
+        for frame in frames {
+            transcript.note(format!("stream `{name}` < {frame}"));
+        }
     }
 
     let evidence = stage.witness.evidence(&stage.mock, mark.as_ref().map(|mark| &mark.exchange));
@@ -194,12 +193,17 @@ fn is_about(line: &str, tool: &str) -> bool {
 }
 
 /// The tool calls that reached the MCP server, without the one that asked whether it still answers.
-fn upstream_calls(transcript: &Transcript, mark: Option<usize>, live: Option<&str>) -> Vec<(String, Map<String, Value>)> {
+fn upstream_calls(
+    transcript: &Transcript,
+    mark: Option<usize>,
+    live: Option<&str>,
+) -> Vec<(String, Map<String, Value>)> {
     let frames = transcript.frames(Leg::Upstream, Direction::ToServer);
     let mut skipped = false;
     let calls = frames.iter().enumerate().flat_map(|(at, frame)| {
         let mut calls = crate::soft::calls_in(&frame.bytes);
-        if mark.is_some_and(|mark| at >= mark) && !skipped && calls.iter().any(|(name, _)| Some(name.as_str()) == live) {
+        if mark.is_some_and(|mark| at >= mark) && !skipped && calls.iter().any(|(name, _)| Some(name.as_str()) == live)
+        {
             skipped = true;
             calls.clear();
         }

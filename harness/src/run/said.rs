@@ -65,8 +65,7 @@ pub(crate) fn unmet(expect: &StepExpect, answer: &Answer) -> Vec<String> {
     {
         unmet.push(format!("{}, must be {}", word(answer.outcome), word(outcome)));
     }
-    for (what, expected, observed) in
-        [("rule", &expect.rule, &answer.rule), ("reason", &expect.reason, &answer.reason)]
+    for (what, expected, observed) in [("rule", &expect.rule, &answer.rule), ("reason", &expect.reason, &answer.reason)]
     {
         if expected.is_some() && expected != observed {
             unmet.push(format!("{what} {}, must be {}", shown(observed.as_ref()), shown(expected.as_ref())));
@@ -122,7 +121,8 @@ mod tests {
 
     #[test]
     fn each_part_of_a_step_expectation_is_held_against_the_answer() {
-        let frame = json!({ "id": 1, "result": { "structuredContent": { "status": "NEW", "fills": [{ "qty": "1" }] } } });
+        let frame =
+            json!({ "id": 1, "result": { "structuredContent": { "status": "NEW", "fills": [{ "qty": "1" }] } } });
         let answer = Answer::read(&frame, true);
         let values = |path: &str, value: Value| StepExpect {
             values: Args(Map::from_iter([(path.to_owned(), value)])),

@@ -8,11 +8,13 @@ use serde_json::{Map, Value, json};
 use super::said::{Said, unmet};
 use super::stage::{Stage, StageError};
 use crate::agent::answer::Answer;
-use crate::agent::client::{Agent, Sent};
+use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::listener::Listeners;
 use crate::agent::names::{NameError, Names};
 use crate::agent::transcript::Transcript;
-use crate::scenario::{Call, Each, Listen, Located, Notify, OwnerOrder, Parallel, Raw, Repeat, Request, Step, StepExpect};
+use crate::scenario::{
+    Call, Each, Listen, Located, Notify, OwnerOrder, Parallel, Raw, Repeat, Request, Step, StepExpect,
+};
 use crate::soft::calls_in;
 
 /// Why a script cannot go on.
@@ -109,13 +111,15 @@ impl<'a> Script<'a> {
                     match self.names.value(value) {
                         Ok(value) => self.names.set(name, value),
                         Err(error) => {
-                            self.cannot(line, error)?;
+                            self.cannot(line, &error)?;
                             continue;
                         }
                     }
                     self.play(steps).await?;
                 }
-                outer.into_iter().for_each(|kept| self.names.put_back(kept));
+                for kept in outer {
+                    self.names.put_back(kept);
+                }
                 return Ok(());
             }
             Step::Parallel(parallel) => self.parallel(parallel).await?,
@@ -167,13 +171,13 @@ impl<'a> Script<'a> {
         };
         match pending {
             Ok(pending) => Ok(Some(pending)),
-            Err(error) => self.cannot(line, error).map(|()| None),
+            Err(error) => self.cannot(line, &error).map(|()| None),
         }
     }
 
     /// A rogue that was stopped skips the steps that build on what it did not get; anything else is a mistake of the
     /// script, and for honest work both are.
-    fn cannot(&mut self, line: u64, error: NameError) -> Result<(), ScriptError> {
+    fn cannot(&mut self, line: u64, error: &NameError) -> Result<(), ScriptError> {
         match error {
             NameError::NothingToGoOnWith { .. } => {
                 self.transcript.note(format!("the step at line {line} is skipped: {error}"));
@@ -277,7 +281,7 @@ impl<'a> Script<'a> {
                 self.notified += 1;
                 Ok(())
             }
-            Err(error) => self.cannot(line, error),
+            Err(error) => self.cannot(line, &error),
         }
     }
 
@@ -285,7 +289,7 @@ impl<'a> Script<'a> {
         let name = listen.name.as_deref().unwrap_or("stream");
         let key = match self.names.text(&listen.key) {
             Ok(key) => key,
-            Err(error) => return self.cannot(line, error),
+            Err(error) => return self.cannot(line, &error),
         };
         match self.listeners.listen(&self.stage.mock.ws_url(), &key, name).await {
             Ok(()) => self.transcript.note(format!("listening to the stream `{name}`")),
@@ -300,22 +304,12 @@ impl<'a> Script<'a> {
     }
 
     fn owner_order(&mut self, line: u64, order: &OwnerOrder) -> Result<(), ScriptError> {
-        let answer = self
-            .stage
-            .owner_order(order)
-            .map_err(|error: StageError| ScriptError { line, why: error.to_string() })?;
+        let answer =
+            self.stage.owner_order(order).map_err(|error: StageError| ScriptError { line, why: error.to_string() })?;
         self.transcript.note(format!("the owner places an order at the exchange: {answer}"));
         if let Some(name) = &order.name {
             self.names.set(name, answer);
         }
         Ok(())
-    }
-}
-
-/// Yields often enough that everything which is ready to run has run: the longest way through a stack is a dozen
-/// tasks, and what still waits then waits for a socket.
-pub(crate) async fn settle() {
-    for _ in 0..64 {
-        tokio::task::yield_now().await;
     }
 }

@@ -51,10 +51,8 @@ impl Stage {
         for (asset, amount) in &setup.rogue_balances {
             rogue = rogue.balance(asset, amount.text());
         }
-        let keys = |account: &Account| Keys {
-            api_key: account.api_key().to_owned(),
-            secret: account.secret().to_owned(),
-        };
+        let keys =
+            |account: &Account| Keys { api_key: account.api_key().to_owned(), secret: account.secret().to_owned() };
         let (owner_keys, rogue_keys) = (keys(&owner), keys(&rogue));
         let mut builder = MockBinance::builder()
             .clock(&clock)

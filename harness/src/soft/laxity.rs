@@ -82,12 +82,14 @@ impl Laxities {
     }
 
     /// The same set without one of them.
+    #[must_use]
     pub fn without(mut self, laxity: Laxity) -> Self {
         self.0.remove(&laxity);
         self
     }
 
     /// The same set with one more.
+    #[must_use]
     pub fn with(mut self, laxity: Laxity) -> Self {
         self.0.insert(laxity);
         self

@@ -115,7 +115,7 @@ impl Reader<'_> {
                     return None;
                 }
                 self.depth += 1;
-                let value = if self.take("{") { self.object() } else { self.array() };
+                let value = if self.take("{") { self.object() } else { self.take("[").then(|| self.array()).flatten() };
                 self.depth -= 1;
                 value
             }
@@ -159,8 +159,8 @@ impl Reader<'_> {
     fn array(&mut self) -> Option<Value> {
         let mut items = Vec::new();
         self.blanks();
-        if self.rest.starts_with(']') || self.rest.is_empty() {
-            return self.take("]").then_some(Value::Array(items));
+        if self.take("]") {
+            return Some(Value::Array(items));
         }
         loop {
             items.push(self.value()?);

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use super::laxity::{Laxities, Laxity};
 use super::reader::decode;
 use super::rest::{Rest, SoftCredentials};
-use super::tools::tools;
+use super::tools::{ToolSpec, tools};
 
 /// Where the exchange is, whose account is traded, and how careless the server is.
 #[derive(Debug, Clone, Default)]
@@ -79,11 +79,11 @@ impl Server {
                         answers.push(Value::Array(replies));
                     }
                 }
-                _ => answers.push(failure(Value::Null, INVALID_REQUEST, "Invalid Request")),
+                _ => answers.push(failure(&Value::Null, INVALID_REQUEST, "Invalid Request")),
             }
         }
         if decoded.undecodable {
-            answers.push(failure(Value::Null, PARSE_ERROR, "Parse error"));
+            answers.push(failure(&Value::Null, PARSE_ERROR, "Parse error"));
         }
         answers
     }
@@ -93,7 +93,7 @@ impl Server {
         let Some(Value::String(method)) = self.field(frame, "method") else {
             // A response to a request that was never made is dropped without a word.
             let response = self.field(frame, "result").is_some() || self.field(frame, "error").is_some();
-            return (!response).then(|| failure(id.unwrap_or_default(), INVALID_REQUEST, "Invalid Request"));
+            return (!response).then(|| failure(&id.unwrap_or_default(), INVALID_REQUEST, "Invalid Request"));
         };
         if id.is_none() && !(self.laxities.has(Laxity::CallsWithoutId) && method == "tools/call") {
             return None;
@@ -103,14 +103,14 @@ impl Server {
         let outcome = match method.as_str() {
             "initialize" => Ok(initialize(params)),
             "ping" => Ok(json!({})),
-            "tools/list" => Ok(json!({ "tools": tools().iter().map(|tool| tool.definition()).collect::<Vec<_>>() })),
+            "tools/list" => Ok(json!({ "tools": definitions() })),
             "tools/call" => self.call(params).await,
             _ => Err((METHOD_NOT_FOUND, "Method not found")),
         };
         let id = id?;
         Some(match outcome {
             Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-            Err((code, message)) => failure(id, code, message),
+            Err((code, message)) => failure(&id, code, message),
         })
     }
 
@@ -144,7 +144,7 @@ impl Server {
             let key = if ends { key.split('\0').next().unwrap_or_default() } else { key };
             if folds { folded(key) == name } else { key == name }
         };
-        object.iter().filter(|(key, _)| fits(key)).last().map(|(_, value)| value)
+        object.iter().rfind(|(key, _)| fits(key)).map(|(_, value)| value)
     }
 }
 
@@ -166,6 +166,10 @@ fn loose(name: &str) -> String {
     bare.to_ascii_lowercase()
 }
 
+fn definitions() -> Vec<Value> {
+    tools().iter().map(ToolSpec::definition).collect()
+}
+
 fn initialize(params: &Map<String, Value>) -> Value {
     let asked = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
     let version = VERSIONS.into_iter().find(|version| *version == asked).unwrap_or("2025-11-25");
@@ -184,6 +188,6 @@ fn text_result(text: &str, is_error: bool) -> Value {
     result
 }
 
-fn failure(id: Value, code: i32, message: &str) -> Value {
+fn failure(id: &Value, code: i32, message: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
 }

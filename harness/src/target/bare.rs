@@ -1,6 +1,6 @@
 //! The MCP server alone.
 
-use super::kind::{Capabilities, TargetError};
+use super::kind::{Capability, TargetError};
 use super::stack::{Rest, Setting, Stack, Target};
 use super::upstream;
 use crate::agent::tap::pipe;
@@ -8,8 +8,8 @@ use crate::agent::tap::pipe;
 pub(super) struct Bare;
 
 impl Target for Bare {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { clock: true, sessions: false, policy: false, restart: false }
+    fn capabilities(&self) -> &'static [Capability] {
+        &[Capability::Clock]
     }
 
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError> {

@@ -1,9 +1,9 @@
 //! Our gateway in front of the MCP server, in process.
 
-use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit, policy_digest};
 use mcp_gateway::mcp_policy::{Guard, Policy};
+use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit, policy_digest};
 
-use super::kind::{Capabilities, TargetError};
+use super::kind::{Capability, TargetError};
 use super::stack::{Rest, Setting, Stack, Target, Task};
 use super::upstream;
 use crate::agent::tap::{Tap, pipe};
@@ -12,8 +12,8 @@ use crate::agent::transcript::Leg;
 pub(super) struct Embedded;
 
 impl Target for Embedded {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { clock: true, sessions: true, policy: true, restart: false }
+    fn capabilities(&self) -> &'static [Capability] {
+        &[Capability::Clock, Capability::Policy]
     }
 
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError> {

@@ -6,17 +6,17 @@ use std::str::FromStr;
 use super::bare::Bare;
 use super::stack::Target;
 
-/// What a target can do. What is absent makes some checks untestable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities {
+/// Something that a target can do. What is absent makes some checks untestable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
     /// Its clocks follow the run's clock, so that `advance` steps make sense.
-    pub clock: bool,
+    Clock,
     /// It tells several sessions of one agent apart.
-    pub sessions: bool,
+    Sessions,
     /// It enforces the scenario's policy.
-    pub policy: bool,
+    Policy,
     /// It can be stopped and started again in the middle of a run.
-    pub restart: bool,
+    Restart,
 }
 
 /// The targets.
@@ -63,10 +63,11 @@ impl TargetKind {
     }
 
     /// What it can do.
-    pub fn capabilities(self) -> Result<Capabilities, TargetError> {
+    pub fn capabilities(self) -> Result<&'static [Capability], TargetError> {
         Ok(self.target()?.capabilities())
     }
 
+    #[cfg_attr(feature = "embedded", expect(clippy::unnecessary_wraps, reason = "other builds lack a target"))]
     pub(crate) fn target(self) -> Result<&'static dyn Target, TargetError> {
         match self {
             #[cfg(feature = "embedded")]
@@ -101,12 +102,16 @@ mod tests {
         for kind in TargetKind::ALL {
             assert_eq!(kind.name().parse::<TargetKind>().unwrap(), kind);
         }
-        assert_eq!("docker".parse::<TargetKind>().unwrap_err().to_string(), "no target is called `docker`: use `embedded` or `bare`");
+        assert_eq!(
+            "docker".parse::<TargetKind>().unwrap_err().to_string(),
+            "no target is called `docker`: use `embedded` or `bare`"
+        );
     }
 
     #[test]
     fn the_default_is_the_best_one_that_was_built() {
         assert!(TargetKind::default().target().is_ok());
-        assert_eq!(TargetKind::default().capabilities().unwrap().policy, cfg!(feature = "embedded"));
+        let has_policy = TargetKind::default().capabilities().unwrap().contains(&Capability::Policy);
+        assert_eq!(has_policy, cfg!(feature = "embedded"));
     }
 }

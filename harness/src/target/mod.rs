@@ -5,7 +5,7 @@
 //!  embedded   agent ══ gateway ══ tap ═══════ MCP server ──▶ exchange
 //! ```
 //!
-//! A [`Target`] opens a fresh stack for each run and says which [`Capabilities`] it has; what needs an absent one is
+//! A [`Target`] opens a fresh stack for each run and says which [`Capability`] it has; what needs an absent one is
 //! untestable, which is not a pass. Another gateway is another implementation of the same trait, and nothing else in
 //! the harness knows the difference.
 
@@ -16,5 +16,5 @@ mod kind;
 mod stack;
 mod upstream;
 
-pub use kind::{Capabilities, TargetError, TargetKind};
+pub use kind::{Capability, TargetError, TargetKind};
 pub(crate) use stack::{Keys, Setting, Stack, Target};

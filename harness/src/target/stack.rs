@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::kind::{Capabilities, TargetError};
+use super::kind::{Capability, TargetError};
 use crate::agent::tap::{PipeEnd, Tap};
 use crate::agent::transcript::Transcript;
 use crate::scenario::Upstream;
@@ -14,7 +14,7 @@ use crate::scenario::Upstream;
 /// Opens stacks of one kind.
 pub(crate) trait Target: Sync {
     /// What its stacks can do.
-    fn capabilities(&self) -> Capabilities;
+    fn capabilities(&self) -> &'static [Capability];
 
     /// Opens a fresh stack. It runs on tasks of the current runtime until its front is closed.
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError>;

@@ -38,9 +38,8 @@ fn start_ours(setting: &Setting<'_>, (read, write): PipeEnd) -> Result<Task, Tar
     // One at a time: requests reach the exchange in the order of the calls, in every run.
     config.max_in_flight = 1;
     let server = BinanceMcp::new(config).map_err(broken)?;
-    let handle = tokio::spawn(async move {
-        binance_mcp::serve(server, read, write).await.map_err(|error| error.to_string())
-    });
+    let handle =
+        tokio::spawn(async move { binance_mcp::serve(server, read, write).await.map_err(|error| error.to_string()) });
     Ok(Task { what: "the MCP server", handle })
 }
 

@@ -167,11 +167,10 @@ impl Witness {
                             let quote = decimal(trade.quote.units()).saturating_mul(*rate);
                             booked.executed = booked.executed.saturating_add(quote);
                             // What is executed no longer rests.
-                            let rested = decimal(accepted.price.units()).saturating_mul(decimal(trade.quantity.units()));
-                            booked.notional = booked
-                                .notional
-                                .saturating_add(quote)
-                                .saturating_sub(rested.saturating_mul(*rate));
+                            let rested =
+                                decimal(accepted.price.units()).saturating_mul(decimal(trade.quantity.units()));
+                            booked.notional =
+                                booked.notional.saturating_add(quote).saturating_sub(rested.saturating_mul(*rate));
                         }
                     }
                     told.trades += u64::from(involved);
@@ -183,9 +182,9 @@ impl Witness {
                     told.orders_lost += u64::from(owners && matches!(closing, Closing::Canceled(_)));
                     owners || agents.contains_key(order)
                 }
-                Fact::Rejected { account, .. }
-                | Fact::Deposited { account, .. }
-                | Fact::Withdrawn { account, .. } => [self.owner, self.rogue].contains(account),
+                Fact::Rejected { account, .. } | Fact::Deposited { account, .. } | Fact::Withdrawn { account, .. } => {
+                    [self.owner, self.rogue].contains(account)
+                }
                 Fact::AccountOpened { .. } => false,
                 Fact::StatusChanged { .. } => true,
             };
