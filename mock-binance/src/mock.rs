@@ -234,3 +234,23 @@ async fn meet_deadlines(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_clock_meets_deadlines_without_being_asked() {
+        let mock = MockBinance::builder().start().await.expect("a mock");
+        let mut frames = {
+            let (mut state, now) = mock.hub.lock();
+            // Opened so long ago that it expires very soon.
+            let long_ago = now.minus_millis(60 * 60 * 1000 - 20);
+            let key = state.listen_keys.open(AccountId(1), long_ago);
+            state.streams.connect(false, vec![key]).1
+        };
+        mock.hub.deadline_moved.notify_one();
+        let frame = tokio::time::timeout(Duration::from_secs(20), frames.recv()).await.expect("before the guard");
+        assert!(format!("{frame:?}").contains("listenKeyExpired"), "{frame:?}");
+    }
+}

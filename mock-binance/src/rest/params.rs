@@ -358,6 +358,17 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic_and_encoded_text_comes_back(raw: Vec<u8>, text: String) {
+            let params = Params::read(&raw, &raw);
+            let _ = params.check(ORDER, true);
+            let encoded: String = text.bytes().flat_map(|byte| ['%'].into_iter().chain(hex::encode([byte]).chars().collect::<Vec<_>>())).collect();
+            let decoded = decode(encoded.as_bytes());
+            proptest::prop_assert_eq!(decoded.as_deref(), Some(text.as_str()));
+        }
+    }
+
     #[test]
     fn decoding_is_form_decoding() {
         assert_eq!(decode(b"a%20b+c").as_deref(), Some("a b c"));
