@@ -6,6 +6,28 @@
 //!                         └───────▶ Journal           replay = evolve over the journal
 //! ```
 //!
+//! ```
+//! use exchange_engine::{AssetId, Command, Exchange, ExchangeSpec, NewOrder, OrderKind, Reply, Side, SymbolId};
+//! use exchange_engine::{OrderStatus, SymbolSpec, TimeInForce, Timestamp};
+//!
+//! let symbol = SymbolSpec { name: "BTCUSDT".into(), base: AssetId(0), quote: AssetId(1), ..SymbolSpec::default() };
+//! let assets = vec!["BTC".into(), "USDT".into()];
+//! let mut exchange = Exchange::new(ExchangeSpec { assets, symbols: vec![symbol], ..ExchangeSpec::default() })?;
+//!
+//! let now = Timestamp::from_millis(1_700_000_000_000);
+//! let alice = exchange.open_account(now)?;
+//! exchange.apply(now, alice, &Command::Deposit { asset: AssetId(1), amount: "100".parse()? }).reply?;
+//! let kind = OrderKind::Limit { time_in_force: TimeInForce::Gtc, quantity: "2".parse()?, price: "10.5".parse()? };
+//! let order = NewOrder { symbol: SymbolId(0), side: Side::Buy, kind, client_order_id: None };
+//! let outcome = exchange.apply(now, alice, &Command::Place(order));
+//!
+//! assert!(matches!(outcome.reply, Ok(Reply::Placed { order, .. }) if order.status == OrderStatus::New));
+//! assert_eq!(exchange.balance(alice, AssetId(1)).map(|b| b.locked.to_string()).as_deref(), Some("21.00000000"));
+//! assert_eq!(exchange.journal().iter().last().map(|entry| entry.fact.to_string()).as_deref(), Some("booked order=1"));
+//! assert_eq!(Exchange::replay(exchange.spec().clone(), exchange.journal())?, exchange);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Reading order: the words ([`Timestamp`], [`money`], ids, [`ExchangeSpec`]), what is asked ([`Command`]), what
 //! happens ([`Fact`], [`Journal`]), what is told ([`Reply`], [`Event`], [`Rejection`]), then [`Exchange`].
 

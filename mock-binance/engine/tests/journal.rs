@@ -110,7 +110,7 @@ fn a_journal_that_was_tampered_with_does_not_replay() {
         let mut entries = entries.clone();
         change(&mut entries[seq].1);
         assert_ne!(entries[seq], exchange.journal().since(seq as u64).next().map(|e| (e.at, e.fact)).unwrap());
-        replay(&entries).err().expect("it replayed")
+        replay(&entries).expect_err("it replayed")
     };
     // A deposit too small for what is locked next.
     let poor = fails_at(1, &|fact| {

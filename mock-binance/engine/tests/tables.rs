@@ -117,6 +117,10 @@ impl World {
                 let events = self.exchange().on_time(now);
                 Ok(self.tell(&events))
             }
+            ["later", by] => {
+                self.now = self.now.plus_micros(secs(by)?.as_micros());
+                Ok("ok".to_owned())
+            }
             ["status", name, until @ ..] => self.set_status(name, until),
             ["deadline"] => Ok(self.exchange().next_deadline().map_or("none".to_owned(), |at| short(at) + "s")),
             ["bids"] => Ok(self.levels(Side::Buy)),
