@@ -1,2 +1,44 @@
-//! The `rogue` command.
-fn main() {}
+//! The `rogue` command: arguments in, text out, nothing else.
+//!
+//! What it does lives in `rogue-harness`; here are the words of the command line, the choice of files, and the
+//! exit codes.
+
+mod args;
+mod commands;
+mod find;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use rogue_harness::verdict::ExitClass;
+
+use crate::args::{Cli, Command, Run};
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // A closed pipe is the reader's choice.
+            let _ = error.print();
+            return ExitCode::from(if asked { ExitClass::Good.code() } else { ExitClass::Usage.code() });
+        }
+    };
+    let mut output = Output::new(cli.color);
+    let folder = cli.scenarios.as_deref();
+    let done = match cli.command.unwrap_or_else(|| Command::Run(Run::default())) {
+        Command::Run(run) => commands::run(&run, folder, &mut output),
+        Command::List(list) => commands::list(&list, folder, &mut output),
+        Command::Lint(lint) => commands::lint(&lint, folder, &mut output),
+        Command::Show(show) => commands::show(&show, folder, &mut output),
+        Command::Schema(schema) => commands::schema(&schema, &mut output),
+        Command::Completions(completions) => commands::completions(&completions, &mut output),
+    };
+    match done {
+        Ok(class) => ExitCode::from(class.code()),
+        Err(failure) => ExitCode::from(failure.report(&mut output).code()),
+    }
+}

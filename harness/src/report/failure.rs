@@ -6,6 +6,8 @@ use super::TextOptions;
 use super::table::style_of;
 use crate::verdict::{Role, RunResult, ScenarioResult, Verdict};
 
+const INDENT: &str = "      ";
+
 /// What failed in which run, what was said, what the exchange wrote down, and how to run it alone.
 pub fn failure(scenario: &ScenarioResult, options: &TextOptions) -> String {
     let mut text = String::new();
@@ -19,8 +21,8 @@ pub fn failure(scenario: &ScenarioResult, options: &TextOptions) -> String {
         for line in reasons(run) {
             let _ = writeln!(text, "    - {line}");
         }
-        tail(&mut text, "what was said", &run.transcript, options.lines);
-        tail(&mut text, "what the exchange wrote down", &run.journal, options.lines);
+        tail(&mut text, "what was said", &run.transcript, options);
+        tail(&mut text, "what the exchange wrote down", &run.journal, options);
     }
     let _ = writeln!(text, "  rerun: {} {}", options.rerun, scenario.path.display());
     text
@@ -38,17 +40,21 @@ fn reasons(run: &RunResult) -> Vec<String> {
     reasons
 }
 
-/// The last lines, with a word on how many came before.
-fn tail(text: &mut String, title: &str, lines: &[String], most: usize) {
-    if lines.is_empty() || most == 0 {
+/// The last lines, with a word on how many came before. A line is cut where it would fill more than two of the
+/// terminal; the JSON report has it whole.
+fn tail(text: &mut String, title: &str, lines: &[String], options: &TextOptions) {
+    if lines.is_empty() || options.lines == 0 {
         return;
     }
     let _ = writeln!(text, "    {title}:");
-    let skipped = lines.len().saturating_sub(most);
+    let skipped = lines.len().saturating_sub(options.lines);
     if skipped > 0 {
         let _ = writeln!(text, "      ({skipped} earlier lines left out)");
     }
+    let most = usize::from(options.width) * 2 - INDENT.len();
     for line in lines.iter().skip(skipped) {
-        let _ = writeln!(text, "      {line}");
+        let cut: String = line.chars().take(most).collect();
+        let more = if cut.len() < line.len() { "…" } else { "" };
+        let _ = writeln!(text, "{INDENT}{cut}{more}");
     }
 }

@@ -11,6 +11,7 @@
 
 mod failure;
 mod json;
+pub mod listing;
 mod table;
 mod text;
 mod words;

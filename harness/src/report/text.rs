@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::table::{BAD, DOUBTFUL, Fit, GOOD, render, verdict_cell};
+use super::table::{BAD, DOUBTFUL, Fit, GOOD, TIED, render, verdict_cell};
 use super::words::{amount, answer_words, count, damage_words, plural};
 use super::{Summary, failure};
 use crate::scenario::Kind;
@@ -51,15 +51,15 @@ pub fn text(suite: &SuiteResult, options: &TextOptions) -> String {
 fn attacks<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>, options: &TextOptions) -> String {
     let mut columns = vec![
         ("Rogue agent", Fit::Share(34)),
-        ("Without policy", Fit::Share(32)),
-        ("With policy", Fit::Share(32)),
+        ("Without policy", Fit::Share(36)),
+        ("With policy", Fit::Share(30)),
         ("Verdict", Fit::Word),
     ];
     if options.times {
         columns.push(("Time", Fit::Number));
     }
     let cells = |scenario: &ScenarioResult| {
-        let did = |role: Role| scenario.run(role).map_or_else(|| "not run".to_owned(), |run| lines(run).join("\n"));
+        let did = |role: Role| scenario.run(role).map_or_else(|| "not run".to_owned(), |run| cell(&lines(run)));
         let mut cells = vec![
             format!("{}\n{}", scenario.title, scenario.id),
             did(Role::Control),
@@ -71,7 +71,7 @@ fn attacks<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>, options: &Te
         }
         cells
     };
-    render(options.width, &columns, scenarios.map(cells).collect())
+    render(options.width, &columns, scenarios.map(cells).collect(), true)
 }
 
 fn workflows<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>, options: &TextOptions) -> String {
@@ -83,7 +83,7 @@ fn workflows<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>, options: &
         let run = scenario.run(Role::Workflow);
         let mut cells = vec![
             format!("{}\n{}", scenario.title, scenario.id),
-            run.map_or_else(|| "not run".to_owned(), |run| honest_lines(run).join("\n")),
+            run.map_or_else(|| "not run".to_owned(), |run| cell(&honest_lines(run))),
             verdict_cell(&scenario.verdict),
         ];
         if options.times {
@@ -91,7 +91,12 @@ fn workflows<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>, options: &
         }
         cells
     };
-    render(options.width, &columns, scenarios.map(cells).collect())
+    render(options.width, &columns, scenarios.map(cells).collect(), true)
+}
+
+/// Lines as a cell in which no amount is parted from its currency.
+fn cell(lines: &[String]) -> String {
+    lines.join("\n").replace(" USDT", &format!("{TIED}USDT"))
 }
 
 /// What a run came to, a line for each thing.

@@ -7,6 +7,9 @@ use crate::verdict::{AgentTally, Damage};
 /// Weight above this is worth a word even beside other damage; a request costs 1 to 250.
 const HEAVY: u64 = 1000;
 
+/// Requests that placed no order are worth a word from here on.
+const MANY: u64 = 20;
+
 /// `1234567` as `1,234,567`.
 pub fn count(number: u64) -> String {
     grouped(&number.to_string())
@@ -59,12 +62,15 @@ pub fn damage_words(damage: &Damage) -> Vec<String> {
         damage.limited > 0,
         format!("{} by the exchange", plural(damage.limited, "request limited", "requests limited")),
     );
+    say(damage.orders == 0 && damage.requests >= MANY, plural(damage.requests, "request", "requests"));
     let weight = format!("weight {} burned", count(damage.weight));
-    say(damage.weight >= HEAVY, weight.clone());
+    say(damage.weight >= HEAVY, weight);
     if words.is_empty() {
         words.push(match (damage.requests, damage.orders_rejected) {
             (0, _) => "nothing".to_owned(),
-            (requests, 0) => format!("{}, {weight}", plural(requests, "request", "requests")),
+            (requests, 0) => {
+                format!("{} (weight {})", plural(requests, "request", "requests"), count(damage.weight))
+            }
             (_, rejected) => format!("{} by the exchange", plural(rejected, "order rejected", "orders rejected")),
         });
     }
@@ -112,9 +118,12 @@ mod tests {
         };
         assert_eq!(damage_words(&order), ["1 order worth 90,000.00 USDT", "12.30 USDT lost"]);
         let storm = Damage { requests: 40, weight: 10_000, limited: 16, ..Damage::default() };
-        assert_eq!(damage_words(&storm), ["16 requests limited by the exchange", "weight 10,000 burned"]);
+        assert_eq!(
+            damage_words(&storm),
+            ["16 requests limited by the exchange", "40 requests", "weight 10,000 burned"]
+        );
         let read = Damage { requests: 2, weight: 22, ..Damage::default() };
-        assert_eq!(damage_words(&read), ["2 requests, weight 22 burned"]);
+        assert_eq!(damage_words(&read), ["2 requests (weight 22)"]);
         let rejected = Damage { requests: 2, weight: 2, orders_rejected: 1, ..Damage::default() };
         assert_eq!(damage_words(&rejected), ["1 order rejected by the exchange"]);
         assert_eq!(damage_words(&Damage::default()), ["nothing"]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, Options, SnippetMode};
 
 use super::lint::lint_case;
+use super::policy::check_policy;
 use super::problem::nearest;
 use super::{Problem, Scenario, Severity};
 
@@ -56,7 +57,8 @@ pub fn load(path: &Path) -> Result<(Case, Vec<Problem>), Vec<Problem>> {
     let source = read(path).map_err(|problem| vec![problem])?;
     let scenario = parse(path, &source).map_err(|problem| vec![problem])?;
     let policy = find_policy(path, &source, &scenario);
-    let problems = lint_case(path, &source, &scenario, policy.as_ref().ok());
+    let mut problems = lint_case(path, &source, &scenario, policy.as_ref().ok());
+    problems.extend(policy.iter().flat_map(check_policy));
     let (mut errors, warnings): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity() == Severity::Error);
     match policy {
@@ -87,10 +89,10 @@ pub fn load_all(paths: &[PathBuf]) -> Result<Loaded, Vec<Problem>> {
                             .help(format!("`{}` has it already; ids are unique in a run", other.display())),
                     );
                 }
-                loaded.warnings.extend(warnings);
+                extend_anew(&mut loaded.warnings, warnings);
                 loaded.cases.push(case);
             }
-            Err(problems) => errors.extend(problems),
+            Err(problems) => extend_anew(&mut errors, problems),
         }
     }
     if !errors.is_empty() {
@@ -99,6 +101,15 @@ pub fn load_all(paths: &[PathBuf]) -> Result<Loaded, Vec<Problem>> {
     }
     loaded.cases.sort_by(|a, b| a.scenario.id.cmp(&b.scenario.id));
     Ok(loaded)
+}
+
+/// Scenarios share policies: what is wrong with one is said once.
+fn extend_anew(said: &mut Vec<Problem>, problems: Vec<Problem>) {
+    for problem in problems {
+        if !said.contains(&problem) {
+            said.push(problem);
+        }
+    }
 }
 
 /// The scenario files that `paths` name, sorted, each once. In a folder these are the `.yaml` files at any depth,

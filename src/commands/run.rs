@@ -1,0 +1,77 @@
+//! `rogue run`, and `rogue` alone.
+
+use std::fs;
+use std::path::Path;
+
+use rogue_harness::report::{self, Report, TextOptions};
+use rogue_harness::run::{RunOptions, run_suite};
+use rogue_harness::scenario::{PolicyFile, Problem, Severity, check_policy};
+use rogue_harness::verdict::ExitClass;
+
+use crate::args::Run;
+use crate::find;
+use crate::output::{Failure, Output};
+
+pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Result<ExitClass, Failure> {
+    let loaded = find::chosen(&args.choice, folder)?;
+    if !loaded.warnings.is_empty() {
+        output.problems(&loaded.warnings);
+    }
+    let mut options = RunOptions { target: args.target, seed: args.seed, ..RunOptions::default() };
+    if let Some(path) = &args.policy {
+        options.policy = Some(policy(path, output)?);
+    }
+
+    let watched = Output::is_watched() && !args.no_progress;
+    let total = loaded.cases.len();
+    let mut next = loaded.cases.iter().map(|case| case.scenario.id.to_string()).enumerate().fuse();
+    let mut announce = |output: &mut Output| {
+        if let Some((done, id)) = next.next().filter(|_| watched) {
+            output.progress(&format!("[{}/{total}] {id}", done + 1));
+        }
+    };
+    announce(output);
+    let suite = run_suite(&loaded.cases, &options, |_| announce(output))
+        .map_err(|error| Failure::Broken(format!("the system gives no runtime: {error}")))?;
+    if watched {
+        output.progress("");
+    }
+
+    if args.json {
+        let report = serde_json::to_string_pretty(&Report::of(&suite))
+            .map_err(|error| Failure::Broken(format!("the report cannot be written: {error}")))?;
+        output.print(&format!("{report}\n"))?;
+    } else {
+        let text_options = TextOptions { width: Output::width(), rerun: rerun(args), ..TextOptions::default() };
+        output.print(&report::text(&suite, &text_options))?;
+    }
+    Ok(suite.exit_class())
+}
+
+/// The policy that was named, read and checked by the gateway that will enforce it.
+fn policy(path: &Path, output: &mut Output) -> Result<String, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::Files(vec![Problem::error("unreadable", path, error.to_string())]))?;
+    let file = PolicyFile { path: path.to_owned(), text };
+    let problems = check_policy(&file);
+    if problems.iter().any(|problem| problem.severity() == Severity::Error) {
+        return Err(Failure::Files(problems));
+    }
+    output.problems(&problems);
+    Ok(file.text)
+}
+
+/// The command that runs one file as this command did, up to the file.
+fn rerun(args: &Run) -> String {
+    let mut words = vec!["rogue run".to_owned()];
+    if args.target != Default::default() {
+        words.push(format!("--target {}", args.target));
+    }
+    if let Some(policy) = &args.policy {
+        words.push(format!("--policy {}", policy.display()));
+    }
+    if let Some(seed) = args.seed {
+        words.push(format!("--seed {seed}"));
+    }
+    words.join(" ")
+}
