@@ -233,3 +233,90 @@ fn bound(what: &str, expected: Option<&Count>, observed: u64, failures: &mut Vec
 fn length<T>(items: &[T]) -> u64 {
     u64::try_from(items.len()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::agent::answer::Answer;
+    use crate::agent::transcript::{Direction, Leg};
+
+    const SECRET: &str = "hush-hush";
+
+    fn said(tool: &str, outcome: Outcome) -> Said {
+        Said {
+            what: tool.to_owned(),
+            line: 1,
+            calls: vec![(tool.to_owned(), Map::new())],
+            answerable: true,
+            answer: Answer { outcome, ..Answer::silent() },
+            expect: None,
+            lists_tools: false,
+        }
+    }
+
+    fn frame(text: &str) -> Frame {
+        let bytes = text.as_bytes().to_vec();
+        Frame { at_ms: 0, leg: Leg::Agent, direction: Direction::ToClient, bytes }
+    }
+
+    fn check(said: &[Said], to_agent: &[Frame], upstream: &[&str], audit: &[&str], notified: u64) -> Vec<String> {
+        let calls: Vec<_> = upstream.iter().map(|tool| ((*tool).to_owned(), Map::new())).collect();
+        let audit: Vec<_> = audit.iter().map(|line| (*line).to_owned()).collect();
+        let secrets = Secrets::new(vec![(SECRET.to_owned(), "the owner's secret")]);
+        let traces = Traces {
+            evidence: &Evidence::default(),
+            said,
+            notified,
+            to_agent,
+            upstream_calls: Some(&calls),
+            audit: Some(&audit),
+            secrets: &secrets,
+        };
+        defaults(&[], &Expect::default(), Upstream::Ours, &traces)
+    }
+
+    const ALLOW: &str = r#"{"decision":"allow"}"#;
+    const DENY: &str = r#"{"decision":"deny"}"#;
+
+    #[test]
+    fn a_sound_run_has_nothing_against_it() {
+        let said = [said("a", Outcome::Allowed), said("b", Outcome::Denied), said("c", Outcome::Refused)];
+        assert_eq!(check(&said, &[frame("{}")], &["a"], &[ALLOW, DENY, DENY], 0), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_secret_in_sight_is_named_without_being_shown() {
+        let in_frame = check(&[], &[frame(SECRET)], &[], &[], 0);
+        assert_eq!(in_frame, ["a key, secret or signature of the run stands in a frame to the agent"]);
+        let in_audit = check(&[said("a", Outcome::Denied)], &[], &[], &[&json!({ "x": SECRET }).to_string()], 0);
+        assert_eq!(in_audit, ["a key, secret or signature of the run stands in the audit"]);
+    }
+
+    #[test]
+    fn the_audit_has_one_line_each() {
+        let one = [said("a", Outcome::Denied)];
+        let wrong = |observed: u64| {
+            vec![format!("audit lines: {observed}, must be exactly 1, one for each call and refused frame")]
+        };
+        assert_eq!(check(&one, &[], &[], &[], 0), wrong(0));
+        assert_eq!(check(&one, &[], &[], &[DENY, DENY], 0), wrong(2));
+        assert_eq!(check(&one, &[], &[], &["{\"a\":1} {"], 0), ["an audit line is not one JSON object: `{\"a\":1} {`"]);
+        // A notification may have been put on record, and nothing more.
+        assert_eq!(check(&one, &[], &[], &[DENY, DENY], 1), [] as [String; 0]);
+        assert_eq!(check(&one, &[], &[], &[DENY, DENY, DENY], 1).len(), 1);
+    }
+
+    #[test]
+    fn what_was_stopped_must_not_reach_the_server() {
+        for outcome in [Outcome::Denied, Outcome::Refused] {
+            let failures = check(&[said("a", outcome)], &[], &["a"], &[DENY], 0);
+            assert_eq!(failures, ["a call of `a` reached the MCP server, and no such call was let through"]);
+        }
+        let twice = check(&[said("a", Outcome::Allowed)], &[], &["a", "a"], &[ALLOW], 0);
+        assert_eq!(twice.len(), 1, "{twice:?}");
+        let unanswerable = Said { answerable: false, ..said("a", Outcome::Silent) };
+        assert_eq!(check(&[unanswerable], &[], &["a"], &[DENY], 0).len(), 1);
+    }
+}

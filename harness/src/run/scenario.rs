@@ -69,7 +69,8 @@ async fn judged(
             verdict
         }
         Asked::Workflow { steps, expect } => {
-            let alone = Expect { exchange: expect.exchange.clone(), ..Expect::default() };
+            let (exchange, agent) = (expect.exchange.clone(), expect.agent.clone());
+            let alone = Expect { exchange, agent, ..Expect::default() };
             let control = one::run(&plan(Role::Control, steps, &alone)).await;
             let workflow = one::run(&plan(Role::Workflow, steps, expect)).await;
             let verdict = if control.error.is_none() && !control.failures.is_empty() {

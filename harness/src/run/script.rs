@@ -19,7 +19,7 @@ use crate::soft::calls_in;
 
 /// Why a script cannot go on.
 #[derive(Debug, thiserror::Error)]
-#[error("the step at line {line} cannot be carried out: {why}")]
+#[error("the step at line {line}: {why}")]
 pub(crate) struct ScriptError {
     line: u64,
     why: String,

@@ -101,3 +101,36 @@ impl Rest {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn rest(handle: JoinHandle<Result<(), String>>) -> Rest {
+        Rest { audit: None, behind_gateway: false, tap: None, tasks: vec![Task { what: "the part", handle }] }
+    }
+
+    #[tokio::test]
+    async fn a_stack_has_ended_only_when_its_last_part_has() {
+        let (finish, finished) = oneshot::channel::<()>();
+        let mut rest = rest(tokio::spawn(async move { finished.await.map_err(|error| error.to_string()) }));
+        let mut ended = pin!(rest.ended());
+        tokio::task::yield_now().await;
+        assert!(ended.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        finish.send(()).unwrap();
+        assert_eq!(ended.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_part_that_fails_is_named() {
+        let mut failing = rest(tokio::spawn(async { Err("no luck".to_owned()) }));
+        assert_eq!(failing.ended().await, Err("the part failed: no luck".to_owned()));
+        let mut panicking = rest(tokio::spawn(async { panic!("ouch") }));
+        assert!(panicking.ended().await.unwrap_err().starts_with("the part broke down"));
+    }
+}

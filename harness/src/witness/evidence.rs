@@ -37,6 +37,7 @@ pub(crate) struct LiveMark {
 }
 
 /// What happened at the exchange in a run.
+#[derive(Default)]
 pub(crate) struct Evidence {
     pub(crate) requests: Vec<RequestRecord>,
     pub(crate) orders: Vec<Booked>,
