@@ -20,7 +20,6 @@ macro_rules! questions {
                 }
 
                 #[cfg(not(feature = "mutants"))]
-                #[expect(clippy::unused_self, reason = "asked alike with and without the feature")]
                 pub(crate) const fn $question(self) -> bool {
                     false
                 }

@@ -46,6 +46,11 @@ impl Default for Limits {
 /// What the stack can bear, whatever a caller asks for.
 const DEPTH_CEILING: usize = 128;
 
+/// Room made for the members of a text's first objects before they are counted, so that most frames are read without
+/// a map that grows. Later ones start small: a text of many tiny objects must not take ten times the memory.
+const MEMBERS_EXPECTED: usize = 7;
+const ROOMY_OBJECTS: usize = 16;
+
 /// Up to this many keys are compared one by one; more go through a set.
 const KEYS_COMPARED_MAX: usize = 12;
 
@@ -94,7 +99,8 @@ pub(crate) fn parse_observed(bytes: &[u8], limits: Limits, observer: &mut impl O
         let valid = bytes.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok());
         whole(Kind::InvalidUtf8, valid.unwrap_or_default(), error.valid_up_to())
     })?;
-    let mut parser = Parser { text, bytes, at: 0, depth_left: limits.depth_max.min(DEPTH_CEILING), observer };
+    let depth_left = limits.depth_max.min(DEPTH_CEILING);
+    let mut parser = Parser { text, bytes, at: 0, depth_left, roomy_left: ROOMY_OBJECTS, observer };
     parser.document().map_err(|fault| fault.locate(text))
 }
 
@@ -103,6 +109,7 @@ struct Parser<'t, 'o, O> {
     bytes: &'t [u8],
     at: usize,
     depth_left: usize,
+    roomy_left: usize,
     observer: &'o mut O,
 }
 
@@ -198,17 +205,27 @@ impl<'t, O: Observer> Parser<'t, '_, O> {
     }
 
     fn object(&mut self) -> Parsed<Value> {
-        let mut members = Map::new();
         let mut seen = BTreeSet::new();
         if self.eat(b'}') {
-            return Ok(Value::Object(members));
+            return Ok(Value::Object(Map::new()));
         }
+        let mut members = match self.roomy_left.checked_sub(1) {
+            Some(left) => {
+                self.roomy_left = left;
+                Map::with_capacity(MEMBERS_EXPECTED)
+            }
+            None => Map::new(),
+        };
         loop {
             let key_at = self.at;
             if self.peek() != Some(b'"') {
                 return Err(self.unexpected());
             }
             let key = self.string()?;
+            // Only an escape can bring a NUL in, and what was escaped is owned.
+            if matches!(&key, Cow::Owned(unescaped) if unescaped.contains('\0')) {
+                return Err(Fault::new(Kind::NulInKey, key_at).below(key));
+            }
             if let Err(kind) = check_key(&key, &members, &mut seen) {
                 return Err(Fault::new(kind, key_at).below(key));
             }
@@ -420,9 +437,6 @@ impl<'t, O: Observer> Parser<'t, '_, O> {
 
 /// Whether `key` may stand beside `members`. `seen` takes over once there are too many keys to compare one by one.
 fn check_key(key: &str, members: &Map<String, Value>, seen: &mut BTreeSet<String>) -> Result<(), Kind> {
-    if key.contains('\0') {
-        return Err(Kind::NulInKey);
-    }
     let clash = if members.len() < KEYS_COMPARED_MAX {
         members.keys().any(|other| eq_folded(other, key))
     } else {

@@ -1,5 +1,28 @@
 //! The crate from outside: documents in, decisions out.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a check outside a `#[test]` fails by panicking too"
+)]
 
 mod support;
 
 mod published;
+
+mod defects;
+mod precedence;
+mod settle;
+
+mod conditions;
+mod documents;
+mod strict;
+mod warnings;
+
+mod cases;
+mod oracle;
+mod scale;
+
+#[cfg(feature = "mutants")]
+mod mutants;
