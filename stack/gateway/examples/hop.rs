@@ -6,7 +6,14 @@
 //!
 //! An rmcp client calls an rmcp server over in-memory pipes on one thread, directly and through the
 //! gateway with policy and audit on, in alternating rounds. Trust the ratio, not the microseconds.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, clippy::float_arithmetic)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::float_arithmetic,
+    reason = "a measurement, not a service"
+)]
 
 use std::time::Instant;
 

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn stamp<'a>(text: &'a str) -> Stamp<'a> {
+    fn stamp(text: &str) -> Stamp<'_> {
         Stamp { ts_ms: u64::MAX, seq: u64::MAX, grant: text, session: text, server: text, policy: text }
     }
 

@@ -1,5 +1,4 @@
 //! The command line.
-#![expect(clippy::doc_markdown, reason = "comments of fields are the help text, where back-ticks would show")]
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -53,43 +53,38 @@ impl LineBuffer {
     /// Takes the next line, or `None` when more bytes are needed.
     pub(crate) fn next_line(&mut self) -> Option<Line<'_>> {
         loop {
-            let unscanned = self.bytes.get(self.scanned..).unwrap_or_default();
-            let end = newline_in(unscanned).map(|at| self.scanned + at);
             let from = self.start;
-            match end {
-                Some(end) => {
-                    self.start = end + 1;
-                    self.scanned = self.start;
-                    if std::mem::take(&mut self.skipping) {
-                        continue;
-                    }
-                    let line = self.bytes.get(from..end).unwrap_or_default();
-                    if line.len() > self.max_frame {
-                        return Some(Line::Oversize(prefix(&self.bytes, from, end)));
-                    }
-                    let line = line.strip_suffix(b"\r").unwrap_or(line);
-                    if line.iter().all(u8::is_ascii_whitespace) {
-                        continue;
-                    }
-                    // Asked for again because the borrow of `line` may not outlive this branch.
-                    let end = from + line.len();
-                    return Some(Line::Frame(self.bytes.get(from..end).unwrap_or_default()));
-                }
-                None => {
-                    self.scanned = self.bytes.len();
-                    if self.skipping {
-                        self.start = self.scanned;
-                        return None;
-                    }
-                    if self.scanned - from > self.max_frame {
-                        self.skipping = true;
-                        self.start = self.scanned;
-                        return Some(Line::Oversize(prefix(&self.bytes, from, self.scanned)));
-                    }
-                    return None;
-                }
+            let unscanned = self.bytes.get(self.scanned..).unwrap_or_default();
+            let Some(end) = newline_in(unscanned).map(|at| self.scanned + at) else {
+                return self.unended(from);
+            };
+            self.start = end + 1;
+            self.scanned = self.start;
+            if std::mem::take(&mut self.skipping) {
+                continue;
+            }
+            let line = self.bytes.get(from..end).unwrap_or_default();
+            if line.len() > self.max_frame {
+                return Some(Line::Oversize(prefix(&self.bytes, from, end)));
+            }
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                // Asked for again because a borrow in a loop may not be returned from one branch.
+                let end = from + line.len();
+                return Some(Line::Frame(self.bytes.get(from..end).unwrap_or_default()));
             }
         }
+    }
+
+    /// Nothing, unless the line that has not ended yet is too long already.
+    fn unended(&mut self, from: usize) -> Option<Line<'_>> {
+        self.scanned = self.bytes.len();
+        let too_long = !self.skipping && self.scanned - from > self.max_frame;
+        self.skipping |= too_long;
+        if self.skipping {
+            self.start = self.scanned;
+        }
+        too_long.then(|| Line::Oversize(prefix(&self.bytes, from, self.scanned)))
     }
 
     /// The beginning of a last line that never got its newline. A frame cut short by the end of

@@ -2,6 +2,8 @@
 //!
 //! Started with `--fixture KIND` this executable is the server behind the gateway.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
 #[path = "../support/server.rs"]
 mod server;
 

@@ -14,10 +14,12 @@ async fn a_call_that_cannot_be_recorded_is_not_made() {
     let full = Arc::new(AtomicBool::new(false));
     let disk = full.clone();
     let bench = Bench::with(|config| {
-        config.audit = Box::new(move |_: &str| match disk.load(Ordering::SeqCst) {
-            true => Err(io::ErrorKind::StorageFull.into()),
-            false => Ok(()),
-        });
+        config.audit =
+            Box::new(
+                move |_: &str| {
+                    if disk.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+                },
+            );
     });
     let mut rig = bench.open("s");
     full.store(true, Ordering::SeqCst);

@@ -1,5 +1,8 @@
 //! The library as a whole: sessions over byte streams.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(clippy::needless_pass_by_value, clippy::float_arithmetic, reason = "a test")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -7,6 +10,8 @@ mod audit;
 mod frames;
 mod fuzz;
 mod lifecycle;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod passing;
 mod peers;
 mod server_side;

@@ -168,7 +168,7 @@ impl Line {
     pub(crate) async fn next_text(&mut self) -> String {
         let mut line = String::new();
         let read = self.reader.read_line(&mut line);
-        tokio::time::timeout(std::time::Duration::from_secs(60), read).await.expect("a frame in time").unwrap();
+        tokio::time::timeout(std::time::Duration::from_mins(1), read).await.expect("a frame in time").unwrap();
         assert!(line.ends_with('\n'), "the stream ended: {line:?}");
         line.pop();
         line
