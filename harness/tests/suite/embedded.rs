@@ -104,6 +104,31 @@ expect: { audit: { lines: 3, allowed: 2, denied: 1 }, upstream: { calls: 2 } }
 }
 
 #[test]
+fn calls_at_once_are_decided_and_carried_out_in_the_same_order_every_time() {
+    let policy = r#"{ "version": "1", "default": "deny", "tools": { "bn_ticker_price": {}, "bn_new_order": {
+        "limits": [{ "counter": "orders", "window": "minute", "max": 7, "scope": "grant" }] } } }"#;
+    let body = r#"kind: workflow
+steps:
+  - parallel:
+      times: 30
+      steps:
+        - call: { tool: bn_new_order, args: { symbol: BTCUSDT, side: BUY, type: LIMIT, timeInForce: GTC, quantity: "0.001", price: "50000.00", newClientOrderId: "o-${index}" } }
+        - call: { tool: bn_ticker_price, args: { symbol: BTCUSDT } }
+        - raw: { text: '{"jsonrpc":"2.0","id":"${index}","method":"tools/call","params":{"name":"bn_withdraw"}}' }
+expect: { exchange: { orders_booked: 7, other_paths: [/api/v3/ping] }, agent: { allowed: 37, denied: 53 } }
+"#;
+    let case = case(body, policy);
+    let first = run_on(TargetKind::Embedded, &case);
+    let workflow = |result: &ScenarioResult| result.run(Role::Workflow).cloned().unwrap();
+    assert_eq!(workflow(&first).failures, [] as [String; 0], "{:#?}", first.runs);
+    for _ in 0..3 {
+        let again = run_on(TargetKind::Embedded, &case);
+        assert_eq!(workflow(&first).transcript, workflow(&again).transcript);
+        assert_eq!(workflow(&first).journal, workflow(&again).journal);
+    }
+}
+
+#[test]
 fn paths_that_no_tool_of_the_script_has_are_noticed() {
     // `other_paths` is what makes the difference: the exchange is asked through a name that the script spells in
     // another way.
