@@ -12,6 +12,8 @@ use crate::args::Color;
 pub(crate) struct Output {
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
+    /// How much of the progress line stands on the terminal.
+    shown: usize,
 }
 
 /// Why a command ended early.
@@ -70,7 +72,7 @@ impl Output {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { out: AutoStream::new(io::stdout(), choice), err: AutoStream::new(io::stderr(), choice) }
+        Self { out: AutoStream::new(io::stdout(), choice), err: AutoStream::new(io::stderr(), choice), shown: 0 }
     }
 
     /// Writes to standard output.
@@ -105,8 +107,10 @@ impl Output {
 
     /// Replaces the progress line on the terminal.
     pub(crate) fn progress(&mut self, line: &str) {
-        let _ = write!(self.err, "\r\u{1b}[2K{line}");
+        // Blanks instead of an escape sequence: they work on every terminal, colours or not.
+        let _ = write!(self.err, "\r{:1$}\r{line}", "", self.shown);
         let _ = self.err.flush();
+        self.shown = line.chars().count();
     }
 
     /// Whether a person watches standard error.

@@ -1,5 +1,7 @@
 //! The `rogue` command as a person or a pipeline meets it: words in, words and an exit code out.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

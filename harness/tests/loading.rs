@@ -1,9 +1,11 @@
 //! Scenario files from disk: what a person reads when a file is wrong, and what a sound one comes to.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rogue_harness::scenario::{discover, json_schema, load, load_all, parse, to_yaml};
+use rogue_harness::scenario::{Problem, discover, json_schema, load, load_all, parse, to_yaml};
 
 const SOUND: &str = r"id: x
 kind: workflow
@@ -134,7 +136,7 @@ fn all_problems_of_all_files_are_shown_at_once() {
     let (folder, _) = folder(&SOUND.replace("id: x", "id: y"), "{}");
     fs::write(folder.path().join("workflows/z.yaml"), "nonsense").expect("a file");
     let problems = load_all(&[folder.path().to_owned()]).expect_err("two wrong files");
-    let codes: Vec<_> = problems.iter().map(|problem| problem.code()).collect();
+    let codes: Vec<_> = problems.iter().map(Problem::code).collect();
     assert_eq!(codes, ["id-file", "yaml"]);
 }
 
@@ -144,7 +146,7 @@ fn an_id_is_used_once() {
     fs::create_dir_all(folder.path().join("more")).expect("a folder");
     fs::copy(&file, folder.path().join("more/x.yaml")).expect("a copy");
     let problems = load_all(&[folder.path().to_owned()]).expect_err("the same id twice");
-    assert_eq!(problems.iter().map(|problem| problem.code()).collect::<Vec<_>>(), ["id-twice"]);
+    assert_eq!(problems.iter().map(Problem::code).collect::<Vec<_>>(), ["id-twice"]);
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn folders_are_searched_without_policies_and_schemas() {
     let twice = [folder.path().to_owned(), file.clone()];
     assert_eq!(discover(&twice).expect("files"), [file]);
     let missing = discover(&[folder.path().join("nowhere")]).expect_err("nothing there");
-    assert_eq!(missing.first().map(|problem| problem.code()), Some("no-file"));
+    assert_eq!(missing.first().map(Problem::code), Some("no-file"));
 }
 
 #[test]

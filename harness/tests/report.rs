@@ -1,5 +1,7 @@
 //! The report: text at a fixed width, JSON against its schema.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

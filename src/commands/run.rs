@@ -6,6 +6,7 @@ use std::path::Path;
 use rogue_harness::report::{self, Report, TextOptions};
 use rogue_harness::run::{RunOptions, run_suite};
 use rogue_harness::scenario::{PolicyFile, Problem, Severity, check_policy};
+use rogue_harness::target::TargetKind;
 use rogue_harness::verdict::ExitClass;
 
 use crate::args::Run;
@@ -64,7 +65,7 @@ fn policy(path: &Path, output: &mut Output) -> Result<String, Failure> {
 /// The command that runs one file as this command did, up to the file.
 fn rerun(args: &Run) -> String {
     let mut words = vec!["rogue run".to_owned()];
-    if args.target != Default::default() {
+    if args.target != TargetKind::default() {
         words.push(format!("--target {}", args.target));
     }
     if let Some(policy) = &args.policy {

@@ -6,6 +6,7 @@ use anstyle::Style;
 use serde_json::{Value, json};
 
 use super::table::{Fit, render};
+use super::words::wrapped;
 use crate::scenario::{Case, Kind, Located, Upstream};
 
 const STRONG: Style = Style::new().bold();
@@ -91,37 +92,4 @@ pub fn story(case: &Case, width: u16) -> String {
         let _ = writeln!(text, "{name:>13}  {value}");
     }
     text
-}
-
-/// Prose in lines of at most `width` columns.
-fn wrapped(prose: &str, width: u16) -> String {
-    let room = usize::from(width);
-    let mut text = String::new();
-    let mut line = String::new();
-    for word in prose.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-            let _ = writeln!(text, "{line}");
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    if !line.is_empty() {
-        let _ = writeln!(text, "{line}");
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prose_is_wrapped_between_words() {
-        assert_eq!(wrapped("one two  three\nfour", 9), "one two\nthree\nfour\n");
-        assert_eq!(wrapped("unbreakable word", 4), "unbreakable\nword\n");
-        assert_eq!(wrapped("  ", 4), "");
-    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::table::{BAD, DOUBTFUL, Fit, GOOD, TIED, render, verdict_cell};
-use super::words::{amount, answer_words, count, damage_words, plural};
+use super::words::{amount, answer_words, count, damage_words, plural, wrapped};
 use super::{Summary, failure};
 use crate::scenario::Kind;
 use crate::verdict::{Damage, Role, RunResult, ScenarioResult, SuiteResult};
@@ -147,7 +147,7 @@ fn summary(suite: &SuiteResult, options: &TextOptions) -> String {
             count(attacks.passed),
             count(attacks.total),
         );
-        let _ = writeln!(text, "Without the policy: {}.", saved(suite));
+        text.push_str(&wrapped(&format!("Without the policy: {}.", saved(suite)), options.width));
     }
     if workflows.total > 0 {
         let style = if workflows.passed == workflows.total { GOOD } else { BAD };

@@ -1,5 +1,7 @@
 //! Damage in words, numbers as people write them.
 
+use std::fmt::Write as _;
+
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::verdict::{AgentTally, Damage};
@@ -77,6 +79,27 @@ pub fn damage_words(damage: &Damage) -> Vec<String> {
     words
 }
 
+/// Prose in lines of at most `width` columns.
+pub(super) fn wrapped(prose: &str, width: u16) -> String {
+    let room = usize::from(width);
+    let mut text = String::new();
+    let mut line = String::new();
+    for word in prose.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            let _ = writeln!(text, "{line}");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
 /// How the gateway answered, in words: `190 denied, 2 refused`. Empty when it only allowed.
 pub(super) fn answer_words(agent: &AgentTally) -> Vec<String> {
     [(agent.denied, "denied"), (agent.refused, "refused"), (agent.errors, "failed"), (agent.silent, "unanswered")]
@@ -143,5 +166,12 @@ mod tests {
             "icebergQty smuggled in",
         ];
         assert_eq!(damage_words(&quiet), expected);
+    }
+
+    #[test]
+    fn prose_is_wrapped_between_words() {
+        assert_eq!(wrapped("one two  three\nfour", 9), "one two\nthree\nfour\n");
+        assert_eq!(wrapped("unbreakable word", 4), "unbreakable\nword\n");
+        assert_eq!(wrapped("  ", 4), "");
     }
 }

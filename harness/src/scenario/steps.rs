@@ -37,7 +37,8 @@ pub enum Step {
 /// Texts in `args` may refer to earlier answers: `"${order.orderId}"` is the value at `orderId` of the answer
 /// that was given the name `order`. A text that is nothing but one reference becomes the value with its JSON
 /// type (a number stays a number); inside a longer text the value is spelled out. Path parts are field names or
-/// list positions: `${orders.0.orderId}`. Three names exist without being defined:
+/// list positions: `${orders.items.0.orderId}`. An answer is the tool's structured content, or its text read as
+/// JSON where a server gives none; a list stands under `items`. Three names exist without being defined:
 ///
 /// - `${index}`: the turn of the innermost `repeat`, `each` or `parallel`, from 0;
 /// - `${rogue.api_key}`, `${rogue.secret}`: keys of the rogue's own account at the same exchange.

@@ -33,8 +33,18 @@ struct Findings<'a> {
 impl Findings<'_> {
     /// An error at a place.
     fn add(&mut self, code: &'static str, place: (u64, u64), message: impl Into<String>, help: impl Into<String>) {
-        let problem = Problem::error(code, self.path, message).at(self.source, place.0, place.1).help(help);
+        let problem = self.problem(code, place, message).help(help);
         self.problems.push(problem);
+    }
+
+    /// A warning at a place: the file can be run all the same.
+    fn warn(&mut self, code: &'static str, place: (u64, u64), message: impl Into<String>, help: impl Into<String>) {
+        let problem = self.problem(code, place, message).help(help).as_warning();
+        self.problems.push(problem);
+    }
+
+    fn problem(&self, code: &'static str, place: (u64, u64), message: impl Into<String>) -> Problem {
+        Problem::error(code, self.path, message).at(self.source, place.0, place.1)
     }
 
     /// The place of a key of the file's top level; that of the first line when the key is not there.

@@ -128,7 +128,7 @@ impl Walk<'_, '_> {
         let known = soft::tools().iter().any(|spec| spec.name == tool);
         if known && unknown {
             let help = "take `unknown_tool: true` away";
-            self.findings.add("tool-known", place, format!("`{tool}` is one of the 23 tools"), help);
+            self.findings.warn("tool-known", place, format!("`{tool}` is one of the 23 tools"), help);
         }
         if !known && !unknown {
             let near = nearest(tool, soft::tools().iter().map(|spec| spec.name));

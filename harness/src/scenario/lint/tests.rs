@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::lint_case;
 use crate::scenario::load::{PolicyFile, parse};
+use crate::scenario::{Problem, Severity};
 
 const ATTACK: &str = r#"id: x
 kind: attack
@@ -181,4 +182,13 @@ fn checks() {
     check(ATTACK, "rules: [/tools/bn_ping", "rules: [/tools/bn_pong", &[("rule-missing", 20)]);
     check(ATTACK, "(hidden)", "(nobody)", &[("rule-missing", 20)]);
     check(ATTACK, "outcome: denied", "rule: /tools/x", &[("rule-missing", 12)]);
+}
+
+#[test]
+fn what_can_be_run_all_the_same_is_a_warning() {
+    let path = Path::new("x.yaml");
+    let source = ATTACK.replace("tool: bn_new_order", "unknown_tool: true, tool: bn_new_order");
+    let scenario = parse(path, &source).expect("well formed");
+    let severities: Vec<_> = lint_case(path, &source, &scenario, None).iter().map(Problem::severity).collect();
+    assert_eq!(severities, [Severity::Warning]);
 }
