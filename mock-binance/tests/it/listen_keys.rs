@@ -74,7 +74,8 @@ async fn a_key_expires_after_an_hour_and_says_so() {
     assert_eq!(event, json!({"e": "listenKeyExpired", "E": deadline, "listenKey": key}));
     assert_eq!(bench.keyed("PUT", &format!("{PATH}?listenKey={key}")).await.refusal().1, -1125);
     bench.bought().await;
-    socket.assert_silent().await;
+    let listed = socket.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#).await;
+    assert_eq!(listed, json!({"result": [], "id": 1}), "the stream has ended, the connection has not");
 }
 
 #[tokio::test]

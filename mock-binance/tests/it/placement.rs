@@ -86,3 +86,11 @@ async fn content_types_and_header_cases_do_not_matter() {
         .unwrap();
     assert_eq!(answer.status(), 200);
 }
+
+#[tokio::test]
+async fn a_get_has_no_parameters_in_its_body() {
+    let bench = bench().await;
+    let body = Some("limit=1&nonsense=2".to_owned());
+    let answer = bench.send("GET", "/api/v3/depth?symbol=BTCUSDT&limit=3", None, body).await.ok();
+    assert_eq!(answer["bids"].as_array().unwrap().len(), 3);
+}
