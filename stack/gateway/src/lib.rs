@@ -15,6 +15,31 @@
 //! * [`Session`] is the same without IO, for other transports.
 //! * [`AuditSink`] takes one line of JSON for each call and each refused frame.
 //!
+//! ```
+//! use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit, Outbox, Session, system_clock};
+//! use mcp_policy::{Guard, Policy};
+//!
+//! let policy = Policy::parse(r#"{"version": "1", "default": "deny", "tools": {"bn_ping": {}}}"#)?;
+//! let audit = MemoryAudit::new();
+//! let gateway = Gateway::new(Guard::new(policy), GatewayConfig::new(system_clock(), audit.clone(), "binance"));
+//!
+//! let mut session = Session::new(gateway, Identity::new("desk", "session-1"));
+//! let mut out = Outbox::default();
+//! let call = br#"{"jsonrpc":"2.0", "id":"a", "method":"tools/call", "params":{"name":"bn_ping"}}"#;
+//! session.from_client(call, 1_767_225_600_000, &mut out);
+//! assert_eq!(
+//!     out.to_upstream.pending(),
+//!     b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"bn_ping\"}}\n",
+//! );
+//!
+//! let call = br#"{"jsonrpc":"2.0", "id":"b", "method":"tools/call", "params":{"name":"bn_new_order"}}"#;
+//! session.from_client(call, 1_767_225_600_000, &mut out);
+//! let told = String::from_utf8_lossy(out.to_client.pending());
+//! assert!(told.contains("[POLICY DENIED] this tool is not available"));
+//! assert_eq!(audit.len(), 2);
+//! # Ok::<(), mcp_policy::PolicyErrors>(())
+//! ```
+//!
 //! What passes: `initialize`, `server/discover`, `ping`, `tools/list`, `tools/call`, the
 //! notifications `initialized` and `cancelled`, and from the server `progress`, `message` and
 //! `tools/list_changed`. Everything else is answered with an error and goes no further.

@@ -286,9 +286,8 @@ where
 
     fn take_server_lines(&mut self) {
         while let Some(line) = self.server.lines.next_line() {
-            let now_ms = self.gateway.now_ms();
             match line {
-                Line::Frame(frame) => self.session.from_upstream(frame, now_ms, &mut self.out),
+                Line::Frame(frame) => self.session.from_upstream(frame, &mut self.out),
                 Line::Oversize(prefix) => self.session.oversize_from_upstream(prefix, &mut self.out),
             }
         }

@@ -14,7 +14,7 @@ use crate::wire::{RequestId, probe_id, reply};
 
 impl Session {
     /// Takes one frame of the server: passes it on, or answers or drops it.
-    pub fn from_upstream(&mut self, frame: &[u8], _now_ms: u64, out: &mut Outbox) {
+    pub fn from_upstream(&mut self, frame: &[u8], out: &mut Outbox) {
         match answer::read(frame) {
             Ok(Answer::Result { id, result }) => match self.in_flight.take(id) {
                 Some(pending) => self.result(pending, result, out),

@@ -193,7 +193,7 @@ proptest! {
         session.from_client(call("call", "echo", json!({})).as_bytes(), 1, &mut out);
         session.from_client(br#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#, 1, &mut out);
         let frame = changed(seed.as_bytes().to_vec(), &changes);
-        session.from_upstream(&frame, 2, &mut out);
+        session.from_upstream(&frame, &mut out);
         let told = lines(out.to_client.pending());
         prop_assert!(told.len() <= 1);
         for told in told {
