@@ -17,6 +17,9 @@ steps:
 expect: { exchange: { requests: 1 } }
 ";
 
+/// A policy that a build with our gateway reads without a word.
+const POLICY: &str = r#"{ "version": "1", "default": "deny", "tools": { "bn_ping": {} } }"#;
+
 /// A folder with `workflows/x.yaml` and `policies/p.json`.
 fn folder(scenario: &str, policy: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -38,9 +41,9 @@ fn shown(scenario: &str, policy: &str) -> String {
 
 #[test]
 fn a_sound_file_is_loaded_with_its_policy() {
-    let (_folder, file) = folder(SOUND, "{}");
+    let (_folder, file) = folder(SOUND, POLICY);
     let (case, warnings) = load(&file).expect("sound");
-    assert_eq!((case.scenario.id.as_str(), case.policy.text.as_str()), ("x", "{}"));
+    assert_eq!((case.scenario.id.as_str(), case.policy.text.as_str()), ("x", POLICY));
     assert_eq!(warnings, []);
 }
 
@@ -56,7 +59,7 @@ error[unknown-key]: there is no key `orders_boked` here
 orders_by_symbol, orders_rejected, trades, notional, turnover, loss_usdt, weight, limited, open_orders_lost, \
 listen_keys, stream_connections, stream_frames, foreign_key_seen, params_seen, params_absent, ledger, any_window, \
 other_paths";
-    assert_eq!(shown(&SOUND.replace("requests: 1", "orders_boked: 1"), "{}"), expected);
+    assert_eq!(shown(&SOUND.replace("requests: 1", "orders_boked: 1"), POLICY), expected);
 }
 
 #[test]
@@ -67,23 +70,23 @@ error[yaml]: write the number in quotes, as in \"0.1\": a bare fraction loses it
    |
  7 |   - call: { tool: bn_ping, args: { quantity: 0.10 } }
    |                                              ^";
-    assert_eq!(shown(&SOUND.replace("bn_ping", "bn_ping, args: { quantity: 0.10 }"), "{}"), expected);
+    assert_eq!(shown(&SOUND.replace("bn_ping", "bn_ping, args: { quantity: 0.10 }"), POLICY), expected);
 
-    let bound = shown(&SOUND.replace("requests: 1", "notional: { min: 0.10 }"), "{}");
+    let bound = shown(&SOUND.replace("requests: 1", "notional: { min: 0.10 }"), POLICY);
     assert!(bound.contains("write the decimal in quotes, as in \"0.1\""), "{bound}");
     assert!(bound.contains("x.yaml:8:"), "{bound}");
 }
 
 #[test]
 fn an_unknown_verb_is_shown_with_all_verbs() {
-    let text = shown(&SOUND.replace("call:", "cal:"), "{}");
+    let text = shown(&SOUND.replace("call:", "cal:"), POLICY);
     assert!(text.starts_with("error[unknown-word]: `cal` has no meaning here\n  --> workflows/x.yaml:7:5"), "{text}");
     assert!(text.ends_with("did you mean `call`? The words here are call, repeat, each, parallel, advance, raw, request, notify, listen, owner_order"), "{text}");
 }
 
 #[test]
 fn a_missing_key_is_named() {
-    let text = shown(&SOUND.replace("title: A title\n", ""), "{}");
+    let text = shown(&SOUND.replace("title: A title\n", ""), POLICY);
     assert!(text.starts_with("error[missing-key]: the key `title` is missing\n  --> workflows/x.yaml:"), "{text}");
     assert!(text.ends_with("= help: add `title: ...`"), "{text}");
 }
@@ -91,7 +94,7 @@ fn a_missing_key_is_named() {
 #[test]
 fn yaml_that_is_none_is_shown_with_its_place() {
     for (from, to) in [("title: A title", "title: [A"), ("policy: p", "policy: p\npolicy: q"), ("1 } }", "1 }")] {
-        let text = shown(&SOUND.replace(from, to), "{}");
+        let text = shown(&SOUND.replace(from, to), POLICY);
         assert!(text.starts_with("error[yaml]: ") && text.contains("--> workflows/x.yaml:"), "{text}");
         assert!(text.contains(" | "), "no excerpt: {text}");
     }
@@ -115,8 +118,8 @@ error[policy-missing]: there is no policy `desk`
  5 | policy: desk
    |         ^
    = help: there are p in `policies`";
-    assert_eq!(shown(&SOUND.replace("policy: p", "policy: desk"), "{}"), expected);
-    let near = shown(&SOUND.replace("policy: p", "policy: P"), "{}");
+    assert_eq!(shown(&SOUND.replace("policy: p", "policy: desk"), POLICY), expected);
+    let near = shown(&SOUND.replace("policy: p", "policy: P"), POLICY);
     assert!(near.ends_with("= help: did you mean `p`?"), "{near}");
 }
 
@@ -133,7 +136,7 @@ error[policy-json]: the policy is not JSON: expected value
 
 #[test]
 fn all_problems_of_all_files_are_shown_at_once() {
-    let (folder, _) = folder(&SOUND.replace("id: x", "id: y"), "{}");
+    let (folder, _) = folder(&SOUND.replace("id: x", "id: y"), POLICY);
     fs::write(folder.path().join("workflows/z.yaml"), "nonsense").expect("a file");
     let problems = load_all(&[folder.path().to_owned()]).expect_err("two wrong files");
     let codes: Vec<_> = problems.iter().map(Problem::code).collect();
@@ -142,7 +145,7 @@ fn all_problems_of_all_files_are_shown_at_once() {
 
 #[test]
 fn an_id_is_used_once() {
-    let (folder, file) = folder(SOUND, "{}");
+    let (folder, file) = folder(SOUND, POLICY);
     fs::create_dir_all(folder.path().join("more")).expect("a folder");
     fs::copy(&file, folder.path().join("more/x.yaml")).expect("a copy");
     let problems = load_all(&[folder.path().to_owned()]).expect_err("the same id twice");
@@ -151,7 +154,7 @@ fn an_id_is_used_once() {
 
 #[test]
 fn folders_are_searched_without_policies_and_schemas() {
-    let (folder, file) = folder(SOUND, "{}");
+    let (folder, file) = folder(SOUND, POLICY);
     fs::create_dir_all(folder.path().join("schema")).expect("a folder");
     fs::write(folder.path().join("schema/no.yaml"), "no").expect("a file");
     fs::write(folder.path().join("policies/no.yaml"), "no").expect("a file");

@@ -5,7 +5,7 @@
 //!  embedded   agent ══ gateway ══ tap ═══════ MCP server ──▶ exchange
 //! ```
 //!
-//! A [`Target`] opens a fresh stack for each run and says which [`Capability`] it has; what needs an absent one is
+//! A target opens a fresh stack for each run and says which [`Capability`] it has; what needs an absent one is
 //! untestable, which is not a pass. Another gateway is another implementation of the same trait, and nothing else in
 //! the harness knows the difference.
 

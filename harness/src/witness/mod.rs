@@ -2,7 +2,7 @@
 //!
 //! A gateway may say that it blocked an order; the exchange knows whether one was booked. So nothing here asks the
 //! gateway. [`Witness`] remembers how the exchange stood before the first step; once the whole stack has ended it
-//! makes [`Evidence`] from the exchange's transcript and journal; [`check`] holds an expectation against that.
+//! makes [`Evidence`] from the exchange's transcript and journal; [`check()`] holds an expectation against that.
 
 mod check;
 mod evidence;
