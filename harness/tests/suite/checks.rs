@@ -41,7 +41,10 @@ fn what_the_exchange_saw() {
         ("{ weight: 6 }", None),
         ("{ weight: { max: 5 } }", Some("request weight: 6, must be at most 5")),
         ("{ any_window: [{ window: 1s, weight: 4 }] }", Some("most request weight in any 1s: 3, must be exactly 4")),
-        ("{ any_window: [{ window: 1s, requests: { max: 2 } }] }", Some("most requests in any 1s: 4, must be at most 2")),
+        (
+            "{ any_window: [{ window: 1s, requests: { max: 2 } }] }",
+            Some("most requests in any 1s: 4, must be at most 2"),
+        ),
         ("{ stream_frames: { min: 1 } }", None),
         ("{ listen_keys: 1 }", None),
         ("{ listen_keys: 2 }", Some("listen keys: 1, must be exactly 2")),
