@@ -132,10 +132,10 @@ impl Market {
             },
             client_order_id: None,
         };
-        if let Reply::Placed { order, .. } = self.apply(&Command::Place(order)) {
-            if !crossing {
-                self.resting.push(order.id);
-            }
+        if let Reply::Placed { order, .. } = self.apply(&Command::Place(order))
+            && !crossing
+        {
+            self.resting.push(order.id);
         }
     }
 

@@ -4,6 +4,8 @@
 //! what no scenario can notice stands in a list with its reason, and a line of that list that is noticed after all is
 //! an error.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
+
 use std::path::{Path, PathBuf};
 
 use mcp_gateway::GatewayMutation;

@@ -3,6 +3,8 @@
 //! The folder and the file's name are the test's name (`attacks::ra-01-fat-finger`). A failure shows what was
 //! expected and seen, the transcript, the exchange's journal, and the command that runs the file again.
 
+#![allow(clippy::print_stderr, reason = "a test binary without a harness tells what is wrong itself")]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,10 +19,10 @@ fn main() -> ExitCode {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let files = match exactly_one(&arguments, &folder) {
         Some(file) => vec![file],
-        None => match discover(&[folder.clone()]) {
+        None => match discover(std::slice::from_ref(&folder)) {
             Ok(files) => files,
             Err(problems) => {
-                problems.iter().for_each(|problem| eprintln!("{problem}"));
+                eprintln!("{}", lines(&problems));
                 return ExitCode::FAILURE;
             }
         },

@@ -8,6 +8,8 @@
 //! What fails is shrunk and written to `scenarios/found/` as a scenario; seeds are kept beside this file.
 //! `PROPTEST_CASES=5000 cargo test --test fuzz` looks longer.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
 mod found;
 mod generate;
 mod oracle;
@@ -44,7 +46,7 @@ impl Finding {
 }
 
 /// Searches for turns that break a promise.
-fn search(runner: &mut TestRunner, upstream: Upstream, mutation: Option<&str>) -> Result<(), Finding> {
+fn search(runner: &mut TestRunner, upstream: Upstream, mutation: Option<&str>) -> Result<(), Box<Finding>> {
     let seen = |turns: &[Turn]| runtime().expect("a runtime").block_on(play(turns, upstream, POLICY, mutation));
     let outcome = runner.run(&turns(), |turns| {
         let seen = seen(&turns).map_err(TestCaseError::fail)?;
@@ -54,7 +56,7 @@ fn search(runner: &mut TestRunner, upstream: Upstream, mutation: Option<&str>) -
         Ok(()) => Ok(()),
         Err(TestError::Fail(why, turns)) => {
             let seen = seen(&turns);
-            Err(Finding { turns, why: why.to_string(), upstream, seen })
+            Err(Box::new(Finding { turns, why: why.to_string(), upstream, seen }))
         }
         Err(TestError::Abort(why)) => panic!("the search ended early: {why}"),
     }

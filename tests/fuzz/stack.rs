@@ -119,6 +119,7 @@ pub(crate) async fn play(
     Ok(Seen { requests: mock.requests(), owner: "owner".to_owned(), orders, audit: audit.lines(), admitted })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
 fn text(error: impl ToString) -> String {
     error.to_string()
 }
