@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use crate::support::Bench;
 use crate::support::server::Fixture;
+use crate::support::{Bench, in_time};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientConfig, ClientRequest, Implementation,
     ProgressNotificationParam, ProtocolVersion,
@@ -96,7 +96,7 @@ async fn progress_reaches_the_client_in_order() {
     for handshake in handshakes() {
         let (client, _) = connect(&Bench::new(), handshake).await;
         client.call_tool(params("slow", json!({}))).await.unwrap();
-        client.service().all_told.notified().await;
+        in_time(client.service().all_told.notified()).await;
         assert_eq!(*client.service().steps.lock().unwrap(), [1.0, 2.0, 3.0]);
     }
 }
@@ -107,9 +107,9 @@ async fn cancellation_reaches_the_server() {
     let request = ClientRequest::CallToolRequest(CallToolRequest::new(params("slow", json!({"forever": true}))));
     let handle = client.send_cancellable_request(request, PeerRequestOptions::no_options()).await.unwrap();
     // Its progress shows that the call has begun.
-    client.service().all_told.notified().await;
+    in_time(client.service().all_told.notified()).await;
     handle.cancel(Some("enough".to_owned())).await.unwrap();
-    fixture.cancelled.notified().await;
+    in_time(fixture.cancelled.notified()).await;
     let echoed = client.call_tool(params("echo", json!({}))).await.unwrap();
     assert_eq!(echoed.is_error, Some(false));
 }

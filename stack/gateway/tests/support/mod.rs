@@ -167,8 +167,7 @@ impl Line {
 
     pub(crate) async fn next_text(&mut self) -> String {
         let mut line = String::new();
-        let read = self.reader.read_line(&mut line);
-        tokio::time::timeout(std::time::Duration::from_mins(1), read).await.expect("a frame in time").unwrap();
+        in_time(self.reader.read_line(&mut line)).await.unwrap();
         assert!(line.ends_with('\n'), "the stream ended: {line:?}");
         line.pop();
         line
@@ -188,6 +187,11 @@ impl Line {
         self.reader.read_to_string(&mut rest).await.unwrap();
         assert_eq!(rest, "");
     }
+}
+
+/// Waits for what must happen, but not for ever.
+pub(crate) async fn in_time<T>(wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_mins(1), wait).await.expect("in time")
 }
 
 /// A plain call.
