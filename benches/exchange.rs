@@ -55,7 +55,7 @@ fn unlimited() -> LimitsSpec {
 }
 
 fn signed_order(turn: u64) -> String {
-    let side = if turn % 2 == 0 { "BUY" } else { "SELL" };
+    let side = if turn.is_multiple_of(2) { "BUY" } else { "SELL" };
     let query = format!("symbol=BTCUSDT&side={side}&type=MARKET&quantity=0.001&recvWindow=5000&timestamp={START_MS}");
     let mut mac = Hmac::<Sha256>::new_from_slice(account().secret().as_bytes()).expect("any length is a key");
     mac.update(query.as_bytes());
@@ -141,7 +141,7 @@ async fn stack(mock: &MockBinance, clock: &ManualClock, guarded: bool) -> Client
 }
 
 async fn order(client: &Client, turn: u64) {
-    let side = if turn % 2 == 0 { "BUY" } else { "SELL" };
+    let side = if turn.is_multiple_of(2) { "BUY" } else { "SELL" };
     let Value::Object(arguments) = json!({ "symbol": "BTCUSDT", "side": side, "type": "MARKET", "quantity": "0.001" })
     else {
         panic!("an object")
