@@ -98,6 +98,8 @@ where
             let event = poll_fn(|cx| self.poll_event(stop.as_mut(), cx)).await;
             self.take(event);
             self.move_on();
+            // Streams that are always ready must not keep the runtime from its other tasks.
+            tokio::task::coop::consume_budget().await;
         }
         let server_left_first = self.server_left_first;
         let summary = SessionSummary { server_left_first, ..self.session.summary() };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Bench, Line, answer, call};
-use mcp_gateway::{GatewayLimits, Identity, Outbox, Session};
+use mcp_gateway::{GatewayLimits, Identity};
 use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt, duplex, split};
 
@@ -246,26 +246,36 @@ async fn a_client_that_does_not_read_holds_up_only_itself() {
     flood.abort();
 }
 
-/// Without IO: what a session does follows from what it is handed, and from nothing else.
-#[test]
-fn a_session_needs_no_runtime() {
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_denials_is_not_read_either() {
+    let limits = GatewayLimits { backlog_bytes: 10_000, ..GatewayLimits::default() };
+    let bench = Bench::limits(limits);
+    let mut rig = bench.open_sized("s", 1000);
+    let flood = async {
+        for n in 0..10_000 {
+            rig.client.send(&call(n, "withdraw", json!({}))).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_mins(60), flood).await.is_err(), "it is held up for good");
+    // A denial is longer than 200 bytes; the pipes hold a little more.
+    assert!(bench.audit.len() < 100, "{}", bench.audit.len());
+}
+
+#[tokio::test]
+async fn a_client_that_never_pauses_does_not_silence_the_server() {
     let bench = Bench::new();
-    let (mut session, mut out) = (Session::new(bench.gateway.clone(), Identity::new("agent", "s")), Outbox::default());
-    session.from_client(call("a", "echo", json!({})).as_bytes(), 1, &mut out);
-    session.from_client(call("b", "echo", json!({})).as_bytes(), 2, &mut out);
-    assert_eq!(session.waited_for(), 2);
-    let length = out.to_upstream.pending().len();
-    assert!(out.to_client.pending().is_empty());
-    out.to_upstream.advance(length / 2);
-    session.upstream_lost(&mut out);
-    let told = String::from_utf8(out.to_client.pending().to_vec()).unwrap();
-    let reasons: Vec<Value> = told
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["result"]["structuredContent"]["reason"].clone())
-        .collect();
-    assert_eq!(reasons, ["outcome_unknown", "not_sent"]);
-    assert_eq!(bench.audit().iter().map(|line| line["ts_ms"].clone()).collect::<Vec<_>>(), [1, 2]);
-    session.from_client(call("c", "echo", json!({})).as_bytes(), 3, &mut out);
-    let told = String::from_utf8(out.to_client.pending().to_vec()).unwrap();
-    assert!(told.lines().last().unwrap().contains("server_gone"));
+    let (client, front) = duplex(4096);
+    let (back, server) = duplex(4096);
+    let gateway = bench.gateway.clone();
+    let (_, to_client) = split(front);
+    let serving = tokio::spawn(async move {
+        let endless = tokio::io::repeat(b'\n');
+        gateway
+            .serve_until(Identity::new("agent", "s"), (endless, to_client), split(back), std::future::pending())
+            .await
+    });
+    let (mut client, mut server) = (Line::new(client), Line::new(server));
+    server.send(r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#).await;
+    assert_eq!(client.next().await["method"], "notifications/tools/list_changed");
+    serving.abort();
 }

@@ -15,3 +15,4 @@ mod mutants;
 mod passing;
 mod peers;
 mod server_side;
+mod without_io;
