@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench engine`
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a bench")]
 
 use std::hint::black_box;
 

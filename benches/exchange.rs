@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench exchange`
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a bench")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,6 +3,8 @@
 //! What a crate may name is what it can come to depend on. The list below is the whole of it: an arrow
 //! that is not here is a design change, and belongs into `ARCHITECTURE.md` first.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};

@@ -34,7 +34,8 @@ impl ToolSpec {
         self.arguments.iter().any(|known| known.trim_end_matches('*') == argument)
     }
 
-    /// The definition as `tools/list` shows it: an open schema, as such servers have.
+    /// The definition as `tools/list` shows it: an open schema, as such servers have, and annotations as the published
+    /// server gives them: an order is "not destructive", and a client that trusts that asks nobody.
     pub(super) fn definition(&self) -> Value {
         let mut properties = Map::new();
         for argument in self.arguments {
@@ -47,6 +48,10 @@ impl ToolSpec {
             "name": self.name,
             "description": format!("{} {} of the spot exchange", self.method, self.path),
             "inputSchema": { "type": "object", "properties": properties, "required": required },
+            "annotations": {
+                "readOnlyHint": self.method == "GET" || self.path.ends_with("/test"),
+                "destructiveHint": self.method == "DELETE",
+            },
         })
     }
 }
@@ -162,5 +167,6 @@ mod tests {
         assert!(order.declares("symbol") && order.declares("price") && !order.declares("icebergQty"));
         assert_eq!(order.definition()["inputSchema"]["required"], json!(["symbol", "side", "type"]));
         assert_eq!(order.definition()["inputSchema"]["properties"]["recvWindow"]["type"], "number");
+        assert_eq!(order.definition()["annotations"]["destructiveHint"], false);
     }
 }
