@@ -13,9 +13,9 @@ run *ARGS:
 test *ARGS:
     cargo test --workspace {{ARGS}}
 
-# The same tests, one process each.
+# The same tests, one process each. `just nextest --test scenarios` runs the scenarios alone.
 nextest *ARGS:
-    cargo nextest run --workspace {{ARGS}}
+    cargo nextest run {{ARGS}}
 
 # Format in place.
 fmt:
@@ -55,6 +55,7 @@ ci: lint
     just deny
     just tls
     just bench-smoke
+    just nextest --locked --test scenarios
 
 # The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
 main-job:
