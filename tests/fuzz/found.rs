@@ -20,6 +20,7 @@ pub(crate) fn write(folder: &Path, turns: &[Turn], upstream: Upstream, why: &str
     let file = folder.join(format!("{id}.yaml"));
     let scenario = scenario(&file, &id, turns, upstream, why, seen).map_err(io::Error::other)?;
     let yaml = to_yaml(&scenario).map_err(io::Error::other)?;
+    std::fs::create_dir_all(folder)?;
     std::fs::write(&file, format!("# yaml-language-server: $schema=../schema/scenario.v1.json\n{yaml}"))?;
     Ok(file)
 }

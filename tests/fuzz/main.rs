@@ -101,7 +101,7 @@ fn a_broken_guard_is_found_shrunk_and_written_down() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("policies")).expect("a folder for policies");
         std::fs::copy(policies.join("binance.json"), folder.path().join("policies/binance.json")).expect("a policy");
-        let file = finding.write(folder.path()).expect("the scenario can be written");
+        let file = finding.write(&folder.path().join("found")).expect("the scenario can be written");
         let (case, problems) = load(&file).unwrap_or_else(|problems| panic!("{problems:?}"));
         assert!(problems.is_empty(), "{problems:?}");
 
