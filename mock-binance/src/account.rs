@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::api::sign::Verifier;
 use crate::listen_keys::letters;
-use crate::rest::sign::Verifier;
 
 /// An account of the mock, for [`Builder::account`](crate::Builder::account).
 ///

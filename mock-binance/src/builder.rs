@@ -7,12 +7,12 @@ use std::path::Path;
 use exchange_engine::{Commissions, Exchange, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection, SpecError};
 
 use crate::account::{Account, Accounts, KnownAccount};
+use crate::api::sign::Verifier;
 use crate::bans::Bans;
 use crate::clock::Clock;
 use crate::house::{House, Liquidity};
 use crate::listen_keys::ListenKeys;
 use crate::mock::MockBinance;
-use crate::rest::sign::Verifier;
 use crate::state::{Hub, Parts, State};
 use crate::symbols::{Symbols, SymbolsError};
 

@@ -9,9 +9,11 @@
 //! ```
 //!
 //! Reading order: [`Builder`] and [`MockBinance`] (what a test touches), [`Clock`], [`Account`], [`Symbols`],
-//! [`RequestRecord`]; inside, `state` (what the faces share), `rest` and `ws` (the faces).
+//! [`RequestRecord`]; inside, `state` (what the faces share), `api` (the endpoints), `rest` and `ws` (the
+//! faces).
 
 mod account;
+mod api;
 mod bans;
 mod builder;
 mod clock;

@@ -9,12 +9,12 @@ use exchange_engine::{AccountId, SourceLimit, Timestamp, WindowLimit};
 use wiremock::http::HeaderMap;
 use wiremock::{Request, Respond, ResponseTemplate};
 
-use super::auth;
-use super::error::ApiError;
-use super::interval::Interval;
-use super::params::Params;
-use super::render::TimeUnit;
-use super::route::{self, Call, Route, Security};
+use crate::api::auth;
+use crate::api::error::ApiError;
+use crate::api::interval::Interval;
+use crate::api::params::Params;
+use crate::api::render::TimeUnit;
+use crate::api::route::{self, Call, Route, Security};
 use crate::listen_keys::ListenKeys;
 use crate::state::{Hub, State};
 use crate::transcript::{REDACTED, RequestRecord, is_secret_name};
