@@ -4,12 +4,34 @@
 //! from "repeatedly violating rate limits and/or failing to back off after receiving 429s". How many refusals that
 //! takes is not documented; here it is a setting.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use exchange_engine::Timestamp;
 
-/// The ban of one address. All clients of a mock come from one.
+/// Addresses as numbers, in the order in which they first came.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    ids: BTreeMap<IpAddr, u32>,
+}
+
+impl Sources {
+    pub(crate) fn id(&mut self, address: IpAddr) -> u32 {
+        let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        *self.ids.entry(address).or_insert(next)
+    }
+}
+
+/// The bans of all addresses.
 #[derive(Debug)]
 pub(crate) struct Bans {
     after: u32,
+    sources: BTreeMap<u32, Ban>,
+}
+
+/// The ban of one address.
+#[derive(Debug, Default)]
+struct Ban {
     refused: u32,
     window_ends: Timestamp,
     served: u32,
@@ -22,23 +44,29 @@ const LONGEST_MICROS: u64 = 3 * 24 * 60 * 60 * 1_000_000;
 impl Bans {
     /// A ban comes with the refusal after this many in one window.
     pub(crate) fn new(after: u32) -> Self {
-        Self { after, refused: 0, window_ends: Timestamp::EPOCH, served: 0, until: None }
+        Self { after, sources: BTreeMap::new() }
     }
 
-    /// Until when the address is banned.
-    pub(crate) fn until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.until.filter(|until| *until > now)
+    /// Until when an address is banned.
+    pub(crate) fn until(&self, now: Timestamp, source: u32) -> Option<Timestamp> {
+        self.sources.get(&source)?.until.filter(|until| *until > now)
     }
 
     /// Counts a refusal for too much weight in the window that ends at `window_ends`. Tells the end of the ban, if
     /// this one brought it.
-    pub(crate) fn refused(&mut self, now: Timestamp, window_ends: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn refused(&mut self, now: Timestamp, source: u32, window_ends: Timestamp) -> Option<Timestamp> {
+        self.sources.entry(source).or_default().refused(now, self.after, window_ends)
+    }
+}
+
+impl Ban {
+    fn refused(&mut self, now: Timestamp, after: u32, window_ends: Timestamp) -> Option<Timestamp> {
         if window_ends != self.window_ends {
             self.window_ends = window_ends;
             self.refused = 0;
         }
         self.refused = self.refused.saturating_add(1);
-        if self.refused <= self.after {
+        if self.refused <= after {
             return None;
         }
         let length = SHORTEST_MICROS
@@ -63,12 +91,12 @@ mod tests {
         let mut lengths = Vec::new();
         for _ in 0..13 {
             let window_ends = now.plus_millis(60_000);
-            assert_eq!(bans.refused(now, window_ends), None);
-            assert_eq!(bans.refused(now, window_ends), None);
-            let until = bans.refused(now, window_ends).expect("the third refusal");
-            assert_eq!(bans.until(now), Some(until));
+            assert_eq!(bans.refused(now, 0, window_ends), None);
+            assert_eq!(bans.refused(now, 0, window_ends), None);
+            let until = bans.refused(now, 0, window_ends).expect("the third refusal");
+            assert_eq!(bans.until(now, 0), Some(until));
             lengths.push(until.micros_since(now) / 60_000_000);
-            assert_eq!(bans.until(until), None);
+            assert_eq!(bans.until(until, 0), None);
             now = until;
         }
         assert_eq!(lengths, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 4320]);
@@ -79,7 +107,7 @@ mod tests {
         let mut bans = Bans::new(1);
         let now = Timestamp::from_secs(0);
         for minute in 1..5 {
-            assert_eq!(bans.refused(now, Timestamp::from_secs(60 * minute)), None);
+            assert_eq!(bans.refused(now, 0, Timestamp::from_secs(60 * minute)), None);
         }
     }
 }

@@ -245,11 +245,12 @@ impl Builder {
     }
 
     /// Starts the mock on the current tokio runtime.
+    #[expect(clippy::unused_async, reason = "it needs the runtime that awaits it")]
     pub async fn start(self) -> Result<MockBinance, StartError> {
         let rest = bind(self.rest)?;
         let ws = bind(self.ws)?;
         let (hub, accounts) = self.build()?;
-        MockBinance::start(hub, accounts, rest, ws).await
+        MockBinance::start(hub, accounts, rest, ws)
     }
 
     fn build(mut self) -> Result<(Hub, Vec<Account>), StartError> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                        ┌───────────── MockBinance ─────────────┐
-//!  client ── REST ──────▶│ wiremock ─▶ face: keys, signatures, … ─┤
+//!  client ── REST ──────▶│ axum ─▶ face: keys, signatures, … ─────┤
 //!                        │                                        ├─▶ exchange-engine (pure) ─▶ journal
 //!  client ── WebSocket ─▶│ axum ─▶ streams ◀─── events ───────────┤
 //!                        └───────────────── Clock ────────────────┘

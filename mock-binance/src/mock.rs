@@ -9,13 +9,12 @@ use std::time::Duration;
 use exchange_engine::{AccountId, Command, Exchange, Outcome, Price};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer};
+use wiremock::MockServer;
 
 use crate::account::Account;
 use crate::builder::{Builder, StartError};
 use crate::clock::{Clock, Deadlines};
-use crate::rest::Face;
+use crate::rest::{Face, Overlay, host};
 use crate::state::Hub;
 use crate::transcript::RequestRecord;
 use crate::ws;
@@ -27,14 +26,13 @@ use crate::ws::streams::StreamStats;
 pub struct MockBinance {
     hub: Arc<Hub>,
     accounts: Vec<Account>,
-    server: MockServer,
+    overlay: Arc<Overlay>,
+    rest_address: SocketAddr,
     ws_address: SocketAddr,
     stop: watch::Sender<bool>,
+    rest_task: JoinHandle<()>,
     ws_task: JoinHandle<()>,
 }
-
-/// The lowest priority that wiremock knows: any other mock comes first.
-const LOWEST_PRIORITY: u8 = u8::MAX;
 
 impl MockBinance {
     /// Describes a mock; see [`Builder`].
@@ -42,7 +40,7 @@ impl MockBinance {
         Builder::default()
     }
 
-    pub(crate) async fn start(
+    pub(crate) fn start(
         hub: Hub,
         accounts: Vec<Account>,
         rest: TcpListener,
@@ -50,13 +48,12 @@ impl MockBinance {
     ) -> Result<Self, StartError> {
         let hub = Arc::new(hub);
         let (stop, stopped) = watch::channel(false);
-        let listening = ws.local_addr().and_then(|address| {
-            let listener = tokio::net::TcpListener::from_std(ws)?;
-            Ok((address, listener))
-        });
-        let (ws_address, listener) =
-            listening.map_err(|source| StartError::Bind { address: SocketAddr::from(([127, 0, 0, 1], 0)), source })?;
-        let ws_task = tokio::spawn(ws::server::serve(listener, hub.clone(), stopped.clone()));
+        let (rest_address, rest) = listening(rest)?;
+        let (ws_address, ws) = listening(ws)?;
+        let overlay = Arc::new(Overlay::default());
+        let host = host::Host { face: Face::new(hub.clone()), overlay: overlay.clone() };
+        let rest_task = tokio::spawn(host::serve(rest, host, stopped.clone()));
+        let ws_task = tokio::spawn(ws::server::serve(ws, hub.clone(), stopped.clone()));
         match hub.clock() {
             Clock::System => drop(tokio::spawn(meet_deadlines(hub.clone(), stopped))),
             Clock::Manual(clock) => {
@@ -64,20 +61,12 @@ impl MockBinance {
                 clock.watch(Arc::downgrade(&watcher));
             }
         }
-        // wiremock's own recording would keep every request with its signature; the face keeps its own transcript.
-        let server = MockServer::builder().listener(rest).disable_request_recording().start().await;
-        Mock::given(any())
-            .respond_with(Face::new(hub.clone()))
-            .with_priority(LOWEST_PRIORITY)
-            .named("the exchange")
-            .mount(&server)
-            .await;
-        Ok(Self { hub, accounts, server, ws_address, stop, ws_task })
+        Ok(Self { hub, accounts, overlay, rest_address, ws_address, stop, rest_task, ws_task })
     }
 
     /// Where the REST face listens, such as `http://127.0.0.1:40123`; endpoints start with `/api/v3`.
     pub fn rest_url(&self) -> String {
-        self.server.uri()
+        format!("http://{}", self.rest_address)
     }
 
     /// Where the WebSocket face listens, such as `ws://127.0.0.1:40124`; append `/ws/<stream>` or
@@ -86,14 +75,13 @@ impl MockBinance {
         format!("ws://{}", self.ws_address)
     }
 
-    /// The server that hosts the REST face: lay a [`Mock`] of any priority but 255 over an endpoint, and it answers in
-    /// place of the exchange. What it answers does not appear in [`MockBinance::requests`].
+    /// A wiremock server over the REST face: lay a [`wiremock::Mock`] of any priority but 255 over an endpoint, and it
+    /// answers in place of the exchange. What it answers does not appear in [`MockBinance::requests`].
     ///
-    /// Mount such mocks with `mount`, and bound them with `up_to_n_times`. Neither `reset` the server, which would take
-    /// the exchange off, too, nor use `mount_as_scoped`: the guard of wiremock 0.6.5 remembers its mock by place, and the
-    /// exchange, which sorts behind all others, is what it finds there in the end.
-    ///
-    /// wiremock keeps a copy of each request that a mock has matched, about a kilobyte, for as long as the server lives.
+    /// It starts with the first call; from then on every request takes the way through it, which costs one more hop on
+    /// loopback, and wiremock keeps a copy of each request, about a kilobyte, for as long as the mock lives. Mount mocks
+    /// with `mount`, and bound them with `up_to_n_times`. Neither `reset` the server nor use `mount_as_scoped`: the
+    /// exchange is itself a mock there, the one behind all others, and would be taken off.
     ///
     /// ```
     /// # use hmac::{Hmac, KeyInit, Mac};
@@ -103,12 +91,12 @@ impl MockBinance {
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// let exchange = MockBinance::builder().clock(ManualClock::new(1_700_000_000_000)).start().await?;
-    /// // The next order meets a server that does not answer for itself; the one after it the exchange.
+    /// // The next order meets a server that is down; the one after it the exchange.
     /// Mock::given(method("POST"))
     ///     .and(path("/api/v3/order"))
     ///     .respond_with(ResponseTemplate::new(503))
     ///     .up_to_n_times(1)
-    ///     .mount(exchange.server())
+    ///     .mount(exchange.server().await)
     ///     .await;
     ///
     /// let order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001&timestamp=1700000000000";
@@ -127,8 +115,8 @@ impl MockBinance {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn server(&self) -> &MockServer {
-        &self.server
+    pub async fn server(&self) -> &MockServer {
+        self.overlay.server().await
     }
 
     /// The clock that the mock reads.
@@ -197,7 +185,8 @@ impl MockBinance {
     /// Stops both faces and waits until the WebSocket connections are closed.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        // A panic of the task has been shown by the runtime; there is nothing left to stop then.
+        // A panic of a task has been shown by the runtime; there is nothing left to stop then.
+        let _ = (&mut self.rest_task).await;
         let _ = (&mut self.ws_task).await;
     }
 }
@@ -215,6 +204,14 @@ impl fmt::Debug for MockBinance {
             .field("ws", &self.ws_url())
             .finish_non_exhaustive()
     }
+}
+
+fn listening(listener: TcpListener) -> Result<(SocketAddr, tokio::net::TcpListener), StartError> {
+    let address = listener.local_addr();
+    let named = address.as_ref().map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |address| *address);
+    address
+        .and_then(|address| Ok((address, tokio::net::TcpListener::from_std(listener)?)))
+        .map_err(|source| StartError::Bind { address: named, source })
 }
 
 /// Runs what falls due by the system's clock.

@@ -1,7 +1,7 @@
 //! Everything that a mock holds, behind one short lock that both faces share.
 //!
 //! ```text
-//!  REST (wiremock's thread) ──┐                      ┌──▶ streams: a channel to each connection
+//!  REST (axum tasks) ─────────┐                      ┌──▶ streams: a channel to each connection
 //!  WebSocket (axum tasks) ────┼─▶ Mutex<State> ──────┤
 //!  the test itself ───────────┘   engine, keys, ..   └──▶ transcript
 //! ```
@@ -17,7 +17,7 @@ use exchange_engine::{
 use tokio::sync::Notify;
 
 use crate::account::Accounts;
-use crate::bans::Bans;
+use crate::bans::{Bans, Sources as Addresses};
 use crate::clock::{Clock, Deadlines};
 use crate::house::House;
 use crate::listen_keys::{ListenKeyStore, ListenKeys};
@@ -42,6 +42,7 @@ pub(crate) struct State {
     pub(crate) house: House,
     pub(crate) reference_prices: BTreeMap<String, Price>,
     pub(crate) weights: RequestWeights,
+    pub(crate) sources: Addresses,
     pub(crate) bans: Bans,
     pub(crate) listen_keys: ListenKeyStore,
     pub(crate) listen_key_mode: ListenKeys,
@@ -74,6 +75,7 @@ impl State {
             house: parts.house,
             reference_prices: parts.reference_prices,
             weights,
+            sources: Addresses::default(),
             bans: parts.bans,
             listen_keys: ListenKeyStore::new(parts.seed),
             listen_key_mode: parts.listen_key_mode,

@@ -3,11 +3,13 @@
 //! The order of the checks is that of the exchange: ban, weight, route, form of the parameters, key, time, signature;
 //! then whatever the endpoint itself checks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use exchange_engine::{AccountId, SourceLimit, Timestamp, WindowLimit};
-use wiremock::http::HeaderMap;
-use wiremock::{Request, Respond, ResponseTemplate};
 
 use crate::api::auth;
 use crate::api::error::ApiError;
@@ -19,13 +21,11 @@ use crate::listen_keys::ListenKeys;
 use crate::state::{Hub, State};
 use crate::transcript::{REDACTED, RequestRecord, is_secret_name};
 
-/// Answers every request that no other mock has taken.
+/// Answers every request that no overlaid mock has taken.
 pub(crate) struct Face {
     hub: Arc<Hub>,
 }
 
-/// wiremock does not tell where a request comes from; the clients of a mock on loopback share one address anyway.
-const SOURCE: u32 = 0;
 const JSON: &str = "application/json;charset=UTF-8";
 const HTML: &str = "text/html";
 /// What the live exchange answers since listen keys are gone: the page of the proxy in front of it.
@@ -74,19 +74,25 @@ impl Face {
     }
 }
 
-impl Respond for Face {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        let method = request.method.as_str();
-        let path = request.url.path();
-        let query = request.url.query().unwrap_or_default().as_bytes();
+/// A request as it came off the wire.
+pub(crate) struct Received<'a> {
+    pub(crate) peer: IpAddr,
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a [u8],
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a Bytes,
+}
+
+impl Face {
+    pub(crate) fn answer(&self, received: &Received<'_>) -> Response {
         // Only a GET is never given its parameters in a body.
-        let form: &[u8] = if method == "GET" { b"" } else { &request.body };
-        let params = Params::read(query, form);
-        let incoming =
-            Incoming { method, path, params: &params, query, body: &request.body, headers: &request.headers };
+        let form: &[u8] = if received.method == "GET" { b"" } else { received.body };
+        let params = Params::read(received.query, form);
 
         let (mut state, now) = self.hub.lock();
         let deadline = state.next_deadline();
+        let incoming = Incoming { received, params: &params, source: state.sources.id(received.peer) };
         let answer = incoming.answer(&mut state, now);
         let record = incoming.record(&state, now, &answer);
         state.transcript.push(record);
@@ -100,43 +106,44 @@ impl Respond for Face {
     }
 }
 
-/// A request as the face sees it.
+/// A request as the checks see it.
 struct Incoming<'a> {
-    method: &'a str,
-    path: &'a str,
+    received: &'a Received<'a>,
     params: &'a Params<'a>,
-    query: &'a [u8],
-    body: &'a [u8],
-    headers: &'a HeaderMap,
+    /// Whose weight it spends.
+    source: u32,
 }
 
 impl Incoming<'_> {
     fn answer(&self, state: &mut State, now: Timestamp) -> Answer {
-        let route = route::find(self.method, self.path);
+        let route = route::find(self.received.method, self.received.path);
         if route.is_some_and(Route::is_listen_key) && state.listen_key_mode == ListenKeys::Gone {
             return Answer::plain(410, HTML, GONE_PAGE);
         }
-        if let Some(until) = state.bans.until(now) {
+        if let Some(until) = state.bans.until(now, self.source) {
             return Answer::error(&banned(now, until));
         }
         let weight = route.map_or(1, |route| route.weight(self.params));
-        if let Err(error) = charge(state, now, weight) {
-            return Answer { used_weight: Some(state.weights.used(now, SOURCE)), ..Answer::error(&error) };
+        if let Err(error) = charge(state, now, self.source, weight) {
+            return Answer { used_weight: Some(state.weights.used(now, self.source)), ..Answer::error(&error) };
         }
         let Some(route) = route else {
-            let wants_html = header(self.headers, "accept").is_some_and(|accept| accept.contains(HTML));
+            let wants_html = text_header(self.received.headers, "accept").is_some_and(|accept| accept.contains(HTML));
             let page = if wants_html { NOT_FOUND_PAGE } else { "" };
             return Answer {
                 weight,
-                used_weight: Some(state.weights.used(now, SOURCE)),
+                used_weight: Some(state.weights.used(now, self.source)),
                 ..Answer::plain(404, HTML, page)
             };
         };
         match self.run(state, now, route) {
             Ok((body, account)) => {
                 let free = route.is_free_on_success();
-                let used =
-                    if free { state.weights.refund(now, SOURCE, weight) } else { state.weights.used(now, SOURCE) };
+                let used = if free {
+                    state.weights.refund(now, self.source, weight)
+                } else {
+                    state.weights.used(now, self.source)
+                };
                 let order_counts = account
                     .filter(|_| route.counts_orders())
                     .map(|account| state.exchange.order_counts(account, now))
@@ -149,13 +156,13 @@ impl Incoming<'_> {
                 }
             }
             Err(error) => {
-                Answer { weight, used_weight: Some(state.weights.used(now, SOURCE)), ..Answer::error(&error) }
+                Answer { weight, used_weight: Some(state.weights.used(now, self.source)), ..Answer::error(&error) }
             }
         }
     }
 
     fn run(&self, state: &mut State, now: Timestamp, route: &Route) -> Result<(Vec<u8>, Option<AccountId>), ApiError> {
-        let unit = TimeUnit::asked_for(header(self.headers, "x-mbx-time-unit"))?;
+        let unit = TimeUnit::asked_for(text_header(self.received.headers, "x-mbx-time-unit"))?;
         self.params.check(route.fields, route.security == Security::Signed)?;
         let account = match route.security {
             Security::None => None,
@@ -163,7 +170,7 @@ impl Incoming<'_> {
             Security::Signed => {
                 let account = auth::account(&state.accounts, self.api_key())?;
                 auth::check_time(self.params, now)?;
-                auth::check_signature(account, self.params, self.query, self.body)?;
+                auth::check_signature(account, self.params, self.received.query, self.received.body)?;
                 Some(account.id)
             }
         };
@@ -173,7 +180,7 @@ impl Incoming<'_> {
     }
 
     fn api_key(&self) -> Option<&str> {
-        header(self.headers, "x-mbx-apikey")
+        text_header(self.received.headers, "x-mbx-apikey")
     }
 
     fn record(&self, state: &State, now: Timestamp, answer: &Answer) -> RequestRecord {
@@ -196,28 +203,28 @@ impl Incoming<'_> {
         RequestRecord {
             seq: 0,
             at_ms: now.as_millis(),
-            method: self.method.to_owned(),
-            path: clean(self.path),
+            method: self.received.method.to_owned(),
+            path: clean(self.received.path),
             params,
             key,
             status: answer.status,
             code: answer.code,
             weight: answer.weight,
-            user_agent: header(self.headers, "user-agent").map(clean),
+            user_agent: text_header(self.received.headers, "user-agent").map(clean),
         }
     }
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Charges the weight, or says why not; whoever goes on after too many refusals is banned.
-fn charge(state: &mut State, now: Timestamp, weight: u32) -> Result<(), ApiError> {
-    let Err(hit) = state.weights.charge(now, SOURCE, weight) else {
+fn charge(state: &mut State, now: Timestamp, source: u32, weight: u32) -> Result<(), ApiError> {
+    let Err(hit) = state.weights.charge(now, source, weight) else {
         return Ok(());
     };
-    if let Some(until) = state.bans.refused(now, hit.limit.ends_at(now)) {
+    if let Some(until) = state.bans.refused(now, source, hit.limit.ends_at(now)) {
         return Err(banned(now, until));
     }
     let retry_after_s = hit.retry_after_ms.div_ceil(1000);
@@ -231,17 +238,24 @@ fn banned(now: Timestamp, until: Timestamp) -> ApiError {
     ApiError::Banned { until_ms: until.as_millis(), retry_after_s: until.micros_since(now).div_ceil(1_000_000) }
 }
 
-fn respond(answer: Answer) -> ResponseTemplate {
-    let mut response = ResponseTemplate::new(answer.status).set_body_raw(answer.body, answer.mime);
+fn respond(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    // Every status of an answer is a number that HTTP knows.
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.mime));
     if let Some(used) = answer.used_weight {
-        response = response.insert_header("x-mbx-used-weight", used).insert_header("x-mbx-used-weight-1m", used);
+        headers.insert("x-mbx-used-weight", used.into());
+        headers.insert("x-mbx-used-weight-1m", used.into());
     }
     for (limit, used) in answer.order_counts {
         let name = format!("x-mbx-order-count-{}", Interval::of(limit).short().to_lowercase());
-        response = response.insert_header(name, used);
+        if let Ok(name) = HeaderName::try_from(name) {
+            headers.insert(name, used.into());
+        }
     }
     if let Some(seconds) = answer.retry_after_s {
-        response = response.insert_header("retry-after", seconds);
+        headers.insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }

@@ -123,3 +123,25 @@ async fn raw_requests_are_limited_too() {
     // 1 700 000 040 lies 240 s into its five minutes.
     assert_eq!(answer.header("retry-after"), Some("60"));
 }
+
+/// A client of another address of the loopback network.
+async fn ping_from(bench: &Bench, address: [u8; 4]) -> (u16, Option<String>) {
+    let client = reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).build().unwrap();
+    let answer = client.get(format!("{}/api/v3/ping", bench.mock.rest_url())).send().await.unwrap();
+    let used = answer.headers().get("x-mbx-used-weight-1m").map(|used| used.to_str().unwrap().to_owned());
+    (answer.status().as_u16(), used)
+}
+
+#[tokio::test]
+async fn weight_and_bans_are_those_of_one_address() {
+    let bench = light().await;
+    let (first, second) = ([127, 0, 0, 1], [127, 0, 0, 2]);
+    for used in ["1", "2", "3"] {
+        assert_eq!(ping_from(&bench, first).await, (200, Some(used.to_owned())));
+    }
+    for status in [429, 429, 418, 418] {
+        assert_eq!(ping_from(&bench, first).await.0, status);
+    }
+    assert_eq!(ping_from(&bench, second).await, (200, Some("1".to_owned())));
+    assert_eq!(ping_from(&bench, first).await.0, 418);
+}

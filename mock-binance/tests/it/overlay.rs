@@ -13,7 +13,7 @@ async fn an_overlaid_mock_answers_in_place_of_the_exchange() {
         .respond_with(ResponseTemplate::new(503))
         .up_to_n_times(1)
         .expect(1)
-        .mount(bench.mock.server())
+        .mount(bench.mock.server().await)
         .await;
     let query = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001";
     assert_eq!(bench.order(query).await.status, 503);
