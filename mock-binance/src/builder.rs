@@ -107,6 +107,7 @@ pub struct Builder {
     limits: LimitsSpec,
     ban_after: u32,
     seed: u64,
+    keep_requests: usize,
     rest: SocketAddr,
     ws: SocketAddr,
 }
@@ -117,6 +118,8 @@ const PRICES: [(&str, &str); 4] =
 /// What an account has when nothing else is said.
 const BALANCES: [(&str, &str); 4] = [("USDT", "10000"), ("BTC", "1"), ("ETH", "10"), ("BNB", "10")];
 const BAN_AFTER: u32 = 10;
+/// Records of some hundred bytes each; a long run must not fill the memory with them.
+const KEEP_REQUESTS: usize = 100_000;
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 impl Default for Builder {
@@ -132,6 +135,7 @@ impl Default for Builder {
             limits: LimitsSpec::default(),
             ban_after: BAN_AFTER,
             seed: 1,
+            keep_requests: KEEP_REQUESTS,
             rest: ANY_PORT,
             ws: ANY_PORT,
         }
@@ -225,6 +229,13 @@ impl Builder {
         self
     }
 
+    /// How many of the latest requests [`MockBinance::requests`] tells; 100 000 when not given.
+    #[must_use]
+    pub fn keep_requests(mut self, latest: usize) -> Self {
+        self.keep_requests = latest;
+        self
+    }
+
     /// Where the REST face listens. Port 0, the default, lets the system choose.
     #[must_use]
     pub fn rest_address(mut self, address: SocketAddr) -> Self {
@@ -299,6 +310,7 @@ impl Builder {
             bans: Bans::new(self.ban_after),
             listen_key_mode: self.listen_keys,
             seed: self.seed,
+            keep_requests: self.keep_requests,
         });
         Ok((Hub::new(state, self.clock), self.accounts))
     }

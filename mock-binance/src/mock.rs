@@ -167,9 +167,10 @@ impl MockBinance {
         self.hub.lock().0.reference_prices.clone()
     }
 
-    /// What the REST face was asked so far, in order.
+    /// What the REST face was asked so far, in order: the latest ones, as many as
+    /// [`Builder::keep_requests`] says. [`RequestRecord::seq`] counts all.
     pub fn requests(&self) -> Vec<RequestRecord> {
-        self.hub.lock().0.transcript.records().to_vec()
+        self.hub.lock().0.transcript.records()
     }
 
     /// As [`requests`](Self::requests), and forgets them: a long run need not keep them all.

@@ -63,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) bans: Bans,
     pub(crate) listen_key_mode: ListenKeys,
     pub(crate) seed: u64,
+    pub(crate) keep_requests: usize,
 }
 
 impl State {
@@ -80,7 +81,7 @@ impl State {
             listen_keys: ListenKeyStore::new(parts.seed),
             listen_key_mode: parts.listen_key_mode,
             streams: Streams::default(),
-            transcript: Transcript::default(),
+            transcript: Transcript::new(parts.keep_requests),
             strategies: Strategies::default(),
             events: Vec::new(),
         }

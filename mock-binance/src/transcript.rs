@@ -1,5 +1,7 @@
 //! What the REST face was asked and what it answered, in order, without secrets.
 
+use std::collections::VecDeque;
+
 use serde::Serialize;
 
 /// What stands in place of a value that must not be kept.
@@ -36,26 +38,37 @@ pub struct RequestRecord {
     pub user_agent: Option<String>,
 }
 
-/// The records of one mock.
-#[derive(Debug, Default)]
+/// The latest records of one mock.
+#[derive(Debug)]
 pub(crate) struct Transcript {
-    records: Vec<RequestRecord>,
+    records: VecDeque<RequestRecord>,
+    keep: usize,
     seq: u64,
 }
 
 impl Transcript {
+    /// Keeps this many; older ones make room.
+    pub(crate) fn new(keep: usize) -> Self {
+        Self { records: VecDeque::new(), keep, seq: 0 }
+    }
+
     pub(crate) fn push(&mut self, mut record: RequestRecord) {
         self.seq += 1;
         record.seq = self.seq;
-        self.records.push(record);
+        if self.records.len() >= self.keep {
+            self.records.pop_front();
+        }
+        if self.keep > 0 {
+            self.records.push_back(record);
+        }
     }
 
-    pub(crate) fn records(&self) -> &[RequestRecord] {
-        &self.records
+    pub(crate) fn records(&self) -> Vec<RequestRecord> {
+        self.records.iter().cloned().collect()
     }
 
     pub(crate) fn take(&mut self) -> Vec<RequestRecord> {
-        std::mem::take(&mut self.records)
+        std::mem::take(&mut self.records).into()
     }
 }
 

@@ -59,6 +59,8 @@ impl Stage {
             .account(owner)
             .account(rogue)
             .seed(setup.seed)
+            // A verdict must not rest on a part of what was asked.
+            .keep_requests(usize::MAX)
             .liquidity(seed.unwrap_or(setup.seed))
             .listen_keys(match setup.listen_keys {
                 ListenKeyMode::Legacy => ListenKeys::Legacy,

@@ -50,6 +50,8 @@ fn builder(arguments: &Arguments) -> Builder {
         .rest_address(arguments.rest)
         .ws_address(arguments.ws)
         .seed(arguments.seed)
+        // Nobody reads them here.
+        .keep_requests(0)
         .liquidity(arguments.seed)
         .listen_keys(match arguments.listen_keys {
             ListenKeyMode::Legacy => ListenKeys::Legacy,

@@ -54,3 +54,15 @@ async fn secrets_do_not_reach_it() {
     assert!(kept.contains("listen-key-1"));
     assert!(!format!("{:?}", bench.mock).contains(&secret));
 }
+
+#[tokio::test]
+async fn only_the_latest_requests_are_kept() {
+    for (keep, expected) in [(2, vec![3, 4]), (0, vec![]), (9, vec![1, 2, 3, 4])] {
+        let bench = bench_with(|builder| builder.keep_requests(keep)).await;
+        for _ in 0..4 {
+            bench.get("/api/v3/ping").await.ok();
+        }
+        let kept: Vec<u64> = bench.mock.requests().iter().map(|record| record.seq).collect();
+        assert_eq!(kept, expected, "keep {keep}");
+    }
+}
