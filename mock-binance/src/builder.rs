@@ -94,7 +94,7 @@ pub enum StartError {
 /// Collects what a mock shall be; [`Builder::start`] starts it.
 ///
 /// Everything has a default: the system's clock, four symbols with prices and filled books, one account with
-/// generated credentials, ports chosen by the system on 127.0.0.1.
+/// generated credentials, a port chosen by the system on 127.0.0.1.
 #[derive(Debug)]
 pub struct Builder {
     clock: Clock,
@@ -108,8 +108,7 @@ pub struct Builder {
     ban_after: u32,
     seed: u64,
     keep_requests: usize,
-    rest: SocketAddr,
-    ws: SocketAddr,
+    address: SocketAddr,
 }
 
 /// Prices of the default symbols.
@@ -136,8 +135,7 @@ impl Default for Builder {
             ban_after: BAN_AFTER,
             seed: 1,
             keep_requests: KEEP_REQUESTS,
-            rest: ANY_PORT,
-            ws: ANY_PORT,
+            address: ANY_PORT,
         }
     }
 }
@@ -236,17 +234,10 @@ impl Builder {
         self
     }
 
-    /// Where the REST face listens. Port 0, the default, lets the system choose.
+    /// Where the mock listens, for REST and WebSocket alike. Port 0, the default, lets the system choose.
     #[must_use]
-    pub fn rest_address(mut self, address: SocketAddr) -> Self {
-        self.rest = address;
-        self
-    }
-
-    /// Where the WebSocket face listens. Port 0, the default, lets the system choose.
-    #[must_use]
-    pub fn ws_address(mut self, address: SocketAddr) -> Self {
-        self.ws = address;
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = address;
         self
     }
 
@@ -258,10 +249,9 @@ impl Builder {
     /// Starts the mock on the current tokio runtime.
     #[expect(clippy::unused_async, reason = "it needs the runtime that awaits it")]
     pub async fn start(self) -> Result<MockBinance, StartError> {
-        let rest = bind(self.rest)?;
-        let ws = bind(self.ws)?;
+        let listener = bind(self.address)?;
         let (hub, accounts) = self.build()?;
-        MockBinance::start(hub, accounts, rest, ws)
+        MockBinance::start(hub, accounts, listener)
     }
 
     fn build(mut self) -> Result<(Hub, Vec<Account>), StartError> {

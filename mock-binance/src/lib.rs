@@ -1,11 +1,11 @@
 //! A mock of the Binance spot exchange: REST and streams over a real matching engine.
 //!
 //! ```text
-//!                        ┌───────────── MockBinance ─────────────┐
-//!  client ── REST ──────▶│ axum ─▶ face: keys, signatures, … ─────┤
-//!                        │                                        ├─▶ exchange-engine (pure) ─▶ journal
-//!  client ── WebSocket ─▶│ axum ─▶ streams ◀─── events ───────────┤
-//!                        └───────────────── Clock ────────────────┘
+//!                        ┌──────────────────── MockBinance ────────────────────┐
+//!  client ── REST ──────▶│ axum ─┬▶ face: keys, signatures, limits ─▶ api ─────┤
+//!                        │       │                                             ├─▶ exchange-engine (pure) ─▶ journal
+//!  client ── WebSocket ─▶│       └▶ streams ◀── events ────────────────────────┤
+//!                        └─────────────────────── Clock ───────────────────────┘
 //! ```
 //!
 //! Reading order: [`Builder`] and [`MockBinance`] (what a test touches), [`Clock`], [`Account`], [`Symbols`],

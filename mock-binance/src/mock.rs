@@ -8,31 +8,29 @@ use std::time::Duration;
 
 use exchange_engine::{AccountId, Command, Exchange, Outcome, Price};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use wiremock::MockServer;
 
 use crate::account::Account;
 use crate::builder::{Builder, StartError};
 use crate::clock::{Clock, Deadlines};
-use crate::rest::{Face, Overlay, host};
+use crate::rest::host::{self, Host};
+use crate::rest::{Face, Overlay};
 use crate::state::Hub;
 use crate::transcript::RequestRecord;
-use crate::ws;
 use crate::ws::streams::StreamStats;
 
-/// A Binance spot exchange of one's own, on two local ports.
+/// A Binance spot exchange of one's own, on a local port.
 ///
-/// Dropping it stops both faces; [`MockBinance::shutdown`] also waits until the WebSocket face has said goodbye.
+/// Dropping it stops the server; [`MockBinance::shutdown`] also waits until the WebSocket clients have been told goodbye.
 pub struct MockBinance {
     hub: Arc<Hub>,
     accounts: Vec<Account>,
     overlay: Arc<Overlay>,
-    rest_address: SocketAddr,
-    ws_address: SocketAddr,
+    address: SocketAddr,
     stop: watch::Sender<bool>,
-    rest_task: JoinHandle<()>,
-    ws_task: JoinHandle<()>,
 }
+
+const GOODBYE: Duration = Duration::from_secs(2);
 
 impl MockBinance {
     /// Describes a mock; see [`Builder`].
@@ -40,20 +38,14 @@ impl MockBinance {
         Builder::default()
     }
 
-    pub(crate) fn start(
-        hub: Hub,
-        accounts: Vec<Account>,
-        rest: TcpListener,
-        ws: TcpListener,
-    ) -> Result<Self, StartError> {
+    pub(crate) fn start(hub: Hub, accounts: Vec<Account>, listener: TcpListener) -> Result<Self, StartError> {
         let hub = Arc::new(hub);
         let (stop, stopped) = watch::channel(false);
-        let (rest_address, rest) = listening(rest)?;
-        let (ws_address, ws) = listening(ws)?;
+        let (address, listener) = listening(listener)?;
         let overlay = Arc::new(Overlay::default());
-        let host = host::Host { face: Face::new(hub.clone()), overlay: overlay.clone() };
-        let rest_task = tokio::spawn(host::serve(rest, host, stopped.clone()));
-        let ws_task = tokio::spawn(ws::server::serve(ws, hub.clone(), stopped.clone()));
+        let face = Face::new(hub.clone());
+        let host = Host { face, overlay: overlay.clone(), hub: hub.clone(), stop: stopped.clone() };
+        drop(tokio::spawn(host::serve(listener, host)));
         match hub.clock() {
             Clock::System => drop(tokio::spawn(meet_deadlines(hub.clone(), stopped))),
             Clock::Manual(clock) => {
@@ -61,18 +53,18 @@ impl MockBinance {
                 clock.watch(Arc::downgrade(&watcher));
             }
         }
-        Ok(Self { hub, accounts, overlay, rest_address, ws_address, stop, rest_task, ws_task })
+        Ok(Self { hub, accounts, overlay, address, stop })
     }
 
-    /// Where the REST face listens, such as `http://127.0.0.1:40123`; endpoints start with `/api/v3`.
+    /// Where it listens, such as `http://127.0.0.1:40123`; endpoints start with `/api/v3`.
     pub fn rest_url(&self) -> String {
-        format!("http://{}", self.rest_address)
+        format!("http://{}", self.address)
     }
 
-    /// Where the WebSocket face listens, such as `ws://127.0.0.1:40124`; append `/ws/<stream>` or
+    /// The same address for WebSocket clients, such as `ws://127.0.0.1:40123`; append `/ws/<stream>` or
     /// `/stream?streams=<stream>`.
     pub fn ws_url(&self) -> String {
-        format!("ws://{}", self.ws_address)
+        format!("ws://{}", self.address)
     }
 
     /// A wiremock server over the REST face: lay a [`wiremock::Mock`] of any priority but 255 over an endpoint, and it
@@ -183,12 +175,12 @@ impl MockBinance {
         self.hub.lock().0.streams.stats()
     }
 
-    /// Stops both faces and waits until the WebSocket connections are closed.
-    pub async fn shutdown(mut self) {
+    /// Stops the server and waits until the WebSocket connections are closed, two seconds at most: a client that does
+    /// not read cannot be told goodbye.
+    pub async fn shutdown(self) {
         self.stop.send_replace(true);
-        // A panic of a task has been shown by the runtime; there is nothing left to stop then.
-        let _ = (&mut self.rest_task).await;
-        let _ = (&mut self.ws_task).await;
+        // Whatever is still served holds a receiver.
+        let _ = tokio::time::timeout(GOODBYE, self.stop.closed()).await;
     }
 }
 

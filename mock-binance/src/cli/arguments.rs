@@ -8,9 +8,9 @@ use clap::{Parser, ValueEnum};
 const EXAMPLES: &str = "\
 Examples:
   mock-binance
-      Ports chosen by the system, generated test credentials, four symbols.
-  mock-binance --rest 127.0.0.1:8080 --ws 127.0.0.1:8081 --balance USDT=500 --price BTCUSDT=65000
-      Fixed ports, one account with 500 USDT and nothing else, BTC at 65000.
+      A port chosen by the system, generated test credentials, four symbols.
+  mock-binance --listen 127.0.0.1:8080 --balance USDT=500 --price BTCUSDT=65000
+      A fixed port, one account with 500 USDT and nothing else, BTC at 65000.
   MOCK_BINANCE_API_KEY=my-key MOCK_BINANCE_SECRET=my-secret mock-binance --listen-keys gone
       Credentials of your own; listen keys are answered with 410, as the live exchange does.
 
@@ -22,13 +22,9 @@ the end. Stop it with Ctrl-C or SIGTERM.";
 #[derive(Debug, Parser)]
 #[command(name = "mock-binance", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Where the REST face listens; port 0 lets the system choose
+    /// Where it listens, for REST and WebSocket alike; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    pub(crate) rest: SocketAddr,
-
-    /// Where the WebSocket face listens; port 0 lets the system choose
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    pub(crate) ws: SocketAddr,
+    pub(crate) listen: SocketAddr,
 
     /// Whether listen keys are issued (as before 2026-02-20) or answered with 410 (as since)
     #[arg(long, value_name = "WHICH", value_enum, default_value = "legacy")]

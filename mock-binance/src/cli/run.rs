@@ -47,8 +47,7 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> 
 
 fn builder(arguments: &Arguments) -> Builder {
     let mut builder = MockBinance::builder()
-        .rest_address(arguments.rest)
-        .ws_address(arguments.ws)
+        .address(arguments.listen)
         .seed(arguments.seed)
         // Nobody reads them here.
         .keep_requests(0)

@@ -1,8 +1,9 @@
-//! The HTTP server of the REST face: one axum server, which tells where a request comes from and keeps nothing of it.
+//! The one server of a mock: axum, which tells where a request comes from and keeps nothing of it.
 //!
 //! ```text
-//! request ─▶ overlay (wiremock, once a test has asked for it) ─▶ face
-//!               └─ a mock matched: its answer
+//! request ─┬▶ overlay (wiremock, once a test has asked for it) ─▶ face
+//!          │     └─ a mock matched: its answer
+//!          └▶ upgrade to WebSocket ─▶ streams
 //! ```
 
 use std::net::SocketAddr;
@@ -10,15 +11,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{ConnectInfo, Request, State as Shared};
-use axum::http::StatusCode;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State as Shared};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::face::{Face, Received};
 use super::overlay::Overlay;
+use crate::state::Hub;
+use crate::ws;
 
 /// The longest body that is read. An order has some hundred bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -27,22 +31,23 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Host {
     pub(crate) face: Face,
     pub(crate) overlay: Arc<Overlay>,
+    pub(crate) hub: Arc<Hub>,
+    /// Told to stop; gone when nothing is served any more.
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// Serves until told to stop.
-pub(crate) async fn serve(listener: TcpListener, host: Host, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(listener: TcpListener, host: Host) {
+    let (mut stop, hub) = (host.stop.clone(), host.hub.clone());
     let router = Router::new().fallback(answer).with_state(Arc::new(host));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = async move {
-        // The sender going away means the same.
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
     tokio::select! {
         // Serving ends only by the signal: errors of single connections are theirs.
         _ = axum::serve(listener, service) => {}
-        // Connections that clients keep alive are not waited for.
-        () = stopped => {}
+        // Requests that a client has not finished are not waited for. The sender going away means to stop, too.
+        _ = stop.wait_for(|stop| *stop) => {}
     }
+    hub.lock().0.streams.disconnect_all();
 }
 
 async fn answer(
@@ -50,7 +55,13 @@ async fn answer(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if parts.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+        return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+            Ok(upgrade) => ws::server::accept(host.hub.clone(), &parts.uri, upgrade, host.stop.clone()),
+            Err(refusal) => refusal.into_response(),
+        };
+    }
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };

@@ -1,4 +1,4 @@
-//! The WebSocket face: user data streams and market streams on a port of their own.
+//! The WebSocket face: user data streams and market streams, on the port of the REST face.
 //!
 //! Reading order: [`streams`] (who listens to what), [`user`] and [`market`] (what an event looks like), [`request`]
 //! (SUBSCRIBE and friends), [`server`] (sockets).

@@ -1,17 +1,14 @@
-//! Sockets: one axum server, one task for each connection.
+//! Sockets: one task for each connection.
 //!
 //! A connection is entered into [`Streams`](super::streams::Streams) before its handshake is answered, so a client that
 //! is connected misses nothing of what happens afterwards.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State as Shared;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::Uri;
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
@@ -22,19 +19,9 @@ use crate::state::Hub;
 /// Requests are small; anything larger is not one.
 const FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// Serves until told to stop.
-pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
-    let router = Router::new().fallback(accept).with_state(hub.clone());
-    let stopped = async move {
-        // The sender going away means the same.
-        let _ = stop.wait_for(|stop| *stop).await;
-        hub.lock().0.streams.disconnect_all();
-    };
-    // Serving ends only by the signal: errors of single connections are theirs.
-    let _ = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
-}
-
-async fn accept(Shared(hub): Shared<Arc<Hub>>, uri: Uri, upgrade: WebSocketUpgrade) -> Response {
+/// Takes a connection on. It ends when the client has enough, or with
+/// [`disconnect_all`](super::streams::Streams::disconnect_all); `alive` goes away with it.
+pub(crate) fn accept(hub: Arc<Hub>, uri: &Uri, upgrade: WebSocketUpgrade, alive: watch::Receiver<bool>) -> Response {
     let (combined, names) = asked_for(uri.path(), uri.query().unwrap_or_default());
     let (id, frames) = hub.lock().0.streams.connect(combined, names);
     let leaver = hub.clone();
@@ -44,6 +31,7 @@ async fn accept(Shared(hub): Shared<Arc<Hub>>, uri: Uri, upgrade: WebSocketUpgra
         .on_upgrade(move |socket| async move {
             converse(&hub, id, socket, frames).await;
             hub.lock().0.streams.disconnect(id);
+            drop(alive);
         })
 }
 

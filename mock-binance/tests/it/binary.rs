@@ -93,7 +93,7 @@ fn what_cannot_start_says_why() {
         (&["--balance", "DOGE=1"], "there is no asset `DOGE` to put into `account-1`"),
         (&["--balance", "USDT=ten"], "the balance of USDT in account-1 is `ten`"),
         (&["--symbols", "no/such/file"], "cannot read the symbols in `no/such/file`"),
-        (&["--rest", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
+        (&["--listen", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
     ] {
         let mut child = command().args(arguments).spawn().unwrap();
         let mut error = String::new();
