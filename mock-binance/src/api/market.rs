@@ -43,6 +43,14 @@ impl Call<'_> {
         }
     }
 
+    /// `timeZone`, in minutes from UTC.
+    pub(crate) fn utc_offset_mins(&self) -> Result<i32, ApiError> {
+        match self.params.get("timeZone") {
+            None => Ok(0),
+            Some(text) => utc_offset_mins(text).ok_or(ApiError::Invalid("timeZone")),
+        }
+    }
+
     /// Refuses a symbol whose status is not the one asked for.
     pub(crate) fn check_status(&self, symbol: SymbolId) -> Result<(), ApiError> {
         match self.symbol_status()? {
@@ -85,7 +93,7 @@ pub(crate) fn depth(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     }))
 }
 
-/// GET trades.
+/// GET trades and historicalTrades, which alone takes `fromId`.
 pub(crate) fn trades(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -99,7 +107,8 @@ pub(crate) fn trades(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
         is_best_match: bool,
     }
     let symbol = call.symbol()?;
-    let page = Page { limit: call.limit(500, 1000)?, ..Page::default() };
+    let from_id = call.params.digits("fromId")?;
+    let page = Page { from_id, limit: call.limit(500, 1000)?, ..Page::default() };
     let trades = call.state.exchange.trades(symbol, page);
     let rows: Vec<Trade> = trades
         .iter()
@@ -160,7 +169,7 @@ pub(crate) fn agg_trades(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     Ok(json::bytes(&rows))
 }
 
-/// GET klines: each candle is an array of twelve, the last of which means nothing.
+/// GET klines and uiKlines, which differ in nothing that a client could see here: each candle is an array of twelve, the last of which means nothing.
 pub(crate) fn klines(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let symbol = call.symbol()?;
     let interval: Interval = call.params.require("interval")?.parse().map_err(|_| ApiError::Interval)?;
@@ -169,10 +178,7 @@ pub(crate) fn klines(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
         from: moment(call.params, "startTime")?,
         to: moment(call.params, "endTime")?,
         limit: call.limit(500, 1000)?,
-        utc_offset_mins: match call.params.get("timeZone") {
-            None => 0,
-            Some(text) => utc_offset_mins(text).ok_or(ApiError::Invalid("timeZone"))?,
-        },
+        utc_offset_mins: call.utc_offset_mins()?,
     };
     let unit = call.unit;
     let rows: Vec<_> = call

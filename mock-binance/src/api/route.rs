@@ -60,6 +60,11 @@ enum Weight {
     SymbolOrAll(u32, u32),
     /// By the number of symbols.
     Ticker24h,
+    /// So much for each symbol, up to a cap.
+    EachSymbol {
+        each: u32,
+        cap: u32,
+    },
     /// One with this parameter, another without.
     With(&'static str, u32, u32),
     /// `order/test`.
@@ -89,6 +94,10 @@ impl Route {
                 (false, Some(..=100)) => 40,
                 (false, Some(_) | None) => 80,
             },
+            Weight::EachSymbol { each, cap } => {
+                let symbols = listed().and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1);
+                each.saturating_mul(symbols).min(cap)
+            }
             Weight::With(name, with, without) => {
                 if params.has(name) {
                     with
@@ -132,6 +141,10 @@ const FROM_ID: Field = Field::digits("fromId");
 const ORDER_ID: Field = Field::digits("orderId");
 const ORIG_CLIENT_ID: Field = Field::client_id("origClientOrderId");
 const STATUS: Field = Field::word("symbolStatus");
+const TIME_ZONE: Field = Field::word("timeZone");
+const TICKER_TYPE: Field = Field::word("type");
+const KLINES: &[Field] = &[SYMBOL, Field::word("interval").mandatory(), START, END, TIME_ZONE, LIMIT];
+const WINDOW: Weight = Weight::EachSymbol { each: 4, cap: 200 };
 const TICKER: &[Field] = &[Field::symbol(), Field::symbols(), STATUS];
 
 /// The parameters of a new order.
@@ -206,19 +219,28 @@ static ROUTES: &[Route] = &[
     ),
     open("/api/v3/depth", &[SYMBOL, LIMIT, STATUS], Weight::Depth, market::depth),
     open("/api/v3/trades", &[SYMBOL, LIMIT], Weight::Fixed(25), market::trades),
+    open("/api/v3/historicalTrades", &[SYMBOL, LIMIT, FROM_ID], Weight::Fixed(25), market::trades),
     open("/api/v3/aggTrades", &[SYMBOL, FROM_ID, START, END, LIMIT], Weight::Fixed(4), market::agg_trades),
-    open(
-        "/api/v3/klines",
-        &[SYMBOL, Field::word("interval").mandatory(), START, END, Field::word("timeZone"), LIMIT],
-        Weight::Fixed(2),
-        market::klines,
-    ),
+    open("/api/v3/klines", KLINES, Weight::Fixed(2), market::klines),
+    open("/api/v3/uiKlines", KLINES, Weight::Fixed(2), market::klines),
     open("/api/v3/avgPrice", &[SYMBOL], Weight::Fixed(2), market::avg_price),
     open(
         "/api/v3/ticker/24hr",
-        &[Field::symbol(), Field::symbols(), Field::word("type"), STATUS],
+        &[Field::symbol(), Field::symbols(), TICKER_TYPE, STATUS],
         Weight::Ticker24h,
         ticker::day,
+    ),
+    open(
+        "/api/v3/ticker/tradingDay",
+        &[Field::symbol(), Field::symbols(), TIME_ZONE, TICKER_TYPE, STATUS],
+        WINDOW,
+        ticker::trading_day,
+    ),
+    open(
+        "/api/v3/ticker",
+        &[Field::symbol(), Field::symbols(), Field::word("windowSize"), TICKER_TYPE, STATUS],
+        WINDOW,
+        ticker::rolling,
     ),
     open("/api/v3/ticker/price", TICKER, Weight::SymbolOrAll(2, 4), ticker::price),
     open("/api/v3/ticker/bookTicker", TICKER, Weight::SymbolOrAll(2, 4), ticker::book),
@@ -249,6 +271,12 @@ mod tests {
         let list = |n: usize| format!("symbols=[{}]", vec!["\"A\""; n].join(","));
         for (n, weight) in [(1, 2), (20, 2), (21, 40), (100, 40), (101, 80)] {
             check("GET", "/api/v3/ticker/24hr", &list(n), weight);
+        }
+        for path in ["/api/v3/ticker", "/api/v3/ticker/tradingDay"] {
+            check("GET", path, "symbol=A&windowSize=7d", 4);
+            for (n, weight) in [(0, 4), (1, 4), (2, 8), (50, 200), (51, 200), (100, 200)] {
+                check("GET", path, &list(n), weight);
+            }
         }
         for path in ["/api/v3/ticker/price", "/api/v3/ticker/bookTicker"] {
             check("GET", path, "symbol=A", 2);

@@ -1,6 +1,7 @@
 //! Tickers: of one symbol (an object), of a list or of all (an array).
 
-use exchange_engine::{Price, Quantity, SymbolId, Total};
+use exchange_engine::market::Interval;
+use exchange_engine::{Price, Quantity, SymbolId, Timestamp, Total};
 use serde::Serialize;
 
 use super::error::ApiError;
@@ -37,6 +38,23 @@ impl Call<'_> {
         let wanted = self.symbol_status()?;
         let symbols = self.state.symbols.ids();
         Ok(Asked::Many(symbols.filter(|symbol| wanted.is_none() || wanted == self.status(*symbol)).collect()))
+    }
+
+    /// As [`asked`](Self::asked), of tickers that do not tell about all symbols at once.
+    fn asked_by_name(&self) -> Result<Asked, ApiError> {
+        if !self.params.has("symbol") && !self.params.has("symbols") {
+            return Err(ApiError::MissingEither("symbol", "symbols"));
+        }
+        self.asked()
+    }
+
+    /// `type`: whether the ticker shall be short.
+    fn is_mini(&self) -> Result<bool, ApiError> {
+        match self.params.get("type") {
+            None | Some("FULL") => Ok(false),
+            Some("MINI") => Ok(true),
+            Some(_) => Err(ApiError::TickerType),
+        }
     }
 
     /// The symbols of a list, which must be known and different.
@@ -156,29 +174,107 @@ struct MiniRow<'a> {
     count: u64,
 }
 
+/// As [`FullRow`], without what only a whole day has.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WindowRow<'a> {
+    symbol: &'a str,
+    price_change: Text<Price>,
+    price_change_percent: String,
+    weighted_avg_price: Text<Price>,
+    open_price: Text<Price>,
+    high_price: Text<Price>,
+    low_price: Text<Price>,
+    last_price: Text<Price>,
+    volume: Text<Total>,
+    quote_volume: Text<Total>,
+    open_time: u64,
+    close_time: u64,
+    first_id: i64,
+    last_id: i64,
+    count: u64,
+}
+
+/// The time that a ticker tells about.
+#[derive(Clone, Copy)]
+struct Window {
+    from: Timestamp,
+    /// The end of the count.
+    to: Timestamp,
+    /// The end as told, in the unit of the answer.
+    close_time: u64,
+}
+
+impl Window {
+    /// From a moment until now.
+    fn since(call: &Call<'_>, from: Timestamp) -> Self {
+        // The engine counts whole seconds up to before the end: one more takes in the current one.
+        Self { from, to: call.now.plus_millis(1000), close_time: call.unit.of(call.now) }
+    }
+}
+
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 /// GET ticker/24hr.
 pub(crate) fn day(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
-    let mini = match call.params.get("type") {
-        None | Some("FULL") => false,
-        Some("MINI") => true,
-        Some(_) => return Err(ApiError::TickerType),
-    };
+    let mini = call.is_mini()?;
     let asked = call.asked()?;
+    let window = Window::since(call, call.now.minus_millis(DAY_MILLIS));
     Ok(if mini {
-        call.tell(asked, |call, symbol| mini_row(full_row(call, symbol)))
+        call.tell(asked, |call, symbol| mini_row(full_row(call, symbol, window)))
     } else {
-        call.tell(asked, full_row)
+        call.tell(asked, |call, symbol| full_row(call, symbol, window))
     })
 }
 
-fn full_row<'a>(call: &'a Call<'_>, symbol: SymbolId) -> FullRow<'a> {
+/// GET ticker/tradingDay: the calendar day of a time zone, which ends when the next one begins.
+pub(crate) fn trading_day(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
+    let offset = call.utc_offset_mins()?;
+    let day: Interval = "1d".parse().map_err(|_| ApiError::Internal)?;
+    let from = day.open_time(call.now, offset);
+    let to = day.next_open(from, offset);
+    tell_window(call, Window { from, to, close_time: call.unit.before(to) })
+}
+
+/// GET ticker: from the start of the minute in which the window began.
+pub(crate) fn rolling(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
+    let size = call.params.get("windowSize").unwrap_or("1d");
+    let secs = window_secs(size).ok_or(ApiError::Invalid("windowSize"))?;
+    let start = call.now.as_secs().saturating_sub(secs);
+    let window = Window::since(call, Timestamp::from_secs(start - start % 60));
+    tell_window(call, window)
+}
+
+fn tell_window(call: &Call<'_>, window: Window) -> Result<Vec<u8>, ApiError> {
+    let mini = call.is_mini()?;
+    let asked = call.asked_by_name()?;
+    Ok(if mini {
+        call.tell(asked, |call, symbol| mini_row(full_row(call, symbol, window)))
+    } else {
+        call.tell(asked, |call, symbol| window_row(full_row(call, symbol, window)))
+    })
+}
+
+/// `windowSize`: 1m to 59m, 1h to 23h, 1d to 7d.
+fn window_secs(text: &str) -> Option<u64> {
+    let (digits, max, secs) = if let Some(minutes) = text.strip_suffix('m') {
+        (minutes, 59, 60)
+    } else if let Some(hours) = text.strip_suffix('h') {
+        (hours, 23, 3_600)
+    } else {
+        (text.strip_suffix('d')?, 7, 86_400)
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    (1..=max).contains(&count).then_some(count * secs)
+}
+
+fn full_row<'a>(call: &'a Call<'_>, symbol: SymbolId, window: Window) -> FullRow<'a> {
     let exchange = &call.state.exchange;
-    let from = call.now.minus_millis(DAY_MILLIS);
-    // The engine counts whole seconds up to before the end: one more takes in the current one.
-    let stats = exchange.window_stats(symbol, from, call.now.plus_millis(1000));
-    // A day without trades stands at the last price.
+    let stats = exchange.window_stats(symbol, window.from, window.to);
+    // A time without trades stands at the last price.
     let standing = exchange.last_price(symbol).unwrap_or_default();
     let price = |pick: fn(&exchange_engine::market::WindowStats) -> Option<Price>| {
         stats.as_ref().and_then(pick).unwrap_or(standing)
@@ -204,11 +300,31 @@ fn full_row<'a>(call: &'a Call<'_>, symbol: SymbolId) -> FullRow<'a> {
         low_price: Text(price(|stats| stats.low)),
         volume: Text(stats.as_ref().map(|stats| stats.base).unwrap_or_default()),
         quote_volume: Text(stats.as_ref().map(|stats| stats.quote).unwrap_or_default()),
-        open_time: call.unit.of(from),
-        close_time: call.unit.of(call.now),
+        open_time: call.unit.of(window.from),
+        close_time: window.close_time,
         first_id: id(stats.as_ref().and_then(|stats| stats.first_trade)),
         last_id: id(stats.as_ref().and_then(|stats| stats.last_trade)),
         count: stats.as_ref().map_or(0, |stats| stats.trades),
+    }
+}
+
+fn window_row(full: FullRow<'_>) -> WindowRow<'_> {
+    WindowRow {
+        symbol: full.symbol,
+        price_change: full.price_change,
+        price_change_percent: full.price_change_percent,
+        weighted_avg_price: full.weighted_avg_price,
+        open_price: full.open_price,
+        high_price: full.high_price,
+        low_price: full.low_price,
+        last_price: full.last_price,
+        volume: full.volume,
+        quote_volume: full.quote_volume,
+        open_time: full.open_time,
+        close_time: full.close_time,
+        first_id: full.first_id,
+        last_id: full.last_id,
+        count: full.count,
     }
 }
 
@@ -240,6 +356,30 @@ fn percent(change: Price, open: Price) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_are_minutes_hours_or_days() {
+        for (text, expected) in [
+            ("1m", Some(60)),
+            ("59m", Some(3_540)),
+            ("60m", None),
+            ("1h", Some(3_600)),
+            ("23h", Some(82_800)),
+            ("24h", None),
+            ("1d", Some(86_400)),
+            ("7d", Some(604_800)),
+            ("8d", None),
+            ("0m", None),
+            ("m", None),
+            ("+1m", None),
+            ("1D", None),
+            ("1h30m", None),
+            ("1s", None),
+            ("1", None),
+        ] {
+            assert_eq!(window_secs(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn percentages_have_three_decimals() {

@@ -19,3 +19,4 @@ mod streams;
 mod support;
 mod timing;
 mod transcript;
+mod windows;
