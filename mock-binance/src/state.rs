@@ -24,7 +24,7 @@ use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
 use crate::transcript::Transcript;
-use crate::ws::{Sources, Streams, tell, user};
+use crate::ws::{Cadence, Sources, Streams, tell, user};
 
 /// What the faces share.
 pub(crate) struct Hub {
@@ -47,6 +47,7 @@ pub(crate) struct State {
     pub(crate) listen_keys: ListenKeyStore,
     pub(crate) listen_key_mode: ListenKeys,
     pub(crate) streams: Streams,
+    cadence: Cadence,
     pub(crate) transcript: Transcript,
     pub(crate) strategies: Strategies,
     // Used again for each command, so that an order costs no allocation for its events.
@@ -81,6 +82,7 @@ impl State {
             listen_keys: ListenKeyStore::new(parts.seed),
             listen_key_mode: parts.listen_key_mode,
             streams: Streams::default(),
+            cadence: Cadence::default(),
             transcript: Transcript::new(parts.keep_requests),
             strategies: Strategies::default(),
             events: Vec::new(),
@@ -117,19 +119,30 @@ impl State {
             self.streams.publish(&key, || user::listen_key_expired(&key, now));
             self.streams.unsubscribe_all(&key);
         }
+        self.cadence.run_due(now, &self.exchange, &self.symbols, &mut self.streams);
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let exchange = self.exchange.next_deadline();
         let keys = self.listen_keys.next_deadline();
-        exchange.into_iter().chain(keys).min()
+        exchange.into_iter().chain(keys).chain(self.cadence.next_deadline()).min()
+    }
+
+    /// Begins to follow the streams that have come to be heard.
+    pub(crate) fn follow_streams(&mut self, now: Timestamp) {
+        self.cadence.follow(now, &self.exchange, &self.symbols, &self.streams);
     }
 
     fn tell(&mut self, events: &[Event]) {
         if self.streams.is_empty() {
             return;
         }
-        let sources = Sources { symbols: &self.symbols, keys: &self.listen_keys, strategies: &self.strategies };
+        let sources = Sources {
+            exchange: &self.exchange,
+            symbols: &self.symbols,
+            keys: &self.listen_keys,
+            strategies: &self.strategies,
+        };
         tell(&mut self.streams, sources, events);
     }
 }

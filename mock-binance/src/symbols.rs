@@ -70,6 +70,7 @@ pub struct Symbols {
 #[derive(Debug, Clone)]
 pub(crate) struct StreamNames {
     pub(crate) trade: String,
+    pub(crate) agg_trade: String,
     pub(crate) book_ticker: String,
 }
 
@@ -219,9 +220,11 @@ impl Symbols {
             let quote = symbols.asset(&row.quote_asset);
             symbols.specs.push(row.spec(base, quote)?);
             let lower = row.symbol.to_lowercase();
-            symbols
-                .streams
-                .push(StreamNames { trade: format!("{lower}@trade"), book_ticker: format!("{lower}@bookTicker") });
+            symbols.streams.push(StreamNames {
+                trade: format!("{lower}@trade"),
+                agg_trade: format!("{lower}@aggTrade"),
+                book_ticker: format!("{lower}@bookTicker"),
+            });
         }
         symbols.rows = rows;
         let spec = symbols.spec(Commissions::default(), &BTreeMap::new());

@@ -20,5 +20,5 @@ pub(crate) mod params;
 pub(crate) mod render;
 pub(crate) mod route;
 pub(crate) mod sign;
-mod ticker;
+pub(crate) mod ticker;
 mod trading;

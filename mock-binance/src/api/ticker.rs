@@ -346,7 +346,7 @@ fn mini_row(full: FullRow<'_>) -> MiniRow<'_> {
 }
 
 /// A change in percent of where it started, with three decimals.
-fn percent(change: Price, open: Price) -> String {
+pub(crate) fn percent(change: Price, open: Price) -> String {
     let thousandths = (i128::from(change.units()) * 100_000).checked_div(i128::from(open.units())).unwrap_or_default();
     let sign = if thousandths < 0 { "-" } else { "" };
     let size = thousandths.unsigned_abs();

@@ -1,5 +1,6 @@
 //! Payloads of the market streams (Binance `web-socket-streams.md`).
 
+use exchange_engine::market::AggregateTrade;
 use exchange_engine::{BookTop, Price, Quantity, Trade};
 use serde::Serialize;
 
@@ -30,6 +31,41 @@ pub(crate) fn trade(trade: &Trade, symbol: &str) -> String {
         t: trade.id.0,
         p: Text(trade.price),
         q: Text(trade.quantity),
+        trade_time: trade.time.as_millis(),
+        m: trade.is_buyer_maker,
+        ignore: true,
+    })
+}
+
+#[derive(Serialize)]
+struct AggregateTradeEvent<'a> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    s: &'a str,
+    a: u64,
+    p: Text<Price>,
+    q: Text<Quantity>,
+    f: u64,
+    l: u64,
+    #[serde(rename = "T")]
+    trade_time: u64,
+    m: bool,
+    #[serde(rename = "M")]
+    ignore: bool,
+}
+
+/// `<symbol>@aggTrade`.
+pub(crate) fn aggregate_trade(trade: &AggregateTrade, symbol: &str) -> String {
+    text(&AggregateTradeEvent {
+        e: "aggTrade",
+        event_time: trade.time.as_millis(),
+        s: symbol,
+        a: trade.id,
+        p: Text(trade.price),
+        q: Text(trade.quantity),
+        f: trade.first.0,
+        l: trade.last.0,
         trade_time: trade.time.as_millis(),
         m: trade.is_buyer_maker,
         ignore: true,

@@ -1,14 +1,20 @@
 //! The WebSocket face: user data streams and market streams, on the port of the REST face.
 //!
-//! Reading order: [`streams`] (who listens to what), [`user`] and [`market`] (what an event looks like), [`request`]
+//! Reading order: [`streams`] (who listens to what), [`user`] and [`market`] (what an event looks like), [`cadence`] (streams that
+//! speak at intervals, with [`book`], [`candle`] and [`stats`]), [`request`]
 //! (SUBSCRIBE and friends), [`server`] (sockets).
 
+pub(crate) mod book;
+pub(crate) mod cadence;
+pub(crate) mod candle;
 pub(crate) mod market;
 pub(crate) mod request;
 pub(crate) mod server;
+pub(crate) mod stats;
 pub(crate) mod streams;
 mod tell;
 pub(crate) mod user;
 
+pub(crate) use cadence::Cadence;
 pub(crate) use streams::Streams;
 pub(crate) use tell::{Sources, tell};

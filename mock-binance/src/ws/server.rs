@@ -23,7 +23,7 @@ const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// [`disconnect_all`](super::streams::Streams::disconnect_all); `alive` goes away with it.
 pub(crate) fn accept(hub: Arc<Hub>, uri: &Uri, upgrade: WebSocketUpgrade, alive: watch::Receiver<bool>) -> Response {
     let (combined, names) = asked_for(uri.path(), uri.query().unwrap_or_default());
-    let (id, frames) = hub.lock().0.streams.connect(combined, names);
+    let (id, frames) = enter(&hub, combined, names);
     let leaver = hub.clone();
     upgrade
         .max_message_size(FRAME_BYTES_MAX)
@@ -33,6 +33,15 @@ pub(crate) fn accept(hub: Arc<Hub>, uri: &Uri, upgrade: WebSocketUpgrade, alive:
             hub.lock().0.streams.disconnect(id);
             drop(alive);
         })
+}
+
+fn enter(hub: &Hub, combined: bool, names: Vec<String>) -> (ConnectionId, UnboundedReceiver<Outgoing>) {
+    let (mut state, now) = hub.lock();
+    let entered = state.streams.connect(combined, names);
+    state.follow_streams(now);
+    drop(state);
+    hub.deadline_moved.notify_one();
+    entered
 }
 
 /// What the address asks for: `/ws/<name>[/<name>..]` is raw, `/stream?streams=<name>[/<name>..]` is combined. Other
@@ -72,9 +81,12 @@ async fn converse(hub: &Hub, id: ConnectionId, socket: WebSocket, mut frames: Un
             },
             incoming = source.next() => match incoming {
                 Some(Ok(Message::Text(text))) => {
-                    let (mut state, _) = hub.lock();
+                    let (mut state, now) = hub.lock();
                     let answer = request::answer(&mut state.streams, id, &text);
                     state.streams.answer(id, answer);
+                    state.follow_streams(now);
+                    drop(state);
+                    hub.deadline_moved.notify_one();
                 }
                 // Pings are answered underneath; pongs and binary frames say nothing.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_))) => {}

@@ -126,6 +126,15 @@ impl Streams {
         self.listeners.is_empty()
     }
 
+    /// The names of all streams that somebody hears, the ones that do not exist included.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = &str> {
+        self.listeners.keys().map(String::as_str)
+    }
+
+    pub(crate) fn is_heard(&self, name: &str) -> bool {
+        self.listeners.contains_key(name)
+    }
+
     /// Sends an event to all listeners of a stream. It is written only when there is one.
     pub(crate) fn publish(&mut self, name: &str, write: impl FnOnce() -> String) {
         let Some(listeners) = self.listeners.get(name) else {

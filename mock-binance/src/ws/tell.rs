@@ -1,6 +1,6 @@
 //! From the engine's events to the streams that carry them.
 
-use exchange_engine::{AccountId, Event};
+use exchange_engine::{AccountId, Event, Exchange, Page, Trade};
 
 use super::streams::Streams;
 use super::{market, user};
@@ -11,6 +11,7 @@ use crate::symbols::Symbols;
 /// What the payloads are written from.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
+    pub(crate) exchange: &'a Exchange,
     pub(crate) symbols: &'a Symbols,
     pub(crate) keys: &'a ListenKeyStore,
     pub(crate) strategies: &'a Strategies,
@@ -19,7 +20,7 @@ pub(crate) struct Sources<'a> {
 /// Publishes events in the order in which they happened. The engine puts an account's executions before its balances,
 /// which is the order that clients rely on.
 pub(crate) fn tell(streams: &mut Streams, sources: Sources<'_>, events: &[Event]) {
-    let Sources { symbols, keys, strategies } = sources;
+    let Sources { symbols, keys, strategies, .. } = sources;
     for event in events {
         match event {
             Event::Execution(execution) => {
@@ -36,6 +37,9 @@ pub(crate) fn tell(streams: &mut Streams, sources: Sources<'_>, events: &[Event]
             Event::Trade(trade) => {
                 if let Some(names) = symbols.streams(trade.symbol) {
                     streams.publish(&names.trade, || market::trade(trade, symbols.name(trade.symbol)));
+                    if streams.is_heard(&names.agg_trade) {
+                        tell_aggregate(streams, sources, &names.agg_trade, trade);
+                    }
                 }
             }
             Event::BookTop(top) => {
@@ -46,6 +50,17 @@ pub(crate) fn tell(streams: &mut Streams, sources: Sources<'_>, events: &[Event]
             // No stream of the exchange tells of a symbol's status.
             Event::Status { .. } => {}
         }
+    }
+}
+
+/// An aggregate is told with its last trade, when it is whole: all of it comes from one order.
+fn tell_aggregate(streams: &mut Streams, sources: Sources<'_>, stream: &str, trade: &Trade) {
+    let Sources { exchange, symbols, .. } = sources;
+    // There are no more aggregates from this trade on than trades.
+    let newest = exchange.trade_count(trade.symbol).saturating_sub(trade.id.0);
+    let page = Page::newest(usize::try_from(newest).unwrap_or(usize::MAX));
+    if let Some(whole) = exchange.aggregate_trades(trade.symbol, page).iter().find(|whole| whole.last == trade.id) {
+        streams.publish(stream, || market::aggregate_trade(whole, symbols.name(trade.symbol)));
     }
 }
 

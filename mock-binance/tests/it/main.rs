@@ -9,6 +9,7 @@
 
 mod answers;
 mod binary;
+mod cadence;
 mod errors;
 mod limits;
 mod listen_keys;

@@ -173,6 +173,17 @@ impl Socket {
         self.next().await
     }
 
+    /// All events that are on their way.
+    pub(crate) async fn drain(&mut self) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut next = self.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":986}"#).await;
+        while next["id"] != 986 {
+            events.push(next);
+            next = self.next().await;
+        }
+        events
+    }
+
     /// Shows that nothing is on its way: an answer comes next, and frames keep their order.
     pub(crate) async fn assert_silent(&mut self) {
         let answer = self.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":987}"#).await;
