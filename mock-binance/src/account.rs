@@ -1,4 +1,4 @@
-//! Test accounts: a key, a secret, a label for reports, and what is in them at the start.
+//! Test accounts: a key, a secret or a public key, a label for reports, and what is in them at the start.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,9 +24,27 @@ use crate::listen_keys::letters;
 #[derive(Clone)]
 pub struct Account {
     pub(crate) api_key: String,
-    pub(crate) secret: SecretString,
+    pub(crate) credential: Credential,
     pub(crate) label: Option<String>,
     pub(crate) balances: Vec<(String, String)>,
+}
+
+/// With what the requests of an account are checked.
+#[derive(Clone)]
+pub(crate) enum Credential {
+    /// Requests are signed with HMAC-SHA256 under this secret.
+    Secret(SecretString),
+    /// Requests are signed with the private half of this RSA or Ed25519 key, which is a PEM.
+    PublicKey(String),
+}
+
+impl Credential {
+    pub(crate) fn secret(&self) -> Option<&SecretString> {
+        match self {
+            Self::Secret(secret) => Some(secret),
+            Self::PublicKey(_) => None,
+        }
+    }
 }
 
 /// Keys and secrets of the exchange have this many letters and digits.
@@ -38,7 +56,18 @@ const SECRET_STREAM: u64 = u64::MAX - 1;
 impl Account {
     /// An empty account with this API key and HMAC secret.
     pub fn new(api_key: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { api_key: api_key.into(), secret: SecretString::from(secret.into()), label: None, balances: Vec::new() }
+        Self::with(api_key.into(), Credential::Secret(SecretString::from(secret.into())))
+    }
+
+    /// An empty account with this API key, whose requests are signed with an RSA (PKCS#1 v1.5, SHA-256) or Ed25519
+    /// key. The mock gets its public half: a PEM that begins with `-----BEGIN PUBLIC KEY-----`. What is none is told
+    /// by [`Builder::start`](crate::Builder::start).
+    pub fn with_public_key(api_key: impl Into<String>, pem: impl Into<String>) -> Self {
+        Self::with(api_key.into(), Credential::PublicKey(pem.into()))
+    }
+
+    fn with(api_key: String, credential: Credential) -> Self {
+        Self { api_key, credential, label: None, balances: Vec::new() }
     }
 
     /// An empty account whose key and secret (64 letters and digits each, like those of the exchange) follow from a
@@ -72,9 +101,10 @@ impl Account {
         &self.api_key
     }
 
-    /// The secret, in the open: hand it to the client under test and to nobody else.
+    /// The secret, in the open: hand it to the client under test and to nobody else. Empty for an account
+    /// [with a public key](Self::with_public_key), whose secret is not the mock's to know.
     pub fn secret(&self) -> &str {
-        self.secret.expose_secret()
+        self.credential.secret().map_or("", ExposeSecret::expose_secret)
     }
 }
 
@@ -90,7 +120,7 @@ pub(crate) struct KnownAccount {
     pub(crate) label: String,
     pub(crate) verifier: Verifier,
     // Only to keep it out of transcripts.
-    pub(crate) secret: SecretString,
+    pub(crate) secret: Option<SecretString>,
 }
 
 /// Accounts by API key.
@@ -110,7 +140,9 @@ impl Accounts {
 
     /// Whether a text holds a key or secret of any account.
     pub(crate) fn are_told_by(&self, text: &str) -> bool {
-        self.by_key.iter().any(|(key, account)| holds(text, key) || holds(text, account.secret.expose_secret()))
+        self.by_key.iter().any(|(key, account)| {
+            holds(text, key) || account.secret.as_ref().is_some_and(|secret| holds(text, secret.expose_secret()))
+        })
     }
 
     pub(crate) fn contains(&self, api_key: &str) -> bool {

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use exchange_engine::{Commissions, Exchange, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection, SpecError};
+use secrecy::ExposeSecret;
 
-use crate::account::{Account, Accounts, KnownAccount};
-use crate::api::sign::Verifier;
+use crate::account::{Account, Accounts, Credential, KnownAccount};
+use crate::api::sign::{PublicKeyError, Verifier};
 use crate::bans::Bans;
 use crate::clock::Clock;
 use crate::house::{House, Liquidity};
@@ -72,6 +73,14 @@ pub enum StartError {
     EmptyCredentials {
         /// The account.
         label: String,
+    },
+    /// An account whose public key cannot be used.
+    #[error("cannot use the public key of account `{label}`: {source}")]
+    PublicKey {
+        /// The account.
+        label: String,
+        /// What is wrong with it.
+        source: PublicKeyError,
     },
     /// The exchange refused to open or fund an account.
     #[error("cannot set up account `{label}`: {source}")]
@@ -315,9 +324,20 @@ fn open(
     account: &Account,
 ) -> Result<(), StartError> {
     let label = account.label.clone().unwrap_or_else(|| format!("account-{}", place + 1));
-    if account.api_key.is_empty() || account.secret().is_empty() {
+    if account.api_key.is_empty() {
         return Err(StartError::EmptyCredentials { label });
     }
+    let verifier = match &account.credential {
+        Credential::Secret(secret) if secret.expose_secret().is_empty() => {
+            return Err(StartError::EmptyCredentials { label });
+        }
+        Credential::Secret(secret) => {
+            Verifier::hmac(secret).ok_or_else(|| StartError::EmptyCredentials { label: label.clone() })?
+        }
+        Credential::PublicKey(pem) => {
+            Verifier::public_key(pem).map_err(|source| StartError::PublicKey { label: label.clone(), source })?
+        }
+    };
     if known.contains(&account.api_key) {
         return Err(StartError::DuplicateKey { label });
     }
@@ -335,9 +355,8 @@ fn open(
         let deposit = exchange_engine::Command::Deposit { asset: asset_id, amount };
         exchange.apply(now, id, &deposit).reply.map_err(refused)?;
     }
-    let verifier =
-        Verifier::new(&account.secret).ok_or_else(|| StartError::EmptyCredentials { label: label.clone() })?;
-    known.add(account.api_key.clone(), KnownAccount { id, label, verifier, secret: account.secret.clone() });
+    let secret = account.credential.secret().cloned();
+    known.add(account.api_key.clone(), KnownAccount { id, label, verifier, secret });
     Ok(())
 }
 

@@ -29,6 +29,7 @@ mod transcript;
 mod ws;
 
 pub use account::Account;
+pub use api::sign::PublicKeyError;
 pub use builder::{Builder, StartError};
 pub use clock::{Clock, ManualClock};
 pub use exchange_engine as engine;

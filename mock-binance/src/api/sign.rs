@@ -1,5 +1,6 @@
-//! HMAC-SHA256 over the bytes that were sent: the raw query followed by the raw body, without the `signature`
-//! parameter and without a separator (Binance `rest-api.md`, "SIGNED Endpoint security").
+//! Signatures over the bytes that were sent: the raw query followed by the raw body, without the `signature` parameter
+//! and without a separator (Binance `rest-api.md`, "SIGNED Endpoint security"). Three kinds of key: HMAC-SHA256 (its
+//! signatures are hexadecimal in either case), RSA (PKCS#1 v1.5, SHA-256) and Ed25519 (theirs are base64).
 //!
 //! Nothing is decoded or encoded again on the way: `%20` and `+`, `%3a` and `%3A` are different payloads, as they
 //! are at the exchange. One thing is lost before: wiremock parses the URL, which percent-encodes blanks, quotes and
@@ -8,33 +9,82 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+use spki::der::asn1::{AnyRef, BitString, UintRef};
+use spki::der::pem::PemLabel;
+use spki::der::{Decode as _, Document, Reader as _, SliceReader};
+use spki::{ObjectIdentifier, SubjectPublicKeyInfo};
 use subtle::ConstantTimeEq;
 
-/// Checks signatures made with one secret. Holds the keyed state only, never the secret itself.
+/// Checks signatures made with one key. Of an HMAC secret it holds the keyed state only, never the secret itself.
 #[derive(Clone)]
-pub(crate) struct Verifier {
-    keyed: Hmac<Sha256>,
+pub(crate) enum Verifier {
+    Hmac(Hmac<Sha256>),
+    PublicKey(UnparsedPublicKey<Vec<u8>>),
 }
 
+/// Why a text is no public key that an account can have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PublicKeyError(&'static str);
+
+const NO_PEM: PublicKeyError = PublicKeyError("it is no PEM of the kind `-----BEGIN PUBLIC KEY-----`");
+const NO_KEY: PublicKeyError = PublicKeyError("what is in the PEM is no public key");
+const OTHER_ALGORITHM: PublicKeyError = PublicKeyError("it is neither an RSA nor an Ed25519 key");
+const RSA_SIZE: PublicKeyError = PublicKeyError("an RSA key has 2048 to 8192 bits");
+const ED25519_SIZE: PublicKeyError = PublicKeyError("an Ed25519 key has 32 bytes");
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
 impl Verifier {
-    pub(crate) fn new(secret: &SecretString) -> Option<Self> {
-        Hmac::new_from_slice(secret.expose_secret().as_bytes()).ok().map(|keyed| Self { keyed })
+    pub(crate) fn hmac(secret: &SecretString) -> Option<Self> {
+        Hmac::new_from_slice(secret.expose_secret().as_bytes()).ok().map(Self::Hmac)
     }
 
-    /// Whether `signature` (hexadecimal, either case) was made over this query and body.
+    /// The key of a PEM as `openssl pkey -pubout` writes it.
+    pub(crate) fn public_key(pem: &str) -> Result<Self, PublicKeyError> {
+        let (label, document) = Document::from_pem(pem.trim()).map_err(|_| NO_PEM)?;
+        SubjectPublicKeyInfo::<AnyRef<'_>, BitString>::validate_pem_label(label).map_err(|_| NO_PEM)?;
+        let info = SubjectPublicKeyInfo::<AnyRef<'_>, BitString>::from_der(document.as_bytes()).map_err(|_| NO_KEY)?;
+        let key = info.subject_public_key.as_bytes().ok_or(NO_KEY)?;
+        let algorithm: &'static dyn VerificationAlgorithm = match info.algorithm.oid {
+            RSA_ENCRYPTION => {
+                check_rsa(key)?;
+                &RSA_PKCS1_2048_8192_SHA256
+            }
+            ID_ED25519 if key.len() == 32 => &ED25519,
+            ID_ED25519 => return Err(ED25519_SIZE),
+            _ => return Err(OTHER_ALGORITHM),
+        };
+        Ok(Self::PublicKey(UnparsedPublicKey::new(algorithm, key.to_vec())))
+    }
+
+    /// Whether `signature` was made over this query and body.
     pub(crate) fn accepts(&self, query: &[u8], body: &[u8], signature: &str) -> bool {
-        let mut claimed = [0; 32];
-        if hex::decode_to_slice(signature, &mut claimed).is_err() {
-            return false;
+        match self {
+            Self::Hmac(keyed) => {
+                let mut claimed = [0; 32];
+                if hex::decode_to_slice(signature, &mut claimed).is_err() {
+                    return false;
+                }
+                let mut mac = keyed.clone();
+                signed_parts(query, body, |part| mac.update(part));
+                let actual = mac.finalize().into_bytes();
+                bool::from(actual.as_slice().ct_eq(&claimed))
+            }
+            Self::PublicKey(key) => {
+                let Ok(claimed) = STANDARD.decode(signature) else { return false };
+                let mut payload = Vec::with_capacity(query.len() + body.len());
+                signed_parts(query, body, |part| payload.extend_from_slice(part));
+                key.verify(&payload, &claimed).is_ok()
+            }
         }
-        let mut mac = self.keyed.clone();
-        feed(&mut mac, query);
-        feed(&mut mac, body);
-        let actual = mac.finalize().into_bytes();
-        bool::from(actual.as_slice().ct_eq(&claimed))
     }
 }
 
@@ -44,18 +94,32 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// Feeds everything but the `signature` pair, which may stand anywhere.
-fn feed(mac: &mut Hmac<Sha256>, raw: &[u8]) {
-    let mut first = true;
-    for pair in raw.split(|byte| *byte == b'&') {
-        if pair.starts_with(b"signature=") || pair == b"signature" {
-            continue;
+/// Whether ring takes this RSA key. It looks at a key only when it verifies, which would be too late to complain, so
+/// the two numbers are read here.
+fn check_rsa(key: &[u8]) -> Result<(), PublicKeyError> {
+    let read = |reader: &mut SliceReader<'_>| -> spki::der::Result<usize> {
+        let modulus = UintRef::decode(reader)?;
+        UintRef::decode(reader)?;
+        Ok(modulus.as_bytes().len())
+    };
+    let bytes = SliceReader::new(key).and_then(|mut reader| reader.sequence(read)).map_err(|_| NO_KEY)?;
+    if (256..=1024).contains(&bytes) { Ok(()) } else { Err(RSA_SIZE) }
+}
+
+/// Gives out what is signed: everything but the `signature` pair, which may stand anywhere.
+fn signed_parts(query: &[u8], body: &[u8], mut take: impl FnMut(&[u8])) {
+    for raw in [query, body] {
+        let mut first = true;
+        for pair in raw.split(|byte| *byte == b'&') {
+            if pair.starts_with(b"signature=") || pair == b"signature" {
+                continue;
+            }
+            if !first {
+                take(b"&");
+            }
+            first = false;
+            take(pair);
         }
-        if !first {
-            mac.update(b"&");
-        }
-        first = false;
-        mac.update(pair);
     }
 }
 
@@ -66,7 +130,7 @@ mod tests {
     const SECRET: &str = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
 
     fn verifier(secret: &str) -> Verifier {
-        Verifier::new(&SecretString::from(secret)).expect("any secret is a key")
+        Verifier::hmac(&SecretString::from(secret)).expect("any secret is a key")
     }
 
     #[derive(serde::Deserialize)]
@@ -133,6 +197,95 @@ mod tests {
         for signature in ["", "zz", "c8db", "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b7"] {
             assert!(!verifier.accepts(b"a=1", b"", signature));
         }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct PublicKeyVector {
+        name: String,
+        public_key: String,
+        payload: String,
+        signature: String,
+    }
+
+    fn public_key_vectors() -> Vec<PublicKeyVector> {
+        serde_json::from_str(include_str!("../../tests/data/public_key_vectors.json")).expect("readable vectors")
+    }
+
+    /// The other case for the first letter that has one.
+    fn other_case(text: &str) -> String {
+        let at = text.find(|letter: char| letter.is_ascii_alphabetic()).expect("a letter");
+        let (head, tail) = text.split_at(at);
+        let (letter, rest) = tail.split_at(1);
+        let turned = if letter == letter.to_uppercase() { letter.to_lowercase() } else { letter.to_uppercase() };
+        format!("{head}{turned}{rest}")
+    }
+
+    #[test]
+    fn public_keys_accept_what_their_owner_signed_and_nothing_else() {
+        let vectors = public_key_vectors();
+        assert_eq!(vectors.len(), 5);
+        for PublicKeyVector { name, public_key, payload, signature } in &vectors {
+            let verifier = Verifier::public_key(public_key).expect(name);
+            let check = |payload: &str, signature: &str| verifier.accepts(payload.as_bytes(), b"", signature);
+            assert!(check(payload, signature), "{name}");
+            let (query, body) = payload.as_bytes().split_at(payload.len() / 2);
+            assert!(verifier.accepts(query, body, signature), "{name}: no separator between query and body");
+            assert!(check(&format!("{payload}&signature=x"), signature), "{name}: the signature is not signed");
+            for at in 0..payload.len() {
+                let mut changed = payload.clone().into_bytes();
+                changed[at] ^= 1;
+                let (from, to) = (char::from(payload.as_bytes()[at]), char::from(changed[at]));
+                assert!(!verifier.accepts(&changed, b"", signature), "{name}: {to} for {from} at {at}");
+            }
+            assert!(!check(&format!("{payload}0"), signature), "{name}");
+            assert!(!check(payload, &other_case(signature)), "{name}");
+            assert!(!check(payload, &signature.to_lowercase()), "{name}");
+            assert!(!check(payload, signature.trim_end_matches('=')), "{name}: base64 without its padding");
+            assert!(!check(payload, ""), "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_of_one_kind_refuse_signatures_of_another() {
+        let vectors = public_key_vectors();
+        for signed in &vectors {
+            for other in vectors.iter().filter(|other| other.public_key != signed.public_key) {
+                let verifier = Verifier::public_key(&other.public_key).expect("a key");
+                assert!(!verifier.accepts(signed.payload.as_bytes(), b"", &signed.signature), "{}", signed.name);
+            }
+            assert!(!verifier(SECRET).accepts(signed.payload.as_bytes(), b"", &signed.signature), "{}", signed.name);
+        }
+        // A PEM is no secret: whoever knows it must not be able to sign with HMAC.
+        let pem = &vectors[0].public_key;
+        let mut mac = Hmac::<Sha256>::new_from_slice(pem.as_bytes()).expect("a key");
+        mac.update(b"a=1");
+        let signature = hex::encode(mac.finalize().into_bytes());
+        assert!(!Verifier::public_key(pem).expect("a key").accepts(b"a=1", b"", &signature));
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_named() {
+        let wrap = |label: &str, der: &[u8]| {
+            format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+        };
+        let spki = |hexadecimal: &str| wrap("PUBLIC KEY", &hex::decode(hexadecimal).expect("hexadecimal"));
+        let short_rsa = spki("3020300d06092a864886f70d0101010500030f00300c020500ffffffff0203010001");
+        let ed25519 = &public_key_vectors()[1].public_key;
+        for (pem, expected) in [
+            (String::new(), NO_PEM),
+            ("my-secret".to_owned(), NO_PEM),
+            (ed25519.replace("PUBLIC", "PRIVATE"), NO_PEM),
+            (ed25519.replace("MCow", "M!ow"), NO_PEM),
+            (spki("3000"), NO_KEY),
+            (spki("3014300d06092a864886f70d01010105000303003000"), NO_KEY),
+            (spki("300b300506032b6570030200aa"), ED25519_SIZE),
+            // X25519, which agrees on keys and signs nothing.
+            (spki("300b300506032b656e030200aa"), OTHER_ALGORITHM),
+            (short_rsa, RSA_SIZE),
+        ] {
+            assert_eq!(Verifier::public_key(&pem).map(drop), Err(expected), "{pem}");
+        }
+        assert!(Verifier::public_key(&format!("\n{ed25519}\n\n")).is_ok(), "blank lines round it do no harm");
     }
 
     proptest::proptest! {

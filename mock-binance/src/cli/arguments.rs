@@ -13,6 +13,8 @@ Examples:
       A fixed port, one account with 500 USDT and nothing else, BTC at 65000.
   MOCK_BINANCE_API_KEY=my-key MOCK_BINANCE_SECRET=my-secret mock-binance --listen-keys gone
       Credentials of your own; listen keys are answered with 410, as the live exchange does.
+  mock-binance --public-key account.pem
+      An account that signs with an RSA or Ed25519 key instead of an HMAC secret.
 
 Point a client at the two URLs that are printed. Signatures, recvWindow, filters, balances, rate limits and bans are \
 checked as at the exchange, with its error codes and texts. Nothing leaves this machine, and nothing is kept after \
@@ -47,13 +49,19 @@ pub(crate) struct Arguments {
     pub(crate) symbols: Option<PathBuf>,
 
     /// The API key of the account; generated from the seed when absent
-    #[arg(long, value_name = "KEY", env = "MOCK_BINANCE_API_KEY", hide_env_values = true, requires = "secret")]
+    #[arg(long, value_name = "KEY", env = "MOCK_BINANCE_API_KEY", hide_env_values = true, requires = "credential")]
     pub(crate) api_key: Option<String>,
 
     /// The HMAC secret of the account; generated from the seed when absent. A secret on a command line can be read by
     /// others on this machine: prefer the environment
     #[arg(long, value_name = "SECRET", env = "MOCK_BINANCE_SECRET", hide_env_values = true, requires = "api_key")]
+    #[arg(group = "credential")]
     pub(crate) secret: Option<secrecy::SecretString>,
+
+    /// The public half of an RSA or Ed25519 key with which the account signs, in place of an HMAC secret: a PEM as
+    /// `openssl pkey -pubout` writes it
+    #[arg(long, value_name = "FILE", group = "credential")]
+    pub(crate) public_key: Option<PathBuf>,
 }
 
 /// The choices of `--listen-keys`.

@@ -1,6 +1,7 @@
 //! From start to stop.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mock_binance::{Account, Builder, ListenKeys, MockBinance};
@@ -8,7 +9,7 @@ use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::{Arguments, ListenKeyMode};
-use super::greeting::greeting;
+use super::greeting::{Credentials, greeting};
 
 /// Runs until a signal comes. Fails with 1 when the mock cannot start.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -31,10 +32,10 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> 
     // Signals are caught before anything is said, so that whoever reads the URLs may stop the mock at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mock = builder(arguments).start().await?;
+    let mock = builder(arguments)?.start().await?;
     if let Some(account) = mock.accounts().first() {
         let mut out = std::io::stdout().lock();
-        out.write_all(greeting(&mock, account, arguments.secret.is_none()).as_bytes())?;
+        out.write_all(greeting(&mock, account, credentials(arguments)).as_bytes())?;
         out.flush()?;
     }
     tokio::select! {
@@ -45,7 +46,7 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> 
     Ok(())
 }
 
-fn builder(arguments: &Arguments) -> Builder {
+fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
     let mut builder = MockBinance::builder()
         .address(arguments.listen)
         .seed(arguments.seed)
@@ -62,22 +63,42 @@ fn builder(arguments: &Arguments) -> Builder {
     for (symbol, price) in &arguments.prices {
         builder = builder.price(symbol, price);
     }
-    match account(arguments) {
+    Ok(match account(arguments)? {
         Some(account) => builder.account(account),
         None => builder,
+    })
+}
+
+/// The file of `--public-key` cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the public key in `{}`: {source}", path.display())]
+struct UnreadableKey {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// Whose the credentials are.
+fn credentials(arguments: &Arguments) -> Credentials {
+    match (&arguments.public_key, &arguments.secret) {
+        (Some(_), _) => Credentials::PublicKey { generated: arguments.api_key.is_none() },
+        (None, Some(_)) => Credentials::Brought,
+        (None, None) => Credentials::Generated,
     }
 }
 
 /// The account that the arguments describe; the library's own when they describe none.
-fn account(arguments: &Arguments) -> Option<Account> {
-    let credentials = arguments.api_key.as_ref().zip(arguments.secret.as_ref());
-    if credentials.is_none() && arguments.balances.is_empty() {
-        return None;
-    }
-    let account = match credentials {
-        Some((key, secret)) => Account::new(key, secret.expose_secret()),
-        None => Account::generated(arguments.seed),
+fn account(arguments: &Arguments) -> Result<Option<Account>, UnreadableKey> {
+    let generated = || Account::generated(arguments.seed);
+    let account = match (&arguments.public_key, &arguments.api_key, &arguments.secret) {
+        (Some(path), api_key, _) => {
+            let pem = std::fs::read_to_string(path).map_err(|source| UnreadableKey { path: path.clone(), source })?;
+            let api_key = api_key.clone().unwrap_or_else(|| generated().api_key().to_owned());
+            Account::with_public_key(api_key, pem)
+        }
+        (None, Some(api_key), Some(secret)) => Account::new(api_key, secret.expose_secret()),
+        _ if arguments.balances.is_empty() => return Ok(None),
+        _ => generated(),
     };
     let balances = if arguments.balances.is_empty() { &Builder::default_balances() } else { &arguments.balances };
-    Some(balances.iter().fold(account, |account, (asset, amount)| account.balance(asset, amount)))
+    Ok(Some(balances.iter().fold(account, |account, (asset, amount)| account.balance(asset, amount))))
 }

@@ -83,6 +83,19 @@ fn credentials_of_one_s_own_are_not_repeated() {
 }
 
 #[test]
+fn a_public_key_takes_the_place_of_the_secret() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("account.pem");
+    std::fs::write(&file, crate::public_keys::pem(1)).unwrap();
+    let running = start(command().arg("--public-key").arg(&file));
+    let said = running.said.join("\n");
+    assert!(said.contains("Sign with your private key") && !said.contains("-hmac"), "{said}");
+    assert_eq!(running.facts["API key"], mock_binance::Account::generated(1).api_key());
+    assert_eq!(stop(running, "-TERM"), Some(0));
+    let both = command().args(["--secret", "hush", "--api-key", "k", "--public-key"]).arg(&file).output().unwrap();
+    assert_eq!(both.status.code(), Some(2));
+}
+
+#[test]
 fn what_cannot_start_says_why() {
     for (arguments, expected) in [
         (
@@ -94,6 +107,8 @@ fn what_cannot_start_says_why() {
         (&["--balance", "USDT=ten"], "the balance of USDT in account-1 is `ten`"),
         (&["--symbols", "no/such/file"], "cannot read the symbols in `no/such/file`"),
         (&["--listen", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
+        (&["--public-key", "no/such/file"], "cannot read the public key in `no/such/file`"),
+        (&["--public-key", "Cargo.toml"], "cannot use the public key of account `account-1`: it is no PEM"),
     ] {
         let mut child = command().args(arguments).spawn().unwrap();
         let mut error = String::new();

@@ -15,6 +15,7 @@ mod limits;
 mod listen_keys;
 mod overlay;
 mod placement;
+mod public_keys;
 mod repeatable;
 mod streams;
 mod support;
