@@ -17,6 +17,7 @@ mod overlay;
 mod placement;
 mod public_keys;
 mod repeatable;
+mod shapes;
 mod streams;
 mod support;
 mod timing;
