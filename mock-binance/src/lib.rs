@@ -19,6 +19,7 @@ mod builder;
 mod clock;
 mod house;
 mod json;
+mod limits;
 mod listen_keys;
 mod mock;
 mod rest;
@@ -27,6 +28,7 @@ mod strategy;
 mod symbols;
 mod transcript;
 mod ws;
+mod ws_api;
 
 pub use account::Account;
 pub use api::sign::PublicKeyError;

@@ -23,7 +23,7 @@ use crate::house::House;
 use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
-use crate::transcript::Transcript;
+use crate::transcript::{Asked, REDACTED, RequestRecord, Transcript, is_secret_name};
 use crate::ws::{Cadence, Sources, Streams, tell, user};
 
 /// What the faces share.
@@ -120,6 +120,39 @@ impl State {
             self.streams.unsubscribe_all(&key);
         }
         self.cadence.run_due(now, &self.exchange, &self.symbols, &mut self.streams);
+    }
+
+    /// Remembers a request without its secrets.
+    pub(crate) fn record(&mut self, now: Timestamp, asked: &Asked<'_>) {
+        let clean = |text: &str| -> String {
+            let secret = self.accounts.are_told_by(text);
+            if secret { REDACTED.to_owned() } else { self.listen_keys.label(text).unwrap_or_else(|| text.to_owned()) }
+        };
+        let params = asked
+            .params
+            .iter()
+            .map(|(name, value)| {
+                let value = if is_secret_name(name) { REDACTED.to_owned() } else { clean(value) };
+                (clean(name), value)
+            })
+            .collect();
+        let key = asked
+            .key
+            .filter(|key| !key.is_empty())
+            .map(|key| self.accounts.get(key).map_or_else(|| "unknown".to_owned(), |account| account.label.clone()));
+        let record = RequestRecord {
+            seq: 0,
+            at_ms: now.as_millis(),
+            method: asked.method.to_owned(),
+            path: clean(asked.path),
+            params,
+            key,
+            status: asked.status,
+            code: asked.code,
+            weight: asked.weight,
+            user_agent: asked.user_agent.map(clean),
+        };
+        self.transcript.push(record);
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {

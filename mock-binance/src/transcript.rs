@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use crate::api::params::Params;
+
 /// What stands in place of a value that must not be kept.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// One request that reached the mock's REST face.
+/// One request that reached the mock's REST face or its WebSocket API.
 ///
 /// Signatures, API keys and secrets never get here, under whatever name they were sent: a signature is `[redacted]`, the
 /// key is the label of its account, a listenKey is its number (`listen-key-1` is the first one issued).
@@ -20,9 +22,9 @@ pub struct RequestRecord {
     pub seq: u64,
     /// When it came, milliseconds since the epoch by the mock's clock.
     pub at_ms: u64,
-    /// Such as `POST`.
+    /// Such as `POST`; `WS` over the WebSocket API.
     pub method: String,
-    /// Such as `/api/v3/order`.
+    /// Such as `/api/v3/order`, or `order.place` over the WebSocket API.
     pub path: String,
     /// Names and values as they were understood (the query wins over the body), in the order in which they came.
     pub params: Vec<(String, String)>,
@@ -36,6 +38,18 @@ pub struct RequestRecord {
     pub weight: u32,
     /// The client's `User-Agent`.
     pub user_agent: Option<String>,
+}
+
+/// A request and its outcome as a face sees them, secrets included.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) params: &'a Params<'a>,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) user_agent: Option<&'a str>,
+    pub(crate) status: u16,
+    pub(crate) code: Option<i32>,
+    pub(crate) weight: u32,
 }
 
 /// The latest records of one mock.

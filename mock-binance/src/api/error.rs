@@ -100,6 +100,12 @@ pub(crate) enum ApiError {
     #[error("This listenKey does not exist.")]
     ListenKey,
 
+    /// A frame of the WebSocket API that is no request. The exchange does not document its words.
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("Unknown method.")]
+    UnknownMethod,
+
     /// The request did not reach the matching engine.
     #[error("{0}")]
     Message(Cow<'static, str>),
@@ -135,10 +141,11 @@ impl ApiError {
             Self::Internal => -1000,
             Self::TooMuchWeight { .. } | Self::TooManyRequests { .. } | Self::Banned { .. } => -1003,
             Self::Message(_) => -1013,
+            Self::UnknownMethod => -1020,
             Self::TooManyOrders { .. } => -1015,
             Self::TimestampOutside | Self::TimestampAhead => -1021,
             Self::Signature => -1022,
-            Self::IllegalCharacters { .. } | Self::Undecodable => -1100,
+            Self::IllegalCharacters { .. } | Self::Undecodable | Self::Malformed(_) => -1100,
             Self::TooManyParameters { .. } | Self::Duplicate | Self::TooManyValues { .. } => -1101,
             Self::Missing(_) | Self::MissingEither(..) => -1102,
             Self::Unread { .. } => -1104,

@@ -89,6 +89,12 @@ impl<'a> Params<'a> {
         params
     }
 
+    /// Parameters that have names and values already, each name once.
+    pub(crate) fn of(pairs: &'a [(String, String)]) -> Self {
+        let pairs = pairs.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))).collect();
+        Self { pairs, ..Self::default() }
+    }
+
     /// Reads one form. A name that the query has already given is skipped; a name given twice by one form is a
     /// duplicate.
     fn add(&mut self, raw: &'a [u8], from_query: usize) {

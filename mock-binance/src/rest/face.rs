@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use exchange_engine::{AccountId, SourceLimit, Timestamp, WindowLimit};
+use exchange_engine::{AccountId, Timestamp, WindowLimit};
 
 use crate::api::auth;
 use crate::api::error::ApiError;
@@ -17,9 +17,10 @@ use crate::api::interval::Interval;
 use crate::api::params::Params;
 use crate::api::render::TimeUnit;
 use crate::api::route::{self, Call, Route, Security};
+use crate::limits::{banned, charge};
 use crate::listen_keys::ListenKeys;
 use crate::state::{Hub, State};
-use crate::transcript::{REDACTED, RequestRecord, is_secret_name};
+use crate::transcript::Asked;
 
 /// Answers every request that no overlaid mock has taken.
 pub(crate) struct Face {
@@ -94,8 +95,19 @@ impl Face {
         let deadline = state.next_deadline();
         let incoming = Incoming { received, params: &params, source: state.sources.id(received.peer) };
         let answer = incoming.answer(&mut state, now);
-        let record = incoming.record(&state, now, &answer);
-        state.transcript.push(record);
+        state.record(
+            now,
+            &Asked {
+                method: received.method,
+                path: received.path,
+                params: &params,
+                key: incoming.api_key(),
+                user_agent: text_header(received.headers, "user-agent"),
+                status: answer.status,
+                code: answer.code,
+                weight: answer.weight,
+            },
+        );
         let deadline_moved = state.next_deadline() != deadline;
         drop(state);
 
@@ -182,60 +194,10 @@ impl Incoming<'_> {
     fn api_key(&self) -> Option<&str> {
         text_header(self.received.headers, "x-mbx-apikey")
     }
-
-    fn record(&self, state: &State, now: Timestamp, answer: &Answer) -> RequestRecord {
-        let clean = |text: &str| -> String {
-            let secret = state.accounts.are_told_by(text);
-            if secret { REDACTED.to_owned() } else { state.listen_keys.label(text).unwrap_or_else(|| text.to_owned()) }
-        };
-        let params = self
-            .params
-            .iter()
-            .map(|(name, value)| {
-                let value = if is_secret_name(name) { REDACTED.to_owned() } else { clean(value) };
-                (clean(name), value)
-            })
-            .collect();
-        let key = self
-            .api_key()
-            .filter(|key| !key.is_empty())
-            .map(|key| state.accounts.get(key).map_or_else(|| "unknown".to_owned(), |account| account.label.clone()));
-        RequestRecord {
-            seq: 0,
-            at_ms: now.as_millis(),
-            method: self.received.method.to_owned(),
-            path: clean(self.received.path),
-            params,
-            key,
-            status: answer.status,
-            code: answer.code,
-            weight: answer.weight,
-            user_agent: text_header(self.received.headers, "user-agent").map(clean),
-        }
-    }
 }
 
 fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// Charges the weight, or says why not; whoever goes on after too many refusals is banned.
-fn charge(state: &mut State, now: Timestamp, source: u32, weight: u32) -> Result<(), ApiError> {
-    let Err(hit) = state.weights.charge(now, source, weight) else {
-        return Ok(());
-    };
-    if let Some(until) = state.bans.refused(now, source, hit.limit.ends_at(now)) {
-        return Err(banned(now, until));
-    }
-    let retry_after_s = hit.retry_after_ms.div_ceil(1000);
-    Err(match hit.kind {
-        SourceLimit::RequestWeight => ApiError::TooMuchWeight { limit: hit.limit, retry_after_s },
-        SourceLimit::RawRequests => ApiError::TooManyRequests { retry_after_s },
-    })
-}
-
-fn banned(now: Timestamp, until: Timestamp) -> ApiError {
-    ApiError::Banned { until_ms: until.as_millis(), retry_after_s: until.micros_since(now).div_ceil(1_000_000) }
 }
 
 fn respond(answer: Answer) -> Response {

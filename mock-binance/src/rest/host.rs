@@ -3,10 +3,11 @@
 //! ```text
 //! request ─┬▶ overlay (wiremock, once a test has asked for it) ─▶ face
 //!          │     └─ a mock matched: its answer
-//!          └▶ upgrade to WebSocket ─▶ streams
+//!          └▶ upgrade to WebSocket ─┬▶ streams
+//!                                   └▶ WebSocket API
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,7 +23,7 @@ use tokio::sync::watch;
 use super::face::{Face, Received};
 use super::overlay::Overlay;
 use crate::state::Hub;
-use crate::ws;
+use crate::{ws, ws_api};
 
 /// The longest body that is read. An order has some hundred bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -58,6 +59,9 @@ async fn answer(
     let (mut parts, body) = request.into_parts();
     if parts.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+            Ok(upgrade) if parts.uri.path().trim_end_matches('/') == ws_api::server::PATH => {
+                ws_api::server::accept(host.hub.clone(), canonical(peer), &parts.uri, upgrade, host.stop.clone())
+            }
             Ok(upgrade) => ws::server::accept(host.hub.clone(), &parts.uri, upgrade, host.stop.clone()),
             Err(refusal) => refusal.into_response(),
         };
@@ -71,9 +75,13 @@ async fn answer(
     }
 }
 
+fn canonical(peer: SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
+}
+
 fn face(face: &Face, peer: SocketAddr, parts: &Parts, body: &Bytes) -> Response {
     face.answer(&Received {
-        peer: peer.ip().to_canonical(),
+        peer: canonical(peer),
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default().as_bytes(),

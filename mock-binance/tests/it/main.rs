@@ -23,3 +23,4 @@ mod support;
 mod timing;
 mod transcript;
 mod windows;
+mod ws_api;

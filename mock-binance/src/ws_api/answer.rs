@@ -1,0 +1,224 @@
+//! From a request to its answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use exchange_engine::{AccountId, Timestamp, WindowLimit};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::methods;
+use super::request::{self, Malformed, Request, percent_encoded, raw};
+use crate::api::auth;
+use crate::api::error::ApiError;
+use crate::api::interval::Interval;
+use crate::api::params::Params;
+use crate::api::render::TimeUnit;
+use crate::api::route::{Call, Route, Security};
+use crate::limits::{banned, charge};
+use crate::state::{Hub, State};
+use crate::transcript::Asked;
+
+/// What is the same for all requests of one connection.
+pub(crate) struct Connection {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) peer: IpAddr,
+    pub(crate) unit: TimeUnit,
+    /// Whether answers tell the rate limits, where a request does not say.
+    pub(crate) rate_limits: bool,
+}
+
+/// An answer, and whether the connection ends with it.
+pub(crate) struct Answered {
+    pub(crate) text: String,
+    pub(crate) ends: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    id: &'a Value,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limits: Option<Vec<Used>>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    code: i32,
+    msg: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Wait>,
+}
+
+/// When a refused client may come back.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wait {
+    server_time: u64,
+    retry_after: u64,
+}
+
+/// One limit and what is used of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Used {
+    rate_limit_type: &'static str,
+    interval: &'static str,
+    interval_num: u32,
+    limit: u32,
+    count: u32,
+}
+
+impl Used {
+    fn of(rate_limit_type: &'static str, limit: WindowLimit, count: u32) -> Self {
+        let Interval { num, unit } = Interval::of(limit);
+        Self { rate_limit_type, interval: unit, interval_num: num, limit: limit.limit, count }
+    }
+}
+
+/// What came of a request.
+struct Done {
+    result: Result<Vec<u8>, ApiError>,
+    weight: u32,
+    /// Whose order counts the answer tells.
+    orders_of: Option<AccountId>,
+}
+
+impl Connection {
+    /// Answers one frame.
+    pub(crate) fn answer(&self, frame: &str) -> Answered {
+        let (mut state, now) = self.hub.lock();
+        let source = state.sources.id(self.peer);
+        let mut request = match request::read(frame) {
+            Ok(request) => request,
+            Err(Malformed { id, why }) => {
+                let error = ApiError::Malformed(why);
+                return Self::told(&state, now, source, &id, self.rate_limits, &Done::refused(error));
+            }
+        };
+        let payloads = [request.payload(raw), request.payload(percent_encoded)];
+        let rate_limits = request.take("returnRateLimits").map_or(self.rate_limits, |asked| asked != "false");
+        let key = request.take("apiKey");
+        let deadline = state.next_deadline();
+        let params = Params::of(&request.params);
+        let asking = Asking { request: &request, params: &params, key: key.as_deref(), payloads: &payloads, source };
+        let done = asking.run(&mut state, now, self.unit);
+        state.record(
+            now,
+            &Asked {
+                method: "WS",
+                path: &request.method,
+                params: &params,
+                key: key.as_deref(),
+                user_agent: None,
+                status: done.result.as_ref().map_or_else(ApiError::status, |_| 200),
+                code: done.result.as_ref().err().map(ApiError::code),
+                weight: done.weight,
+            },
+        );
+        let answered = Self::told(&state, now, source, &request.id, rate_limits, &done);
+        let deadline_moved = state.next_deadline() != deadline;
+        drop(state);
+        if deadline_moved {
+            self.hub.deadline_moved.notify_one();
+        }
+        answered
+    }
+
+    fn told(state: &State, now: Timestamp, source: u32, id: &Value, limits: bool, done: &Done) -> Answered {
+        let (status, result, error) = match &done.result {
+            Ok(body) => (200, serde_json::from_slice(body).ok(), None),
+            Err(error) => {
+                let data = error.retry_after_s().map(|seconds| Wait {
+                    server_time: now.as_millis(),
+                    retry_after: now.as_millis().saturating_add(seconds.saturating_mul(1_000)),
+                });
+                (error.status(), None, Some(ErrorBody { code: error.code(), msg: error.to_string(), data }))
+            }
+        };
+        let rate_limits = limits.then(|| {
+            let weight = state.exchange.spec().limits.request_weight;
+            let orders = done.orders_of.map(|account| state.exchange.order_counts(account, now)).unwrap_or_default();
+            orders
+                .into_iter()
+                .map(|(limit, count)| Used::of("ORDERS", limit, count))
+                .chain([Used::of("REQUEST_WEIGHT", weight, state.weights.used(now, source))])
+                .collect()
+        });
+        let ends = matches!(done.result, Err(ApiError::Banned { .. }));
+        Answered { text: crate::json::text(&Answer { id, status, result, error, rate_limits }), ends }
+    }
+}
+
+impl Done {
+    const fn refused(error: ApiError) -> Self {
+        Self { result: Err(error), weight: 0, orders_of: None }
+    }
+}
+
+/// A request on its way.
+struct Asking<'a> {
+    request: &'a Request,
+    params: &'a Params<'a>,
+    key: Option<&'a str>,
+    /// What may have been signed.
+    payloads: &'a [String; 2],
+    source: u32,
+}
+
+impl Asking<'_> {
+    fn run(&self, state: &mut State, now: Timestamp, unit: TimeUnit) -> Done {
+        if let Some(until) = state.bans.until(now, self.source) {
+            return Done::refused(banned(now, until));
+        }
+        let route = methods::find(&self.request.method);
+        let weight = route.map_or(1, |route| route.weight(self.params));
+        if let Err(error) = charge(state, now, self.source, weight) {
+            return Done::refused(error);
+        }
+        let Some(route) = route else {
+            return Done { weight, ..Done::refused(ApiError::UnknownMethod) };
+        };
+        match self.call(state, now, unit, route) {
+            Ok((body, account)) => {
+                let free = route.is_free_on_success();
+                if free {
+                    state.weights.refund(now, self.source, weight);
+                }
+                let orders_of = account.filter(|_| route.counts_orders());
+                Done { result: Ok(body), weight: if free { 0 } else { weight }, orders_of }
+            }
+            Err(error) => Done { weight, ..Done::refused(error) },
+        }
+    }
+
+    fn call(
+        &self,
+        state: &mut State,
+        now: Timestamp,
+        unit: TimeUnit,
+        route: &Route,
+    ) -> Result<(Vec<u8>, Option<AccountId>), ApiError> {
+        let signed = route.security == Security::Signed;
+        self.params.check(route.fields, signed)?;
+        let account = if signed {
+            let account = auth::account(&state.accounts, self.key)?;
+            auth::check_time(self.params, now)?;
+            let [raw, encoded] = self.payloads.each_ref().map(String::as_bytes);
+            auth::check_signature(account, self.params, raw, b"")
+                .or_else(|_| auth::check_signature(account, self.params, encoded, b""))?;
+            Some(account.id)
+        } else {
+            None
+        };
+        let mut call = Call { state, params: self.params, now, unit, account: account.unwrap_or(AccountId::FEES) };
+        let body = (route.run)(&mut call)?;
+        Ok((body, account))
+    }
+}

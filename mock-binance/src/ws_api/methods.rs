@@ -1,0 +1,54 @@
+//! Which endpoint a method names.
+
+use crate::api::route::{self, Route};
+
+/// Method, and the verb and path of the endpoint that answers it.
+const METHODS: &[(&str, &str, &str)] = &[
+    ("ping", "GET", "ping"),
+    ("time", "GET", "time"),
+    ("exchangeInfo", "GET", "exchangeInfo"),
+    ("depth", "GET", "depth"),
+    ("trades.recent", "GET", "trades"),
+    ("trades.historical", "GET", "historicalTrades"),
+    ("trades.aggregate", "GET", "aggTrades"),
+    ("klines", "GET", "klines"),
+    ("uiKlines", "GET", "uiKlines"),
+    ("avgPrice", "GET", "avgPrice"),
+    ("ticker", "GET", "ticker"),
+    ("ticker.24hr", "GET", "ticker/24hr"),
+    ("ticker.tradingDay", "GET", "ticker/tradingDay"),
+    ("ticker.price", "GET", "ticker/price"),
+    ("ticker.book", "GET", "ticker/bookTicker"),
+    ("order.place", "POST", "order"),
+    ("order.test", "POST", "order/test"),
+    ("order.status", "GET", "order"),
+    ("order.cancel", "DELETE", "order"),
+    ("openOrders.status", "GET", "openOrders"),
+    ("openOrders.cancelAll", "DELETE", "openOrders"),
+    ("allOrders", "GET", "allOrders"),
+    ("myTrades", "GET", "myTrades"),
+    ("account.status", "GET", "account"),
+    ("account.commission", "GET", "account/commission"),
+    ("account.rateLimits.orders", "GET", "rateLimit/order"),
+];
+
+/// The endpoint of a method; `v3/` before its name says nothing new.
+pub(crate) fn find(method: &str) -> Option<&'static Route> {
+    let method = method.strip_prefix("v3/").unwrap_or(method);
+    let (_, verb, path) = METHODS.iter().find(|(name, ..)| *name == method)?;
+    route::find(verb, &format!("/api/v3/{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_named_exactly() {
+        assert!(find("order.place").is_some());
+        assert!(find("v3/order.place").is_some());
+        for method in ["", "Order.place", "order", "v3/", "userDataStream.start"] {
+            assert!(find(method).is_none(), "{method}");
+        }
+    }
+}

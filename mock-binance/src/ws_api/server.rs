@@ -1,0 +1,83 @@
+//! The socket of one client: frames in, one answer each.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use tokio::sync::watch;
+
+use super::answer::{Answered, Connection};
+use crate::api::error::ApiError;
+use crate::api::render::TimeUnit;
+use crate::limits::charge;
+use crate::state::Hub;
+
+/// Where the WebSocket API is.
+pub(crate) const PATH: &str = "/ws-api/v3";
+/// What opening a connection weighs.
+const CONNECT_WEIGHT: u32 = 2;
+const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// Takes a connection on, until the client has enough or `stop` says so.
+pub(crate) fn accept(
+    hub: Arc<Hub>,
+    peer: IpAddr,
+    uri: &Uri,
+    upgrade: WebSocketUpgrade,
+    stop: watch::Receiver<bool>,
+) -> Response {
+    let opened = {
+        let (mut state, now) = hub.lock();
+        let source = state.sources.id(peer);
+        charge(&mut state, now, source, CONNECT_WEIGHT)
+    };
+    let asked = |name: &str| uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix(name));
+    let connection = opened.and_then(|()| {
+        let unit = TimeUnit::asked_for(asked("timeUnit="))?;
+        Ok(Connection { hub, peer, unit, rate_limits: asked("returnRateLimits=") != Some("false") })
+    });
+    match connection {
+        Ok(connection) => {
+            upgrade.max_message_size(FRAME_BYTES_MAX).on_upgrade(move |socket| converse(connection, socket, stop))
+        }
+        Err(error) => refusal(&error),
+    }
+}
+
+fn refusal(error: &ApiError) -> Response {
+    let status = axum::http::StatusCode::from_u16(error.status()).unwrap_or(axum::http::StatusCode::BAD_REQUEST);
+    (status, error.body()).into_response()
+}
+
+async fn converse(connection: Connection, mut socket: WebSocket, mut stop: watch::Receiver<bool>) {
+    loop {
+        let incoming = tokio::select! {
+            incoming = socket.next() => incoming,
+            // The sender going away means the same.
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        let text = match incoming {
+            Some(Ok(Message::Text(text))) => text,
+            // Pings are answered underneath; pongs and binary frames say nothing.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_))) => continue,
+            Some(Ok(Message::Close(_)) | Err(_)) => return,
+            None => {
+                // Whoever has gone already needs no farewell.
+                let _ = socket.send(Message::Close(None)).await;
+                return;
+            }
+        };
+        let Answered { text, ends } = connection.answer(&text);
+        if socket.send(Message::Text(text.into())).await.is_err() {
+            return;
+        }
+        if ends {
+            let frame = CloseFrame { code: close_code::POLICY, reason: "disconnected".into() };
+            let _ = socket.send(Message::Close(Some(frame))).await;
+            return;
+        }
+    }
+}
