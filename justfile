@@ -57,6 +57,10 @@ ci: lint
     just bench-smoke
     just nextest --locked --test scenarios
 
+# Real, unmodified clients in Python against the mock; they are installed under the target folder.
+clients:
+    mock-binance/clients/run
+
 # The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
 main-job:
     cargo run --release --locked -- run --color never
