@@ -1,17 +1,24 @@
 //! The symbols of a mock: read from a file in the form of an exchangeInfo answer, checked, and told again.
 //!
 //! A file may be a saved answer of `GET /api/v3/exchangeInfo`, or only its `symbols`. What the mock does not play
-//! (order types, filters and permissions of the live exchange) is taken off the rows, so that its own exchangeInfo
-//! promises only what the mock keeps. A name that Binance does not know is an error.
+//! (order types, flags and permissions of the live exchange) is taken off the rows, so that its own exchangeInfo
+//! promises only what the mock keeps. Filters are told as they were written; those about orders that the mock does
+//! not take bind nothing. A file may also have `exchangeFilters` and, in the form of `GET /api/v3/myFilters`,
+//! `assetFilters`. A name that Binance does not know is an error.
+
+mod filters;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use exchange_engine::{
-    AssetId, Commissions, ExchangeSpec, Filters, LotSize, NotionalFilter, OrderTypes, PercentPriceBySide, Price,
-    PriceFilter, SpecError, SymbolId, SymbolSpec, SymbolStatus,
+    AssetId, Commissions, ExchangeFilters, ExchangeSpec, OrderTypes, Price, SpecError, SymbolId, SymbolSpec,
+    SymbolStatus,
 };
 use serde::{Deserialize, Serialize};
+
+pub(crate) use filters::ExchangeFilterRow;
+use filters::{AssetFilterRow, FilterRow};
 
 /// The four symbols that a mock has when nothing else is asked for.
 const DEFAULT: &str = include_str!("../data/exchange_info.json");
@@ -51,6 +58,18 @@ pub enum SymbolsError {
         /// What to write instead.
         remedy: &'static str,
     },
+    /// A filter of the exchange or of an asset has a value that cannot be used.
+    #[error("{filter}: {field} is `{value}`, {remedy}")]
+    Filter {
+        /// The filter.
+        filter: &'static str,
+        /// Where in it.
+        field: &'static str,
+        /// What stands there.
+        value: String,
+        /// What to write instead.
+        remedy: &'static str,
+    },
     /// The rows do not fit together.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -60,6 +79,8 @@ pub enum SymbolsError {
 #[derive(Debug, Clone)]
 pub struct Symbols {
     rows: Vec<SymbolRow>,
+    exchange_filters: Vec<ExchangeFilterRow>,
+    filters: ExchangeFilters,
     assets: Vec<String>,
     specs: Vec<SymbolSpec>,
     by_name: BTreeMap<String, SymbolId>,
@@ -127,60 +148,14 @@ pub(crate) struct SymbolRow {
     allowed_self_trade_prevention_modes: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "filterType", rename_all_fields = "camelCase")]
-enum FilterRow {
-    #[serde(rename = "PRICE_FILTER")]
-    Price { min_price: String, max_price: String, tick_size: String },
-    #[serde(rename = "LOT_SIZE")]
-    Lot(LotRow),
-    #[serde(rename = "MARKET_LOT_SIZE")]
-    MarketLot(LotRow),
-    #[serde(rename = "PERCENT_PRICE_BY_SIDE")]
-    PercentPriceBySide {
-        bid_multiplier_up: String,
-        bid_multiplier_down: String,
-        ask_multiplier_up: String,
-        ask_multiplier_down: String,
-        avg_price_mins: u32,
-    },
-    #[serde(rename = "NOTIONAL")]
-    Notional {
-        min_notional: String,
-        apply_min_to_market: bool,
-        max_notional: String,
-        apply_max_to_market: bool,
-        avg_price_mins: u32,
-    },
-    #[serde(rename = "MAX_NUM_ORDERS")]
-    MaxNumOrders { max_num_orders: u32 },
-    /// Filters of the live exchange that belong to what the mock does not play.
-    #[serde(
-        rename(deserialize = "ICEBERG_PARTS"),
-        alias = "MAX_NUM_ICEBERG_ORDERS",
-        alias = "TRAILING_DELTA",
-        alias = "MAX_NUM_ORDER_LISTS",
-        alias = "MAX_NUM_ALGO_ORDERS",
-        alias = "MAX_NUM_ORDER_AMENDS",
-        alias = "MAX_POSITION",
-        alias = "PERCENT_PRICE",
-        alias = "MIN_NOTIONAL",
-        skip_serializing
-    )]
-    NotPlayed {},
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LotRow {
-    min_qty: String,
-    max_qty: String,
-    step_size: String,
-}
-
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct File {
     symbols: Vec<SymbolRow>,
+    #[serde(default)]
+    exchange_filters: Vec<ExchangeFilterRow>,
+    #[serde(default)]
+    asset_filters: Vec<AssetFilterRow>,
 }
 
 const fn eight() -> u32 {
@@ -203,12 +178,14 @@ impl Symbols {
 
     /// Reads the text of an exchangeInfo answer.
     pub fn parse(text: &str) -> Result<Self, SymbolsError> {
-        let mut rows = serde_json::from_str::<File>(text)?.symbols;
+        let File { symbols: mut rows, exchange_filters, asset_filters } = serde_json::from_str(text)?;
         if rows.is_empty() {
             return Err(SymbolsError::Empty);
         }
         let mut symbols = Self {
             rows: Vec::new(),
+            exchange_filters,
+            filters: ExchangeFilters::default(),
             assets: Vec::new(),
             specs: Vec::new(),
             by_name: BTreeMap::new(),
@@ -227,6 +204,7 @@ impl Symbols {
             });
         }
         symbols.rows = rows;
+        symbols.filters = symbols.exchange_filters(&asset_filters)?;
         let spec = symbols.spec(Commissions::default(), &BTreeMap::new());
         spec.validate()?;
         symbols.by_name = spec.symbol_ids().zip(&symbols.rows).map(|(id, row)| (row.symbol.clone(), id)).collect();
@@ -242,8 +220,14 @@ impl Symbols {
                 .iter()
                 .map(|spec| SymbolSpec { commissions, opening_price: prices.get(&spec.name).copied(), ..spec.clone() })
                 .collect(),
+            filters: self.filters.clone(),
             ..ExchangeSpec::default()
         }
+    }
+
+    /// The filters of the whole exchange, as they were written.
+    pub(crate) fn exchange_filter_rows(&self) -> &[ExchangeFilterRow] {
+        &self.exchange_filters
     }
 
     pub(crate) fn id(&self, name: &str) -> Option<SymbolId> {
@@ -278,12 +262,16 @@ impl Symbols {
     }
 
     fn asset(&mut self, name: &str) -> AssetId {
-        let at = self.assets.iter().position(|known| known == name).unwrap_or_else(|| {
+        self.known_asset(name).unwrap_or_else(|| {
             self.assets.push(name.to_owned());
-            self.assets.len() - 1
-        });
-        // `ExchangeSpec::validate` refuses more assets than there are ids.
-        AssetId(u16::try_from(at).unwrap_or(u16::MAX))
+            // `ExchangeSpec::validate` refuses more assets than there are ids.
+            AssetId(u16::try_from(self.assets.len() - 1).unwrap_or(u16::MAX))
+        })
+    }
+
+    fn known_asset(&self, name: &str) -> Option<AssetId> {
+        let at = self.assets.iter().position(|known| known == name)?;
+        u16::try_from(at).ok().map(AssetId)
     }
 }
 
@@ -300,7 +288,6 @@ impl SymbolRow {
             }
         }
         self.order_types.retain(|name| ORDER_TYPES.iter().take(ORDER_TYPES_PLAYED).any(|played| played == name));
-        self.filters.retain(|filter| !matches!(filter, FilterRow::NotPlayed {}));
         for allowed in [
             &mut self.iceberg_allowed,
             &mut self.oco_allowed,
@@ -357,68 +344,8 @@ impl SymbolRow {
         .ok_or_else(|| self.bad("status", &self.status, "write one of TRADING, END_OF_DAY, HALT, BREAK, CANCEL_ONLY"))
     }
 
-    fn filters(&self) -> Result<Filters, SymbolsError> {
-        let mut filters = Filters::default();
-        for row in &self.filters {
-            match row {
-                FilterRow::Price { min_price, max_price, tick_size } => {
-                    filters.price = Some(PriceFilter {
-                        min: self.number("PRICE_FILTER.minPrice", min_price)?,
-                        max: self.number("PRICE_FILTER.maxPrice", max_price)?,
-                        tick: self.number("PRICE_FILTER.tickSize", tick_size)?,
-                    });
-                }
-                FilterRow::Lot(lot) => filters.lot = Some(self.lot("LOT_SIZE", lot)?),
-                FilterRow::MarketLot(lot) => filters.market_lot = Some(self.lot("MARKET_LOT_SIZE", lot)?),
-                FilterRow::PercentPriceBySide {
-                    bid_multiplier_up,
-                    bid_multiplier_down,
-                    ask_multiplier_up,
-                    ask_multiplier_down,
-                    avg_price_mins,
-                } => {
-                    filters.percent_price_by_side = Some(PercentPriceBySide {
-                        bid_up: self.number("PERCENT_PRICE_BY_SIDE.bidMultiplierUp", bid_multiplier_up)?,
-                        bid_down: self.number("PERCENT_PRICE_BY_SIDE.bidMultiplierDown", bid_multiplier_down)?,
-                        ask_up: self.number("PERCENT_PRICE_BY_SIDE.askMultiplierUp", ask_multiplier_up)?,
-                        ask_down: self.number("PERCENT_PRICE_BY_SIDE.askMultiplierDown", ask_multiplier_down)?,
-                        avg_price_mins: *avg_price_mins,
-                    });
-                }
-                FilterRow::Notional {
-                    min_notional,
-                    apply_min_to_market,
-                    max_notional,
-                    apply_max_to_market,
-                    avg_price_mins,
-                } => {
-                    filters.notional = Some(NotionalFilter {
-                        min: self.number("NOTIONAL.minNotional", min_notional)?,
-                        apply_min_to_market: *apply_min_to_market,
-                        max: self.number("NOTIONAL.maxNotional", max_notional)?,
-                        apply_max_to_market: *apply_max_to_market,
-                        avg_price_mins: *avg_price_mins,
-                    });
-                }
-                FilterRow::MaxNumOrders { max_num_orders } => filters.max_num_orders = Some(*max_num_orders),
-                FilterRow::NotPlayed {} => {}
-            }
-        }
-        Ok(filters)
-    }
-
-    fn lot(&self, filter: &str, row: &LotRow) -> Result<LotSize, SymbolsError> {
-        Ok(LotSize {
-            min: self.number(&format!("{filter}.minQty"), &row.min_qty)?,
-            max: self.number(&format!("{filter}.maxQty"), &row.max_qty)?,
-            step: self.number(&format!("{filter}.stepSize"), &row.step_size)?,
-        })
-    }
-
     fn number<T: std::str::FromStr>(&self, field: &str, value: &str) -> Result<T, SymbolsError> {
-        value.parse().map_err(|_| {
-            self.bad(field, value, "write a decimal with at most 8 places, below 92233720368, such as `0.01000000`")
-        })
+        value.parse().map_err(|_| self.bad(field, value, filters::DECIMAL))
     }
 
     fn bad(&self, field: &str, value: &str, remedy: &'static str) -> SymbolsError {
@@ -450,12 +377,6 @@ mod tests {
         let symbols =
             default_with(r#"[ "LIMIT", "LIMIT_MAKER", "MARKET" ]"#, r#"["LIMIT", "STOP_LOSS", "MARKET"]"#).unwrap();
         assert_eq!(symbols.rows[0].order_types, ["LIMIT", "MARKET"]);
-        let symbols = default_with(
-            r#"{ "filterType": "LOT_SIZE""#,
-            r#"{"filterType": "ICEBERG_PARTS", "limit": 100}, { "filterType": "LOT_SIZE""#,
-        )
-        .unwrap();
-        assert_eq!(symbols.rows[0].filters.len(), 6);
         let symbols = default_with(r#""icebergAllowed": false"#, r#""icebergAllowed": true"#).unwrap();
         assert!(!symbols.rows[0].iceberg_allowed);
     }

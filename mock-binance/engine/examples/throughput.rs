@@ -47,6 +47,7 @@ fn spec() -> Result<ExchangeSpec, Box<dyn Error>> {
             ..SymbolSpec::default()
         }],
         limits: LimitsSpec { orders: Vec::new(), ..LimitsSpec::default() },
+        ..ExchangeSpec::default()
     })
 }
 

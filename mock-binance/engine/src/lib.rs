@@ -64,7 +64,7 @@ pub use order::{ExpiryReason, Fill, Order, OrderStatus, Trade};
 pub use query::Page;
 pub use rejection::Rejection;
 pub use spec::{
-    Commissions, ExchangeSpec, Filter, Filters, LotSize, NotionalFilter, OrderTypes, PercentPriceBySide, PriceFilter,
-    SpecError, SymbolSpec, SymbolStatus,
+    Commissions, ExchangeFilters, ExchangeSpec, Filter, Filters, LotSize, MaxAsset, MinNotional, NotionalFilter,
+    OrderTypes, PercentPrice, PercentPriceBySide, PriceFilter, SpecError, SymbolSpec, SymbolStatus,
 };
 pub use time::Timestamp;

@@ -13,6 +13,8 @@ pub struct ExchangeSpec {
     pub symbols: Vec<SymbolSpec>,
     /// Request weights and order counts.
     pub limits: LimitsSpec,
+    /// The rules that every new order passes, whatever its symbol.
+    pub filters: ExchangeFilters,
 }
 
 impl ExchangeSpec {
@@ -74,6 +76,11 @@ impl ExchangeSpec {
                 return Err(SpecError::NegativeFilter { symbol: name(), filter });
             }
         }
+        for most in &self.filters.max_asset {
+            if self.asset(most.asset).is_none() || most.limit.units() < 0 {
+                return Err(SpecError::BadMaxAsset { asset: most.asset });
+            }
+        }
         Ok(())
     }
 }
@@ -115,6 +122,12 @@ pub enum SpecError {
         symbol: String,
         /// The filter.
         filter: Filter,
+    },
+    /// A `MAX_ASSET` of an asset that is not listed, or below zero.
+    #[error("MAX_ASSET needs an asset from the list of assets and a limit that is not negative: asset {asset:?}")]
+    BadMaxAsset {
+        /// The asset.
+        asset: AssetId,
     },
 }
 
@@ -201,16 +214,22 @@ pub struct Commissions {
 pub struct Filters {
     /// `PRICE_FILTER`.
     pub price: Option<PriceFilter>,
+    /// `PERCENT_PRICE`.
+    pub percent_price: Option<PercentPrice>,
     /// `PERCENT_PRICE_BY_SIDE`.
     pub percent_price_by_side: Option<PercentPriceBySide>,
     /// `LOT_SIZE`.
     pub lot: Option<LotSize>,
     /// `MARKET_LOT_SIZE`, on MARKET orders in addition to `LOT_SIZE`.
     pub market_lot: Option<LotSize>,
+    /// `MIN_NOTIONAL`, the elder of the two: symbols have it or `NOTIONAL`.
+    pub min_notional: Option<MinNotional>,
     /// `NOTIONAL`.
     pub notional: Option<NotionalFilter>,
     /// `MAX_NUM_ORDERS`: how many orders an account may have open on the symbol.
     pub max_num_orders: Option<u32>,
+    /// `MAX_POSITION`: how much of the base asset an account may have or be about to buy.
+    pub max_position: Option<Quantity>,
 }
 
 impl Filters {
@@ -218,19 +237,43 @@ impl Filters {
         let price = self.price.is_some_and(|f| [f.min, f.max, f.tick].iter().any(|p| p.units() < 0));
         let lot = |l: Option<LotSize>| l.is_some_and(|f| [f.min, f.max, f.step].iter().any(|q| q.units() < 0));
         let notional = self.notional.is_some_and(|f| f.min.units() < 0 || f.max.units() < 0);
-        let percent = self
+        let min_notional = self.min_notional.is_some_and(|f| f.min.units() < 0);
+        let percent = self.percent_price.is_some_and(|f| f.up.units() < 0 || f.down.units() < 0);
+        let percent_by_side = self
             .percent_price_by_side
             .is_some_and(|f| [f.bid_up, f.bid_down, f.ask_up, f.ask_down].iter().any(|r| r.units() < 0));
         [
             (price, Filter::Price),
-            (percent, Filter::PercentPriceBySide),
+            (percent, Filter::PercentPrice),
+            (percent_by_side, Filter::PercentPriceBySide),
             (lot(self.lot), Filter::LotSize),
             (lot(self.market_lot), Filter::MarketLotSize),
+            (min_notional, Filter::MinNotional),
             (notional, Filter::Notional),
+            (self.max_position.is_some_and(|most| most.units() < 0), Filter::MaxPosition),
         ]
         .into_iter()
         .find_map(|(bad, filter)| bad.then_some(filter))
     }
+}
+
+/// The rules that new orders pass on every symbol; an absent one asks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExchangeFilters {
+    /// `EXCHANGE_MAX_NUM_ORDERS`: how many orders an account may have open in all.
+    pub max_num_orders: Option<u32>,
+    /// `MAX_ASSET`.
+    pub max_asset: Vec<MaxAsset>,
+}
+
+/// How much of an asset one order may trade: its quantity where the asset is the base, its notional where it is the
+/// quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxAsset {
+    /// Which asset.
+    pub asset: AssetId,
+    /// The most.
+    pub limit: Amount,
 }
 
 /// The kinds of filter, in the order in which they are asked.
@@ -238,16 +281,26 @@ impl Filters {
 pub enum Filter {
     /// `PRICE_FILTER`.
     Price,
+    /// `PERCENT_PRICE`.
+    PercentPrice,
     /// `PERCENT_PRICE_BY_SIDE`.
     PercentPriceBySide,
     /// `LOT_SIZE`.
     LotSize,
     /// `MARKET_LOT_SIZE`.
     MarketLotSize,
+    /// `MIN_NOTIONAL`.
+    MinNotional,
     /// `NOTIONAL`.
     Notional,
     /// `MAX_NUM_ORDERS`.
     MaxNumOrders,
+    /// `MAX_POSITION`.
+    MaxPosition,
+    /// `EXCHANGE_MAX_NUM_ORDERS`.
+    ExchangeMaxNumOrders,
+    /// `MAX_ASSET`.
+    MaxAsset,
 }
 
 impl Filter {
@@ -255,11 +308,16 @@ impl Filter {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Price => "PRICE_FILTER",
+            Self::PercentPrice => "PERCENT_PRICE",
             Self::PercentPriceBySide => "PERCENT_PRICE_BY_SIDE",
             Self::LotSize => "LOT_SIZE",
             Self::MarketLotSize => "MARKET_LOT_SIZE",
+            Self::MinNotional => "MIN_NOTIONAL",
             Self::Notional => "NOTIONAL",
             Self::MaxNumOrders => "MAX_NUM_ORDERS",
+            Self::MaxPosition => "MAX_POSITION",
+            Self::ExchangeMaxNumOrders => "EXCHANGE_MAX_NUM_ORDERS",
+            Self::MaxAsset => "MAX_ASSET",
         }
     }
 }
@@ -301,7 +359,29 @@ pub struct NotionalFilter {
     pub avg_price_mins: u32,
 }
 
-/// How far a limit price may be from the average price.
+/// The least price times quantity. MARKET orders are valued at the average price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MinNotional {
+    /// The smallest notional.
+    pub min: Amount,
+    /// Whether it binds MARKET orders.
+    pub apply_to_market: bool,
+    /// Minutes of the average price; 0 means the last price.
+    pub avg_price_mins: u32,
+}
+
+/// How far a limit price may be from the average price, whatever the side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PercentPrice {
+    /// A price is at most the average times this.
+    pub up: Ratio,
+    /// A price is at least the average times this.
+    pub down: Ratio,
+    /// Minutes of the average price; 0 means the last price.
+    pub avg_price_mins: u32,
+}
+
+/// How far a limit price may be from the average price, by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PercentPriceBySide {
     /// A BUY is at most the average times this.

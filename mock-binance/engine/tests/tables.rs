@@ -13,8 +13,8 @@ use std::path::Path;
 
 use exchange_engine::{
     AccountId, CancelOrder, CancelRestriction, ClientOrderId, Command, Commissions, Event, Exchange, ExchangeSpec,
-    ExecutionKind, LimitsSpec, LotSize, MarketSize, NewOrder, NotionalFilter, Order, OrderId, OrderKind, OrderRef,
-    OrderTypes, Page, PercentPriceBySide, PriceFilter, Ratio, Rejection, Reply, Side, SymbolId, SymbolSpec,
+    ExecutionKind, LimitsSpec, LotSize, MarketSize, MaxAsset, MinNotional, NewOrder, NotionalFilter, Order, OrderId, OrderKind, OrderRef,
+    OrderTypes, Page, PercentPrice, PercentPriceBySide, PriceFilter, Ratio, Rejection, Reply, Side, SymbolId, SymbolSpec,
     SymbolStatus, TimeInForce, Timestamp, WindowLimit,
 };
 
@@ -65,6 +65,7 @@ impl World {
             assets: ["BTC", "USDT", "ETH"].map(str::to_owned).to_vec(),
             symbols: vec![symbol("BTCUSDT", 0, 1), symbol("ETHUSDT", 2, 1), symbol("ETHBTC", 2, 0)],
             limits: LimitsSpec { orders: Vec::new(), ..LimitsSpec::default() },
+            ..ExchangeSpec::default()
         };
         let accounts = BTreeMap::from([("fees".to_owned(), AccountId::FEES)]);
         Self {
@@ -220,6 +221,20 @@ impl World {
                     ask_down: ratio(ask_down)?,
                     avg_price_mins: parse(mins)?,
                 });
+            }
+            ["percent-price", up, down, mins] => {
+                filters.percent_price =
+                    Some(PercentPrice { up: ratio(up)?, down: ratio(down)?, avg_price_mins: parse(mins)? });
+            }
+            ["min-notional", min, on_market @ ..] => {
+                let apply_to_market = on_market.contains(&"on-market");
+                filters.min_notional = Some(MinNotional { min: parse(min)?, apply_to_market, avg_price_mins: 5 });
+            }
+            ["max-position", most] => filters.max_position = Some(parse(most)?),
+            ["exchange-max-num-orders", most] => self.spec.filters.max_num_orders = Some(parse(most)?),
+            ["max-asset", asset, limit] => {
+                let asset = self.spec.asset_id(asset).ok_or(format!("no asset `{asset}`"))?;
+                self.spec.filters.max_asset.push(MaxAsset { asset, limit: parse(limit)? });
             }
             ["max-num-orders", most] => filters.max_num_orders = Some(parse(most)?),
             ["order-limit", limit, "per", window] => {

@@ -7,15 +7,15 @@ use super::error::ApiError;
 use super::interval::Interval;
 use super::route::Call;
 use crate::json;
-use crate::symbols::SymbolRow;
+use crate::symbols::{ExchangeFilterRow, SymbolRow};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ExchangeInfo {
+struct ExchangeInfo<'a> {
     timezone: &'static str,
     server_time: u64,
     rate_limits: Vec<LimitRow>,
-    exchange_filters: [(); 0],
+    exchange_filters: &'a [ExchangeFilterRow],
     symbols: Vec<SymbolRow>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn exchange_info(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
         timezone: "UTC",
         server_time: call.unit.of(call.now),
         rate_limits: rate_limits(&call.state.exchange.spec().limits),
-        exchange_filters: [],
+        exchange_filters: call.state.symbols.exchange_filter_rows(),
         symbols,
     }))
 }

@@ -11,6 +11,7 @@ mod answers;
 mod binary;
 mod cadence;
 mod errors;
+mod filters;
 mod limits;
 mod listen_keys;
 mod overlay;

@@ -1,24 +1,54 @@
 //! The rules of a symbol that every new order passes, in the order of [`Filter`].
 
 use crate::command::{MarketSize, NewOrder, OrderKind, Side, TimeInForce};
-use crate::money::{Amount, Price, Quantity, SCALE};
+use crate::ids::SymbolId;
+use crate::money::{Amount, Price, Quantity, Ratio, SCALE};
 use crate::rejection::Rejection;
-use crate::spec::{Filter, Filters, LotSize, NotionalFilter, PercentPriceBySide, PriceFilter};
+use crate::spec::{ExchangeFilters, Filter, LotSize, NotionalFilter, PriceFilter, SymbolSpec};
+use crate::state::{Account, State};
+use crate::time::Timestamp;
 
 /// What filters look at besides the order.
-pub(super) struct Surroundings<F> {
+pub(super) struct Surroundings<'a> {
+    pub(super) state: &'a State,
+    pub(super) now: Timestamp,
+    pub(super) account: &'a Account,
+    pub(super) spec: &'a SymbolSpec,
+    pub(super) symbol: SymbolId,
+}
+
+impl Surroundings<'_> {
     /// The average price over so many minutes; none when nothing ever traded and no opening price was told.
-    pub(super) average: F,
+    fn average(&self, mins: u32) -> Option<Price> {
+        self.state.market(self.symbol)?.tape.average(mins, self.now)
+    }
+
     /// The account's open orders on the symbol.
-    pub(super) open_orders: usize,
+    fn open_orders(&self) -> usize {
+        self.account.desk(self.symbol).map_or(0, |desk| desk.open.len())
+    }
+
+    /// The account's open orders on every symbol.
+    fn open_orders_in_all(&self) -> usize {
+        let desks = self.state.spec.symbol_ids().filter_map(|symbol| self.account.desk(symbol));
+        desks.map(|desk| desk.open.len()).sum()
+    }
+
+    /// What the account has of the base asset, and what its open orders may still buy of it, on any symbol.
+    fn position(&self) -> i128 {
+        let purse = self.account.purse(self.spec.base).copied().unwrap_or_default();
+        let spec = &self.state.spec;
+        let alike = spec.symbol_ids().filter(|id| spec.symbol(*id).is_some_and(|other| other.base == self.spec.base));
+        let open = alike.filter_map(|symbol| self.account.desk(symbol)).flat_map(|desk| &desk.open);
+        let buys = open.filter_map(|slot| self.state.record(*slot)).filter(|record| record.side == Side::Buy);
+        let bought: i128 = buys.map(|record| i128::from(record.remaining().units())).sum();
+        i128::from(purse.free.units()) + i128::from(purse.locked.units()) + bought
+    }
 }
 
 /// The first filter that fails.
-pub(super) fn pass<F: Fn(u32) -> Option<Price>>(
-    filters: &Filters,
-    order: &NewOrder,
-    around: &Surroundings<F>,
-) -> Result<(), Rejection> {
+pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Rejection> {
+    let filters = &around.spec.filters;
     let failed = |filter, fine: bool| if fine { Ok(()) } else { Err(Rejection::Filter(filter)) };
     let (price, quantity, rests) = match order.kind {
         OrderKind::Limit { time_in_force, quantity, price } => {
@@ -33,10 +63,19 @@ pub(super) fn pass<F: Fn(u32) -> Option<Price>>(
     if let (Some(filter), Some(price)) = (&filters.price, price) {
         failed(Filter::Price, price_fits(filter, price))?;
     }
-    if let (Some(filter), Some(price)) = (&filters.percent_price_by_side, price)
-        && let Some(average) = (around.average)(filter.avg_price_mins)
+    if let (Some(filter), Some(price)) = (&filters.percent_price, price)
+        && let Some(average) = around.average(filter.avg_price_mins)
     {
-        failed(Filter::PercentPriceBySide, percent_fits(filter, order.side, price, average))?;
+        failed(Filter::PercentPrice, percent_fits(filter.up, filter.down, price, average))?;
+    }
+    if let (Some(filter), Some(price)) = (&filters.percent_price_by_side, price)
+        && let Some(average) = around.average(filter.avg_price_mins)
+    {
+        let (up, down) = match order.side {
+            Side::Buy => (filter.bid_up, filter.bid_down),
+            Side::Sell => (filter.ask_up, filter.ask_down),
+        };
+        failed(Filter::PercentPriceBySide, percent_fits(up, down, price, average))?;
     }
     // The quantity of a MARKET order by quote amount is worked out from the lot size and cannot break it.
     if let (Some(filter), Some(quantity)) = (&filters.lot, quantity) {
@@ -47,20 +86,55 @@ pub(super) fn pass<F: Fn(u32) -> Option<Price>>(
     {
         failed(Filter::MarketLotSize, lot_fits(filter, quantity))?;
     }
+    let notional = |avg_price_mins| match order.kind {
+        OrderKind::Market { size: MarketSize::Quote(amount) } => Some(scaled(amount)),
+        _ => price
+            .or_else(|| around.average(avg_price_mins))
+            .zip(quantity)
+            .map(|(price, quantity)| price.product(quantity)),
+    };
+    if let Some(filter) = &filters.min_notional
+        && (!is_market || filter.apply_to_market)
+    {
+        let fits = notional(filter.avg_price_mins).is_none_or(|notional| notional >= scaled(filter.min));
+        failed(Filter::MinNotional, fits)?;
+    }
     if let Some(filter) = &filters.notional {
-        let notional = match order.kind {
-            OrderKind::Market { size: MarketSize::Quote(amount) } => Some(scaled(amount)),
-            _ => price
-                .or_else(|| (around.average)(filter.avg_price_mins))
-                .zip(quantity)
-                .map(|(price, quantity)| price.product(quantity)),
-        };
+        let notional = notional(filter.avg_price_mins);
         failed(Filter::Notional, notional.is_none_or(|notional| notional_fits(filter, notional, is_market)))?;
     }
     if let Some(most) = filters.max_num_orders
         && rests
     {
-        failed(Filter::MaxNumOrders, u32::try_from(around.open_orders).is_ok_and(|open| open < most))?;
+        failed(Filter::MaxNumOrders, u32::try_from(around.open_orders()).is_ok_and(|open| open < most))?;
+    }
+    if let Some(most) = filters.max_position
+        && order.side == Side::Buy
+    {
+        // An offer to spend buys about what it does at the last price.
+        let wanted = match order.kind {
+            OrderKind::Market { size: MarketSize::Quote(amount) } => around.average(0).map(|last| last.affords(amount)),
+            _ => quantity,
+        };
+        let position = around.position() + i128::from(wanted.unwrap_or_default().units());
+        failed(Filter::MaxPosition, position <= i128::from(most.units()))?;
+    }
+    let ExchangeFilters { max_num_orders, max_asset } = &around.state.spec.filters;
+    if let Some(most) = max_num_orders
+        && rests
+    {
+        let open = u32::try_from(around.open_orders_in_all());
+        failed(Filter::ExchangeMaxNumOrders, open.is_ok_and(|open| open < *most))?;
+    }
+    for most in max_asset {
+        let traded = if most.asset == around.spec.base {
+            quantity.map(|quantity| scaled(quantity.as_amount()))
+        } else if most.asset == around.spec.quote {
+            notional(0)
+        } else {
+            None
+        };
+        failed(Filter::MaxAsset, traded.is_none_or(|traded| traded <= scaled(most.limit)))?;
     }
     Ok(())
 }
@@ -74,11 +148,7 @@ fn price_fits(filter: &PriceFilter, price: Price) -> bool {
     price >= filter.min && (filter.max.is_zero() || price <= filter.max) && price.is_multiple_of(filter.tick)
 }
 
-fn percent_fits(filter: &PercentPriceBySide, side: Side, price: Price, average: Price) -> bool {
-    let (up, down) = match side {
-        Side::Buy => (filter.bid_up, filter.bid_down),
-        Side::Sell => (filter.ask_up, filter.ask_down),
-    };
+fn percent_fits(up: Ratio, down: Ratio, price: Price, average: Price) -> bool {
     // In `i128`, because an average times a generous multiplier may not fit into a price.
     let bound = |factor: i64| i128::from(average.units()) * i128::from(factor);
     let price = i128::from(price.units()) * i128::from(SCALE);

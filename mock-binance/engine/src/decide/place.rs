@@ -69,11 +69,7 @@ fn pass_filters(
     spec: &SymbolSpec,
     order: &NewOrder,
 ) -> Result<(), Rejection> {
-    let around = Surroundings {
-        average: |mins| state.market(order.symbol)?.tape.average(mins, now),
-        open_orders: account.desk(order.symbol).map_or(0, |desk| desk.open.len()),
-    };
-    filters::pass(&spec.filters, order, &around)
+    filters::pass(order, &Surroundings { state, now, account, spec, symbol: order.symbol })
 }
 
 /// Decides everything that a new order brings about at once. `matches` is room to work in.

@@ -47,13 +47,18 @@ const EXPIRIES: [ExpiryReason; 3] =
     [ExpiryReason::UnfilledIoc, ExpiryReason::UnfilledFok, ExpiryReason::InsufficientLiquidity];
 const STATUSES: [SymbolStatus; 5] =
     [SymbolStatus::Trading, SymbolStatus::EndOfDay, SymbolStatus::Halt, SymbolStatus::Break, SymbolStatus::CancelOnly];
-const FILTERS: [Filter; 6] = [
+const FILTERS: [Filter; 11] = [
     Filter::Price,
     Filter::PercentPriceBySide,
     Filter::LotSize,
     Filter::MarketLotSize,
     Filter::Notional,
     Filter::MaxNumOrders,
+    Filter::PercentPrice,
+    Filter::MinNotional,
+    Filter::MaxPosition,
+    Filter::ExchangeMaxNumOrders,
+    Filter::MaxAsset,
 ];
 /// The causes without particulars. `Filter` and `TooManyOrders` take the two places after these.
 const CAUSES: [Rejection; 17] = [

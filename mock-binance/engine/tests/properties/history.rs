@@ -117,6 +117,7 @@ impl Driver {
             }],
             // Counted, but never used up.
             limits: LimitsSpec { orders: vec![WindowLimit { window_secs: 10, limit: 1_000 }], ..LimitsSpec::default() },
+            ..ExchangeSpec::default()
         };
         let exchange = Exchange::new(spec).unwrap();
         let mut driver = Self { exchange, now: BEGINNING, events: Vec::new(), outside: [0; ASSETS] };
