@@ -14,6 +14,7 @@ mod errors;
 mod filters;
 mod limits;
 mod listen_keys;
+mod most_hit;
 mod overlay;
 mod placement;
 mod public_keys;
