@@ -3,9 +3,7 @@
 //! signatures are hexadecimal in either case), RSA (PKCS#1 v1.5, SHA-256) and Ed25519 (theirs are base64).
 //!
 //! Nothing is decoded or encoded again on the way: `%20` and `+`, `%3a` and `%3A` are different payloads, as they
-//! are at the exchange. One thing is lost before: wiremock parses the URL, which percent-encodes blanks, quotes and
-//! letters beyond ASCII that a client has sent bare. A signature over the bare form is then refused, which is also the
-//! exchange's answer since 2026-01-15.
+//! are at the exchange.
 
 use std::fmt;
 
