@@ -113,6 +113,11 @@ async def streams():
             trades = watching.result() if done else None
         seen = trades[-1]
         equal("stream: trade", (seen["symbol"], seen["price"]), (PAIR, sent.get(seen["id"])))
+        far = float(exchange.price_to_precision(PAIR, seen["price"] * 0.98))
+        order = await exchange.create_order_ws(PAIR, "limit", "buy", 0.001, far)
+        equal("WebSocket API: LIMIT rests", (order["status"], order["price"]), ("open", far))
+        equal("WebSocket API: query", (await exchange.fetch_order_ws(order["id"], PAIR))["id"], order["id"])
+        equal("WebSocket API: cancel", (await exchange.cancel_order_ws(order["id"], PAIR))["status"], "canceled")
     finally:
         await exchange.close()
     print("-- user stream: not run, this version subscribes through the WebSocket API and offers no listen key")
