@@ -275,10 +275,9 @@ impl Symbols {
     }
 }
 
-/// The order types of the live exchange; the first three are played.
+/// The order types of the live exchange; all of them are played.
 const ORDER_TYPES: [&str; 7] =
     ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
-const ORDER_TYPES_PLAYED: usize = 3;
 
 impl SymbolRow {
     fn take_off_what_is_not_played(&mut self) -> Result<(), SymbolsError> {
@@ -287,7 +286,6 @@ impl SymbolRow {
                 return Err(self.bad("orderTypes", name, "write order types of the spot exchange, such as `LIMIT`"));
             }
         }
-        self.order_types.retain(|name| ORDER_TYPES.iter().take(ORDER_TYPES_PLAYED).any(|played| played == name));
         for allowed in [
             &mut self.iceberg_allowed,
             &mut self.oco_allowed,
@@ -314,17 +312,12 @@ impl SymbolRow {
         if self.symbol.is_empty() || !self.symbol.chars().all(legal) {
             return Err(self.bad("symbol", &self.symbol, "write it in capital letters and digits"));
         }
-        let takes = |name: &str| self.order_types.iter().any(|known| known == name);
         Ok(SymbolSpec {
             name: self.symbol.clone(),
             base,
             quote,
             status: self.status()?,
-            order_types: OrderTypes {
-                limit: takes("LIMIT"),
-                limit_maker: takes("LIMIT_MAKER"),
-                market: takes("MARKET"),
-            },
+            order_types: OrderTypes::which(|known| self.order_types.iter().any(|name| name == known.as_str())),
             quote_order_qty_market_allowed: self.quote_order_qty_market_allowed,
             filters: self.filters()?,
             ..SymbolSpec::default()
@@ -374,9 +367,6 @@ mod tests {
 
     #[test]
     fn what_the_mock_does_not_play_is_not_promised() {
-        let symbols =
-            default_with(r#"[ "LIMIT", "LIMIT_MAKER", "MARKET" ]"#, r#"["LIMIT", "STOP_LOSS", "MARKET"]"#).unwrap();
-        assert_eq!(symbols.rows[0].order_types, ["LIMIT", "MARKET"]);
         let symbols = default_with(r#""icebergAllowed": false"#, r#""icebergAllowed": true"#).unwrap();
         assert!(!symbols.rows[0].iceberg_allowed);
     }

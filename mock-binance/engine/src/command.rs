@@ -68,6 +68,36 @@ pub enum OrderKind {
         /// How much, in one asset or the other.
         size: MarketSize,
     },
+    /// `STOP_LOSS`, `TAKE_PROFIT` and their LIMIT kinds: waits until the last price reaches a price, and only then is
+    /// placed.
+    Stop {
+        /// What it is for, which tells from where the last price has to come.
+        goal: StopGoal,
+        /// The price that the last price has to reach.
+        stop_price: Price,
+        /// How much.
+        quantity: Quantity,
+        /// It becomes a LIMIT order with these terms, and a MARKET order without.
+        limit: Option<LimitTerms>,
+    },
+}
+
+/// What a stop order is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopGoal {
+    /// A BUY waits for the price to rise, a SELL for it to fall.
+    Loss,
+    /// A BUY waits for the price to fall, a SELL for it to rise.
+    Profit,
+}
+
+/// What a stop order needs to become a LIMIT order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitTerms {
+    /// What becomes of the part that does not trade at once.
+    pub time_in_force: TimeInForce,
+    /// At this price or a better one.
+    pub price: Price,
 }
 
 impl OrderKind {
@@ -77,6 +107,10 @@ impl OrderKind {
             Self::Limit { .. } => OrderType::Limit,
             Self::LimitMaker { .. } => OrderType::LimitMaker,
             Self::Market { .. } => OrderType::Market,
+            Self::Stop { goal: StopGoal::Loss, limit: None, .. } => OrderType::StopLoss,
+            Self::Stop { goal: StopGoal::Loss, limit: Some(_), .. } => OrderType::StopLossLimit,
+            Self::Stop { goal: StopGoal::Profit, limit: None, .. } => OrderType::TakeProfit,
+            Self::Stop { goal: StopGoal::Profit, limit: Some(_), .. } => OrderType::TakeProfitLimit,
         }
     }
 }
@@ -99,6 +133,14 @@ pub enum OrderType {
     LimitMaker,
     /// MARKET.
     Market,
+    /// `STOP_LOSS`.
+    StopLoss,
+    /// `STOP_LOSS_LIMIT`.
+    StopLossLimit,
+    /// `TAKE_PROFIT`.
+    TakeProfit,
+    /// `TAKE_PROFIT_LIMIT`.
+    TakeProfitLimit,
 }
 
 impl OrderType {
@@ -108,7 +150,37 @@ impl OrderType {
             Self::Limit => "LIMIT",
             Self::LimitMaker => "LIMIT_MAKER",
             Self::Market => "MARKET",
+            Self::StopLoss => "STOP_LOSS",
+            Self::StopLossLimit => "STOP_LOSS_LIMIT",
+            Self::TakeProfit => "TAKE_PROFIT",
+            Self::TakeProfitLimit => "TAKE_PROFIT_LIMIT",
         }
+    }
+
+    /// What it waits for, if it waits.
+    pub const fn stop_goal(self) -> Option<StopGoal> {
+        match self {
+            Self::StopLoss | Self::StopLossLimit => Some(StopGoal::Loss),
+            Self::TakeProfit | Self::TakeProfitLimit => Some(StopGoal::Profit),
+            Self::Limit | Self::LimitMaker | Self::Market => None,
+        }
+    }
+
+    /// Whether it has no limit price.
+    pub const fn takes_any_price(self) -> bool {
+        matches!(self, Self::Market | Self::StopLoss | Self::TakeProfit)
+    }
+}
+
+impl StopGoal {
+    /// Whether the last price has to rise to the stop price; it has to fall to it otherwise.
+    pub const fn waits_for_rise(self, side: Side) -> bool {
+        matches!((self, side), (Self::Loss, Side::Buy) | (Self::Profit, Side::Sell))
+    }
+
+    /// Whether the last price has reached the stop price.
+    pub(crate) fn is_reached(self, side: Side, stop_price: Price, last: Price) -> bool {
+        if self.waits_for_rise(side) { last >= stop_price } else { last <= stop_price }
     }
 }
 

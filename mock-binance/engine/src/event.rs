@@ -110,7 +110,7 @@ pub struct Execution {
 /// The kinds of step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecutionKind {
-    /// Accepted.
+    /// Accepted; and once more when an order that waited for a price is placed.
     New,
     /// Traded.
     Trade(Fill),

@@ -3,10 +3,10 @@
 use crate::command::{Command, NewOrder};
 use crate::decide::{self, Match};
 use crate::event::{CanceledOrder, Event, ExecutionKind, Outcome, Reply};
-use crate::fact::{Fact, Request};
+use crate::fact::{Closing, Fact, Request};
 use crate::ids::{AccountId, AssetId, OrderId, SymbolId};
 use crate::journal::Journal;
-use crate::order::Fill;
+use crate::order::{ExpiryReason, Fill};
 use crate::rejection::Rejection;
 use crate::report::{self, Touched};
 use crate::spec::{ExchangeSpec, SpecError, SymbolStatus};
@@ -128,13 +128,15 @@ impl Exchange {
             Ok(answer) => {
                 let tops = report::top_of(&self.state, command);
                 let first = events.len();
-                for fact in &room.plan {
-                    self.commit(now, fact);
-                    report::fact(&self.state, now, fact, &mut room.touched, events);
+                self.carry_out(now, &mut room, events);
+                // The answer is about the request alone; what it sets off beyond that comes after.
+                let reply = self.answer(answer, account, events.get(first..).unwrap_or_default());
+                if let Command::Place(order) = command {
+                    self.release_stops(now, order.symbol, &mut room, events);
                 }
                 report::balances(&self.state, now, &room.touched, events);
                 report::book_top(&self.state, now, tops, events);
-                self.answer(answer, account, events.get(first..).unwrap_or_default())
+                reply
             }
             Err(cause) => {
                 let fact = Fact::Rejected { account, request: Request::of(command), cause };
@@ -172,6 +174,31 @@ impl Exchange {
                 plan.push(decide::withdraw(&self.state, account, *asset, *amount)?);
                 Ok(Answer::Balance(*asset))
             }
+        }
+    }
+
+    fn carry_out(&mut self, now: Timestamp, room: &mut Room, events: &mut Vec<Event>) {
+        for fact in &room.plan {
+            self.commit(now, fact);
+            report::fact(&self.state, now, fact, &mut room.touched, events);
+        }
+    }
+
+    /// Places the orders whose stop prices were reached, one after the other, and those that they set off in turn.
+    /// Each order is triggered once, so this comes to an end.
+    fn release_stops(&mut self, now: Timestamp, symbol: SymbolId, room: &mut Room, events: &mut Vec<Event>) {
+        while let Some(slot) = self.state.market(symbol).and_then(|market| market.stops.next_due()) {
+            let order = slot.id();
+            room.plan.clear();
+            room.plan.push(Fact::Triggered { order });
+            self.carry_out(now, room, events);
+            room.plan.clear();
+            let Room { plan, matches, .. } = room;
+            if decide::release(&self.state, now, slot, matches, plan).is_err() {
+                plan.clear();
+                plan.push(Fact::Closed { order, closing: Closing::Expired(ExpiryReason::Rejected) });
+            }
+            self.carry_out(now, room, events);
         }
     }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! Accepted -> Traded* -> (filled) | Booked -> Traded* -> (filled) | Closed
 //!                                 | Closed
+//! Accepted -> Triggered -> as above, for an order that waits for a price
+//!          |  Closed
 //! ```
 
 use std::fmt;
@@ -61,6 +63,12 @@ pub enum Fact {
         /// Which order.
         order: OrderId,
     },
+    /// The last price reached the stop price of an order that waited for it: the order is placed. What it held
+    /// until then for a MARKET order was released.
+    Triggered {
+        /// Which order.
+        order: OrderId,
+    },
     /// Two orders traded at the maker's price.
     Traded(Traded),
     /// An order ended before it was filled, and the rest of its lock was released.
@@ -105,8 +113,10 @@ pub struct Accepted {
     pub order_type: OrderType,
     /// GTC for types that have none.
     pub time_in_force: TimeInForce,
-    /// Zero for MARKET.
+    /// Zero for types without a limit.
     pub price: Price,
+    /// Zero unless it waits for a price.
+    pub stop_price: Price,
     /// See [`Order::quantity`](crate::Order::quantity).
     pub quantity: Quantity,
     /// Zero unless MARKET by quote amount.
@@ -220,21 +230,25 @@ impl fmt::Display for Fact {
             Self::Withdrawn { account, asset, amount } => {
                 write!(f, "withdrawn account={account} asset={asset} amount={amount}")
             }
-            Self::Accepted(a) => write!(
-                f,
-                "accepted order={} account={} symbol={} {} {} {} price={} quantity={} quote-order-qty={} client={}",
-                a.order,
-                a.account,
-                a.symbol,
-                a.side.as_str(),
-                a.order_type.as_str(),
-                a.time_in_force.as_str(),
-                a.price,
-                a.quantity,
-                a.quote_order_qty,
-                Given(a.client_order_id),
-            ),
+            Self::Accepted(a) => {
+                write!(
+                    f,
+                    "accepted order={} account={} symbol={} {} {} {} price={} quantity={} quote-order-qty={} client={}",
+                    a.order,
+                    a.account,
+                    a.symbol,
+                    a.side.as_str(),
+                    a.order_type.as_str(),
+                    a.time_in_force.as_str(),
+                    a.price,
+                    a.quantity,
+                    a.quote_order_qty,
+                    Given(a.client_order_id),
+                )?;
+                if a.order_type.stop_goal().is_some() { write!(f, " stop-price={}", a.stop_price) } else { Ok(()) }
+            }
             Self::Booked { order } => write!(f, "booked order={order}"),
+            Self::Triggered { order } => write!(f, "triggered order={order}"),
             Self::Traded(t) => write!(
                 f,
                 "traded maker={} taker={} price={} quantity={} quote={} maker-commission={} taker-commission={}",

@@ -51,7 +51,8 @@ mod state;
 mod time;
 
 pub use command::{
-    CancelOrder, CancelRestriction, Command, MarketSize, NewOrder, OrderKind, OrderRef, OrderType, Side, TimeInForce,
+    CancelOrder, CancelRestriction, Command, LimitTerms, MarketSize, NewOrder, OrderKind, OrderRef, OrderType, Side,
+    StopGoal, TimeInForce,
 };
 pub use event::{Balance, BookLevel, BookTop, CanceledOrder, Depth, Event, Execution, ExecutionKind, Outcome, Reply};
 pub use exchange::{Exchange, ReplayError};

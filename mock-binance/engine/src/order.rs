@@ -5,7 +5,7 @@ use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
 use crate::money::{Amount, Price, Quantity};
 use crate::time::Timestamp;
 
-/// An order at one moment.
+/// An order at one moment. One that waits for a price is `New` before and after it is placed; `working_time` tells.
 ///
 /// ```text
 ///            +--> Filled
@@ -28,8 +28,10 @@ pub struct Order {
     pub order_type: OrderType,
     /// GTC for types that have none.
     pub time_in_force: TimeInForce,
-    /// Zero for MARKET.
+    /// Zero for types without a limit.
     pub price: Price,
+    /// The price that the last price has to reach, of types that wait for one.
+    pub stop_price: Option<Price>,
     /// The quantity asked for. For a MARKET order by quote amount: what the amount would buy or sell, counting the
     /// part beyond the end of the book at the last price reached.
     pub quantity: Quantity,
@@ -45,13 +47,20 @@ pub struct Order {
     pub expiry_reason: Option<ExpiryReason>,
     /// The client's name for it, or the generated one.
     pub client_order_id: ClientOrderId,
-    /// When it was placed; orders of these types work from that moment.
+    /// When it was accepted.
     pub time: Timestamp,
+    /// When it was placed: at once, or when its stop price was reached; none if that has never been.
+    pub working_time: Option<Timestamp>,
     /// When it last changed.
     pub update_time: Timestamp,
 }
 
 impl Order {
+    /// Whether it is placed and can trade.
+    pub const fn is_working(&self) -> bool {
+        self.status.is_open() && self.working_time.is_some()
+    }
+
     /// What has not traded.
     pub const fn remaining(&self) -> Quantity {
         Quantity::from_units(self.quantity.units().saturating_sub(self.executed.units()))
@@ -100,6 +109,8 @@ pub enum ExpiryReason {
     UnfilledFok,
     /// The rest of a MARKET order when the book ran out.
     InsufficientLiquidity,
+    /// A stop order that could not be placed when its price was reached.
+    Rejected,
 }
 
 impl ExpiryReason {
@@ -109,6 +120,7 @@ impl ExpiryReason {
             Self::UnfilledIoc => "UNFILLED_IOC_QUANTITY_EXPIRED",
             Self::UnfilledFok => "UNFILLED_FOK_ORDER_EXPIRED",
             Self::InsufficientLiquidity => "INSUFFICIENT_LIQUIDITY",
+            Self::Rejected => "REJECTED",
         }
     }
 }

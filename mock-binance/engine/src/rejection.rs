@@ -45,6 +45,9 @@ pub enum Rejection {
     /// A `LIMIT_MAKER` order that would trade at once.
     #[error("order would immediately match and take")]
     WouldTake,
+    /// A stop order whose price is already reached.
+    #[error("order would trigger immediately")]
+    WouldTrigger,
     /// A MARKET order by quote amount found an empty book.
     #[error("order book liquidity is less than symbol minimum quantity")]
     NoLiquidity,

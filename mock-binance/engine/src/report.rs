@@ -2,7 +2,7 @@
 
 use crate::command::Command;
 use crate::event::{Balance, BookTop, Event, Execution, ExecutionKind};
-use crate::fact::{Closing, Fact};
+use crate::fact::{Accepted, Closing, Fact};
 use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
 use crate::money::{Amount, Overflow};
 use crate::order::{Fill, Order};
@@ -38,7 +38,9 @@ fn order(state: &State, id: OrderId) -> Option<Order> {
 pub(crate) fn fact(state: &State, now: Timestamp, fact: &Fact, touched: &mut Touched, events: &mut Vec<Event>) {
     // Every order that a fact names exists, because the fact has just evolved.
     let told = match fact {
-        Fact::Accepted(accepted) => execution(state, now, accepted.order, ExecutionKind::New, 0, touched, events),
+        Fact::Accepted(Accepted { order, .. }) | Fact::Triggered { order } => {
+            execution(state, now, *order, ExecutionKind::New, 0, touched, events)
+        }
         Fact::Traded(traded) => trade(state, now, traded.maker, traded.taker, touched, events),
         Fact::Closed { order, closing } => {
             let kind = match closing {

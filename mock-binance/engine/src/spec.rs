@@ -1,5 +1,6 @@
 //! What an exchange is before anything happens on it. The caller builds these values: the engine reads no files.
 
+use crate::command::OrderType;
 use crate::ids::{AssetId, SymbolId};
 use crate::limits::LimitsSpec;
 use crate::money::{Amount, Price, Quantity, Ratio};
@@ -185,6 +186,7 @@ impl SymbolStatus {
 
 /// The order types that a symbol takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each type")]
 pub struct OrderTypes {
     /// LIMIT.
     pub limit: bool,
@@ -192,11 +194,47 @@ pub struct OrderTypes {
     pub limit_maker: bool,
     /// MARKET.
     pub market: bool,
+    /// `STOP_LOSS`.
+    pub stop_loss: bool,
+    /// `STOP_LOSS_LIMIT`.
+    pub stop_loss_limit: bool,
+    /// `TAKE_PROFIT`.
+    pub take_profit: bool,
+    /// `TAKE_PROFIT_LIMIT`.
+    pub take_profit_limit: bool,
+}
+
+impl OrderTypes {
+    /// The types that a test holds for.
+    pub fn which(takes: impl Fn(OrderType) -> bool) -> Self {
+        Self {
+            limit: takes(OrderType::Limit),
+            limit_maker: takes(OrderType::LimitMaker),
+            market: takes(OrderType::Market),
+            stop_loss: takes(OrderType::StopLoss),
+            stop_loss_limit: takes(OrderType::StopLossLimit),
+            take_profit: takes(OrderType::TakeProfit),
+            take_profit_limit: takes(OrderType::TakeProfitLimit),
+        }
+    }
+
+    /// Whether a type is taken.
+    pub const fn take(&self, order_type: OrderType) -> bool {
+        match order_type {
+            OrderType::Limit => self.limit,
+            OrderType::LimitMaker => self.limit_maker,
+            OrderType::Market => self.market,
+            OrderType::StopLoss => self.stop_loss,
+            OrderType::StopLossLimit => self.stop_loss_limit,
+            OrderType::TakeProfit => self.take_profit,
+            OrderType::TakeProfitLimit => self.take_profit_limit,
+        }
+    }
 }
 
 impl Default for OrderTypes {
     fn default() -> Self {
-        Self { limit: true, limit_maker: true, market: true }
+        Self::which(|_| true)
     }
 }
 

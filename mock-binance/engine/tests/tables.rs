@@ -13,9 +13,9 @@ use std::path::Path;
 
 use exchange_engine::{
     AccountId, CancelOrder, CancelRestriction, ClientOrderId, Command, Commissions, Event, Exchange, ExchangeSpec,
-    ExecutionKind, LimitsSpec, LotSize, MarketSize, MaxAsset, MinNotional, NewOrder, NotionalFilter, Order, OrderId, OrderKind, OrderRef,
-    OrderTypes, Page, PercentPrice, PercentPriceBySide, PriceFilter, Ratio, Rejection, Reply, Side, SymbolId, SymbolSpec,
-    SymbolStatus, TimeInForce, Timestamp, WindowLimit,
+    ExecutionKind, LimitTerms, LimitsSpec, LotSize, MarketSize, MaxAsset, MinNotional, NewOrder, NotionalFilter, Order,
+    OrderId, OrderKind, OrderRef, OrderTypes, Page, PercentPrice, PercentPriceBySide, PriceFilter, Ratio, Rejection,
+    Reply, Side, StopGoal, SymbolId, SymbolSpec, SymbolStatus, TimeInForce, Timestamp, WindowLimit,
 };
 
 /// A table as it is carried out.
@@ -190,9 +190,7 @@ impl World {
             }
             ["opening-price", price] => symbol.opening_price = Some(parse(price)?),
             ["types", types @ ..] => {
-                let has = |name| types.contains(&name);
-                symbol.order_types =
-                    OrderTypes { limit: has("LIMIT"), limit_maker: has("LIMIT_MAKER"), market: has("MARKET") };
+                symbol.order_types = OrderTypes::which(|known| types.contains(&known.as_str()));
             }
             ["no-quote-order-qty"] => symbol.quote_order_qty_market_allowed = false,
             ["price", min, max, tick] => {
@@ -309,7 +307,8 @@ impl World {
         }
     }
 
-    /// `limit 2 @ 10 [GTC|IOC|FOK]`, `maker 2 @ 10`, `market 2`, `market-quote 20`, each with `[client=name]`.
+    /// `limit 2 @ 10 [GTC|IOC|FOK]`, `maker 2 @ 10`, `market 2`, `market-quote 20`, `stop-loss 2 at 9 [@ 8 [IOC|FOK]]`,
+    /// each with `[client=name]`.
     fn order(&self, side: &str, words: &[&str]) -> Row<NewOrder> {
         let (client, words) = match words {
             [rest @ .., last] if last.starts_with("client=") => (last.strip_prefix("client="), rest),
@@ -329,6 +328,23 @@ impl World {
             }
             ["market", quantity] => OrderKind::Market { size: MarketSize::Base(parse(quantity)?) },
             ["market-quote", amount] => OrderKind::Market { size: MarketSize::Quote(parse(amount)?) },
+            [goal @ ("stop-loss" | "take-profit"), quantity, "at", stop_price, limit @ ..] => {
+                let terms = |price: &str, time_in_force| -> Row<Option<LimitTerms>> {
+                    Ok(Some(LimitTerms { time_in_force, price: parse(price)? }))
+                };
+                OrderKind::Stop {
+                    goal: if *goal == "stop-loss" { StopGoal::Loss } else { StopGoal::Profit },
+                    stop_price: parse(stop_price)?,
+                    quantity: parse(quantity)?,
+                    limit: match limit {
+                        [] => None,
+                        ["@", price] => terms(price, TimeInForce::Gtc)?,
+                        ["@", price, "IOC"] => terms(price, TimeInForce::Ioc)?,
+                        ["@", price, "FOK"] => terms(price, TimeInForce::Fok)?,
+                        _ => return Err(format!("no such limit: {limit:?}")),
+                    },
+                }
+            }
             _ => return Err(format!("no such order: {words:?}")),
         };
         Ok(NewOrder {
@@ -465,6 +481,9 @@ fn describe(order: &Order) -> String {
     let _ = write!(text, " {}/{}", short(order.executed), short(order.quantity));
     if order.executed.is_positive() {
         let _ = write!(text, " for {}", short(order.cumulative_quote));
+    }
+    if order.status.is_open() && !order.is_working() {
+        text.push_str(" waits");
     }
     if let Some(reason) = order.expiry_reason {
         let _ = write!(text, " {}", reason.as_str());

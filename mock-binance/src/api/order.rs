@@ -1,12 +1,12 @@
 //! From parameters to an order, and from the engine's refusals to the exchange's texts.
 //!
 //! An order type needs some parameters and does not take others; what an absent or idle parameter is answered with
-//! is the exchange's own choice. Order types and instructions that the engine does not play are refused in the words
-//! in which the exchange refuses them on symbols that do not have them.
+//! is the exchange's own choice. Order types that a symbol does not have, and instructions that the engine does not
+//! play, are refused in the words in which the exchange refuses them on symbols that do not have them.
 
 use exchange_engine::{
-    ClientOrderId, MarketSize, NewOrder, OrderCountHit, OrderKind, OrderRef, ParseDecimalError, Price, Rejection, Side,
-    SymbolId, TimeInForce, Timestamp,
+    ClientOrderId, LimitTerms, MarketSize, NewOrder, OrderCountHit, OrderKind, OrderRef, OrderType, ParseDecimalError,
+    Price, Rejection, Side, StopGoal, SymbolId, TimeInForce, Timestamp,
 };
 
 use super::error::ApiError;
@@ -21,9 +21,9 @@ enum Type {
     Limit,
     LimitMaker,
     Market,
-    /// A type that waits for a price, with the text that refuses it, and whether it becomes a LIMIT order.
-    Waiting {
-        refusal: &'static str,
+    /// A type that waits for a price, and whether it becomes a LIMIT order.
+    Stop {
+        goal: StopGoal,
         limit: bool,
     },
 }
@@ -56,10 +56,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Asked, ApiError> {
             OrderKind::LimitMaker { quantity: needed(params, "quantity")?, price: needed(params, "price")? }
         }
         Type::Market => OrderKind::Market { size: market_size(params)? },
-        Type::Waiting { refusal, limit } => {
-            check_waiting(params, limit)?;
-            return Err(ApiError::OrderRejected(refusal));
-        }
+        Type::Stop { goal, limit } => stop(params, goal, limit, time_in_force)?,
     };
     if params.has("icebergQty") {
         decimal::<Price>(params, "icebergQty")?;
@@ -78,15 +75,15 @@ fn side(params: &Params<'_>) -> Result<Side, ApiError> {
 }
 
 fn order_type(params: &Params<'_>) -> Result<Type, ApiError> {
-    let waiting = |refusal, limit| Ok(Type::Waiting { refusal, limit });
+    let stop = |goal, limit| Ok(Type::Stop { goal, limit });
     match params.require("type")? {
         "LIMIT" => Ok(Type::Limit),
         "LIMIT_MAKER" => Ok(Type::LimitMaker),
         "MARKET" => Ok(Type::Market),
-        "STOP_LOSS" => waiting("Stop loss orders are not supported for this symbol.", false),
-        "STOP_LOSS_LIMIT" => waiting("Stop loss limit orders are not supported for this symbol.", true),
-        "TAKE_PROFIT" => waiting("Take profit orders are not supported for this symbol.", false),
-        "TAKE_PROFIT_LIMIT" => waiting("Take profit limit orders are not supported for this symbol.", true),
+        "STOP_LOSS" => stop(StopGoal::Loss, false),
+        "STOP_LOSS_LIMIT" => stop(StopGoal::Loss, true),
+        "TAKE_PROFIT" => stop(StopGoal::Profit, false),
+        "TAKE_PROFIT_LIMIT" => stop(StopGoal::Profit, true),
         _ => Err(ApiError::OrderType),
     }
 }
@@ -137,8 +134,8 @@ fn check_given(params: &Params<'_>, order_type: Type) -> Result<(), ApiError> {
         Type::Limit => &["quoteOrderQty", "stopPrice", "trailingDelta"],
         Type::LimitMaker => &["timeInForce", "quoteOrderQty", "stopPrice", "trailingDelta"],
         Type::Market => &["timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"],
-        Type::Waiting { limit: true, .. } => &["quoteOrderQty"],
-        Type::Waiting { limit: false, .. } => &["timeInForce", "quoteOrderQty", "price", "icebergQty"],
+        Type::Stop { limit: true, .. } => &["quoteOrderQty"],
+        Type::Stop { limit: false, .. } => &["timeInForce", "quoteOrderQty", "price", "icebergQty"],
     };
     if let Some(name) = idle.iter().find(|name| params.has(name)) {
         return Err(ApiError::NotRequired(name));
@@ -150,22 +147,23 @@ fn check_given(params: &Params<'_>, order_type: Type) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What a waiting order needs is asked for before the type is refused.
-fn check_waiting(params: &Params<'_>, limit: bool) -> Result<(), ApiError> {
-    if limit && !params.has("timeInForce") {
+fn stop(
+    params: &Params<'_>,
+    goal: StopGoal,
+    limit: bool,
+    time_in_force: Option<TimeInForce>,
+) -> Result<OrderKind, ApiError> {
+    if limit && time_in_force.is_none() {
         return Err(ApiError::Missing("timeInForce"));
     }
-    needed::<Price>(params, "quantity")?;
-    if limit {
-        needed::<Price>(params, "price")?;
-    }
+    let quantity = needed(params, "quantity")?;
+    let price = if limit { Some(needed(params, "price")?) } else { None };
     if params.has("trailingDelta") {
         return Err(ApiError::OrderRejected("Trailing stop orders are not supported for this symbol."));
     }
-    match decimal::<Price>(params, "stopPrice")? {
-        Some(_) => Ok(()),
-        None => Err(ApiError::MissingEither("stopPrice", "trailingDelta")),
-    }
+    let stop_price = decimal(params, "stopPrice")?.ok_or(ApiError::MissingEither("stopPrice", "trailingDelta"))?;
+    let limit = time_in_force.zip(price).map(|(time_in_force, price)| LimitTerms { time_in_force, price });
+    Ok(OrderKind::Stop { goal, stop_price, quantity, limit })
 }
 
 fn market_size(params: &Params<'_>) -> Result<MarketSize, ApiError> {
@@ -225,21 +223,31 @@ pub(crate) fn placing_refused(rejection: Rejection, order: &NewOrder, now: Times
     let engine = ApiError::OrderRejected;
     match rejection {
         Rejection::MarketClosed => engine("Market is closed."),
-        Rejection::OrderTypeNotAllowed => match order.kind {
-            OrderKind::Market { .. } => engine("Market orders are not supported for this symbol."),
-            OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => engine("Unsupported order combination"),
-        },
+        Rejection::OrderTypeNotAllowed => engine(type_not_allowed(order.kind.order_type())),
         Rejection::QuoteOrderQtyNotAllowed => {
             // The missing letters are the exchange's.
             engine("Quote order qty market orders are not support for this symbol.")
         }
         Rejection::DuplicateOrder => engine("Duplicate order sent."),
+        Rejection::WouldTrigger => engine("Order would trigger immediately."),
         Rejection::WouldTake => engine("Order would immediately match and take."),
         Rejection::NoLiquidity => engine("Order book liquidity is less than symbol minimum quantity."),
         Rejection::LiquidityBelowLot => engine("Order book liquidity is less than `LOT_SIZE` filter minimum quantity."),
         Rejection::InsufficientBalance => engine("Account has insufficient balance for requested action."),
         Rejection::TooManyOrders(hit) => too_many_orders(hit, now),
         other => refused(other),
+    }
+}
+
+/// How the exchange refuses a type on a symbol that does not have it.
+const fn type_not_allowed(order_type: OrderType) -> &'static str {
+    match order_type {
+        OrderType::Market => "Market orders are not supported for this symbol.",
+        OrderType::Limit | OrderType::LimitMaker => "Unsupported order combination",
+        OrderType::StopLoss => "Stop loss orders are not supported for this symbol.",
+        OrderType::StopLossLimit => "Stop loss limit orders are not supported for this symbol.",
+        OrderType::TakeProfit => "Take profit orders are not supported for this symbol.",
+        OrderType::TakeProfitLimit => "Take profit limit orders are not supported for this symbol.",
     }
 }
 

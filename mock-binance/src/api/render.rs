@@ -67,6 +67,20 @@ pub(crate) enum ResponseType {
     Full,
 }
 
+/// When an order was placed; -1 while it waits for a price.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WorkingTime {
+    Since(u64),
+    Never(i8),
+}
+
+impl WorkingTime {
+    fn of(order: &Order, unit: TimeUnit) -> Self {
+        order.working_time.map_or(Self::Never(-1), |time| Self::Since(unit.of(time)))
+    }
+}
+
 /// The answer to a new order; the fields of RESULT and FULL are left out of the shorter kinds.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,9 +107,11 @@ struct PlacedResult<'a> {
     #[serde(rename = "type")]
     order_type: &'static str,
     side: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_price: Option<Text<Price>>,
     #[serde(flatten)]
     strategy: Strategy,
-    working_time: u64,
+    working_time: WorkingTime,
     #[serde(skip_serializing_if = "Option::is_none")]
     fills: Option<Vec<PlacedFill<'a>>>,
     self_trade_prevention_mode: &'static str,
@@ -126,8 +142,9 @@ impl<'a> Placed<'a> {
             time_in_force: order.time_in_force.as_str(),
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
+            stop_price: order.stop_price.map(Text),
             strategy: context.strategy(order),
-            working_time: unit.of(order.time),
+            working_time: WorkingTime::of(order, unit),
             fills: (response_type == ResponseType::Full).then(|| {
                 fills
                     .iter()
@@ -171,14 +188,14 @@ pub(crate) struct QueriedOrder<'a> {
     #[serde(rename = "type")]
     order_type: &'static str,
     side: &'static str,
-    stop_price: &'static str,
+    stop_price: Text<Price>,
     iceberg_qty: &'static str,
     #[serde(flatten)]
     strategy: Strategy,
     time: u64,
     update_time: u64,
     is_working: bool,
-    working_time: u64,
+    working_time: WorkingTime,
     orig_quote_order_qty: Text<Amount>,
     self_trade_prevention_mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,13 +218,13 @@ impl<'a> QueriedOrder<'a> {
             time_in_force: order.time_in_force.as_str(),
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
-            stop_price: ZERO,
+            stop_price: Text(order.stop_price.unwrap_or_default()),
             iceberg_qty: ZERO,
             strategy: context.strategy(order),
             time: unit.of(order.time),
             update_time: unit.of(order.update_time),
-            is_working: true,
-            working_time: unit.of(order.time),
+            is_working: order.working_time.is_some(),
+            working_time: WorkingTime::of(order, unit),
             orig_quote_order_qty: Text(order.quote_order_qty),
             self_trade_prevention_mode: NO_PREVENTION,
             expiry_reason: order.expiry_reason.map(ExpiryReason::as_str),
@@ -235,6 +252,8 @@ pub(crate) struct Canceled<'a> {
     #[serde(rename = "type")]
     order_type: &'static str,
     side: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_price: Option<Text<Price>>,
     #[serde(flatten)]
     strategy: Strategy,
     self_trade_prevention_mode: &'static str,
@@ -260,6 +279,7 @@ impl<'a> Canceled<'a> {
             time_in_force: order.time_in_force.as_str(),
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
+            stop_price: order.stop_price.map(Text),
             strategy: context.strategy(order),
             self_trade_prevention_mode: NO_PREVENTION,
         }

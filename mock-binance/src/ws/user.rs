@@ -23,7 +23,7 @@ struct ExecutionReport<'a> {
     q: Text<Quantity>,
     p: Text<Price>,
     #[serde(rename = "P")]
-    stop_price: &'static str,
+    stop_price: Text<Price>,
     #[serde(rename = "F")]
     iceberg_quantity: &'static str,
     g: i64,
@@ -58,8 +58,8 @@ struct ExecutionReport<'a> {
     last_quote: Text<Amount>,
     #[serde(rename = "Q")]
     quote_order_qty: Text<Amount>,
-    #[serde(rename = "W")]
-    working_time: u64,
+    #[serde(rename = "W", skip_serializing_if = "Option::is_none")]
+    working_time: Option<u64>,
     #[serde(rename = "V")]
     self_trade_prevention: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +102,7 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         f: order.time_in_force.as_str(),
         q: Text(order.quantity),
         p: Text(order.price),
-        stop_price: ZERO,
+        stop_price: Text(order.stop_price.unwrap_or_default()),
         iceberg_quantity: ZERO,
         g: -1,
         original_client_id,
@@ -118,14 +118,14 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         transaction_time: execution.time.as_millis(),
         t: fill.map_or(-1, |fill| i64::try_from(fill.trade.0).unwrap_or(i64::MAX)),
         execution_id: execution.execution_id,
-        w: order.status.is_open(),
+        w: order.is_working(),
         m: fill.is_some_and(|fill| fill.is_maker),
         ignore: fill.is_some(),
         order_time: order.time.as_millis(),
         cumulative_quote: Text(order.cumulative_quote),
         last_quote: Text(fill.map_or(Amount::ZERO, |fill| fill.quote)),
         quote_order_qty: Text(order.quote_order_qty),
-        working_time: order.time.as_millis(),
+        working_time: order.working_time.map(Timestamp::as_millis),
         self_trade_prevention: "NONE",
         j: strategy.strategy_id,
         strategy_type: strategy.strategy_type,

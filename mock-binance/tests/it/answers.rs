@@ -199,7 +199,9 @@ async fn exchange_info_promises_only_what_is_kept() {
         r#"[{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000},{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":100},{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1,"limit":200000},{"rateLimitType":"RAW_REQUESTS","interval":"MINUTE","intervalNum":5,"limit":300000}]"#
     );
     for symbol in info["symbols"].as_array().unwrap() {
-        assert_eq!(symbol["orderTypes"], json!(["LIMIT", "LIMIT_MAKER", "MARKET"]));
+        let stops = ["STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"];
+        let types: Vec<&str> = ["LIMIT", "LIMIT_MAKER", "MARKET"].into_iter().chain(stops).collect();
+        assert_eq!(symbol["orderTypes"], json!(types));
         for flag in ["icebergAllowed", "ocoAllowed", "allowTrailingStop", "cancelReplaceAllowed"] {
             assert_eq!(symbol[flag], false, "{flag}");
         }

@@ -137,16 +137,6 @@ async fn what_is_not_played_is_refused_in_the_exchange_s_words() {
     let bench = bench().await;
     let base = "symbol=BTCUSDT&side=SELL&quantity=0.001";
     for (rest, text) in [
-        ("type=STOP_LOSS&stopPrice=50000", "Stop loss orders are not supported for this symbol."),
-        ("type=TAKE_PROFIT&stopPrice=50000", "Take profit orders are not supported for this symbol."),
-        (
-            "type=STOP_LOSS_LIMIT&timeInForce=GTC&price=49000&stopPrice=50000",
-            "Stop loss limit orders are not supported for this symbol.",
-        ),
-        (
-            "type=TAKE_PROFIT_LIMIT&timeInForce=GTC&price=49000&stopPrice=50000",
-            "Take profit limit orders are not supported for this symbol.",
-        ),
         ("type=STOP_LOSS&trailingDelta=100", "Trailing stop orders are not supported for this symbol."),
         (
             "type=LIMIT&timeInForce=GTC&price=70000&icebergQty=0.0005",

@@ -20,6 +20,7 @@ mod placement;
 mod public_keys;
 mod repeatable;
 mod shapes;
+mod stop_orders;
 mod streams;
 mod support;
 mod timing;

@@ -57,11 +57,17 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
         OrderKind::LimitMaker { quantity, price } => (Some(price), Some(quantity), true),
         OrderKind::Market { size: MarketSize::Base(quantity) } => (None, Some(quantity), false),
         OrderKind::Market { size: MarketSize::Quote(_) } => (None, None, false),
+        OrderKind::Stop { quantity, limit, .. } => (limit.map(|limit| limit.price), Some(quantity), true),
+    };
+    let stop_price = match order.kind {
+        OrderKind::Stop { stop_price, .. } => Some(stop_price),
+        _ => None,
     };
     let is_market = price.is_none();
 
-    if let (Some(filter), Some(price)) = (&filters.price, price) {
-        failed(Filter::Price, price_fits(filter, price))?;
+    if let Some(filter) = &filters.price {
+        let fit = [price, stop_price].into_iter().flatten().all(|price| price_fits(filter, price));
+        failed(Filter::Price, fit)?;
     }
     if let (Some(filter), Some(price)) = (&filters.percent_price, price)
         && let Some(average) = around.average(filter.avg_price_mins)

@@ -8,5 +8,5 @@ mod transfer;
 
 pub(crate) use cancel::{cancel, cancel_all, find_order};
 pub(crate) use matching::Match;
-pub(crate) use place::{check, place};
+pub(crate) use place::{check, place, release};
 pub(crate) use transfer::{deposit, withdraw};

@@ -2,7 +2,7 @@
 //!
 //! Causes of refusal are looked for in the order of [`Rejection`]'s variants; the first found is told.
 
-use crate::command::{MarketSize, NewOrder, OrderKind, OrderType, Side, TimeInForce};
+use crate::command::{LimitTerms, MarketSize, NewOrder, OrderKind, Side, StopGoal, TimeInForce};
 use crate::decide::filters::{self, Surroundings};
 use crate::decide::matching::{self, Appetite, Match, Walk};
 use crate::fact::{Accepted, Closing, Fact, Traded};
@@ -11,7 +11,7 @@ use crate::money::{Amount, Price, Quantity};
 use crate::order::ExpiryReason;
 use crate::rejection::Rejection;
 use crate::spec::{SymbolSpec, SymbolStatus};
-use crate::state::{Account, State};
+use crate::state::{Account, Slot, State};
 use crate::time::Timestamp;
 
 /// What `order/test` looks at: the symbol's rules and filters.
@@ -33,12 +33,7 @@ fn well_formed<'a>(
     if market.status_at(now) != SymbolStatus::Trading {
         return Err(Rejection::MarketClosed);
     }
-    let allowed = match order.kind.order_type() {
-        OrderType::Limit => spec.order_types.limit,
-        OrderType::LimitMaker => spec.order_types.limit_maker,
-        OrderType::Market => spec.order_types.market,
-    };
-    if !allowed {
+    if !spec.order_types.take(order.kind.order_type()) {
         return Err(Rejection::OrderTypeNotAllowed);
     }
     let (sized, priced) = match order.kind {
@@ -46,6 +41,10 @@ fn well_formed<'a>(
             (quantity.is_positive(), price.is_positive())
         }
         OrderKind::Market { size: MarketSize::Base(quantity) } => (quantity.is_positive(), true),
+        OrderKind::Stop { stop_price, quantity, limit, .. } => {
+            let limited = limit.is_none_or(|limit| limit.price.is_positive());
+            (quantity.is_positive(), stop_price.is_positive() && limited)
+        }
         OrderKind::Market { size: MarketSize::Quote(amount) } => {
             if !spec.quote_order_qty_market_allowed {
                 return Err(Rejection::QuoteOrderQtyNotAllowed);
@@ -95,17 +94,15 @@ pub(crate) fn place(
         }
     }
     let id = state.next_order().filter(|_| !state.names.is_full()).ok_or(Rejection::Overflow)?;
-    let desire = Desire { state, account, spec, order, matches };
-    let intent = match order.kind {
-        OrderKind::Limit { time_in_force, quantity, price } => desire.limit(time_in_force, quantity, price)?,
-        OrderKind::LimitMaker { quantity, price } => desire.limit_maker(quantity, price)?,
-        OrderKind::Market { size: MarketSize::Base(quantity) } => desire.market(quantity)?,
-        OrderKind::Market { size: MarketSize::Quote(amount) } => desire.market_by_quote(amount)?,
-    };
+    let desire = Desire { state, account, spec, order, is_held: false, matches };
+    let intent = desire.intent()?;
 
-    let time_in_force = match order.kind {
-        OrderKind::Limit { time_in_force, .. } => time_in_force,
-        OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => TimeInForce::Gtc,
+    let (time_in_force, stop_price) = match order.kind {
+        OrderKind::Limit { time_in_force, .. } => (time_in_force, Price::ZERO),
+        OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => (TimeInForce::Gtc, Price::ZERO),
+        OrderKind::Stop { stop_price, limit, .. } => {
+            (limit.map_or(TimeInForce::Gtc, |limit| limit.time_in_force), stop_price)
+        }
     };
     plan.push(Fact::Accepted(Accepted {
         order: id,
@@ -115,12 +112,53 @@ pub(crate) fn place(
         order_type: order.kind.order_type(),
         time_in_force,
         price: intent.price,
+        stop_price,
         quantity: intent.quantity,
         quote_order_qty: intent.quote_order_qty,
         client_order_id: order.client_order_id,
     }));
-    for found in matches.iter() {
-        let received = |side| match side {
+    tell_plan(id, order.side, spec, matches, &intent.rest, plan)?;
+    Ok(id)
+}
+
+/// Decides what happens to an order whose stop price was reached: what would happen to a new order of the type that
+/// it becomes. It is counted and its name is known already, and a LIMIT order holds what it pays with.
+pub(crate) fn release(
+    state: &State,
+    now: Timestamp,
+    slot: Slot,
+    matches: &mut Vec<Match>,
+    plan: &mut Vec<Fact>,
+) -> Result<(), Rejection> {
+    matches.clear();
+    let record = state.record(slot).ok_or(Rejection::UnknownOrder)?;
+    let account = state.account(record.account).ok_or(Rejection::UnknownAccount)?;
+    let spec = state.spec.symbol(record.symbol).ok_or(Rejection::UnknownSymbol)?;
+    let (quantity, price, time_in_force) = (record.remaining(), record.price(), record.time_in_force);
+    let is_held = !record.order_type.takes_any_price();
+    let kind = if is_held {
+        OrderKind::Limit { time_in_force, quantity, price }
+    } else {
+        OrderKind::Market { size: MarketSize::Base(quantity) }
+    };
+    let order = NewOrder { symbol: record.symbol, side: record.side, kind, client_order_id: None };
+    // It was counted among the open orders while it waited, and has just left them.
+    filters::pass(&order, &Surroundings { state, now, account, spec, symbol: record.symbol })?;
+    let intent = Desire { state, account, spec, order: &order, is_held, matches }.intent()?;
+    tell_plan(slot.id(), record.side, spec, matches, &intent.rest, plan)
+}
+
+/// The trades of an order that is placed, and what becomes of the rest.
+fn tell_plan(
+    id: OrderId,
+    side: Side,
+    spec: &SymbolSpec,
+    matches: &[Match],
+    rest: &Rest,
+    plan: &mut Vec<Fact>,
+) -> Result<(), Rejection> {
+    for found in matches {
+        let received = |of| match of {
             Side::Buy => found.quantity.as_amount(),
             Side::Sell => found.quote,
         };
@@ -130,16 +168,16 @@ pub(crate) fn place(
             price: found.price,
             quantity: found.quantity,
             quote: found.quote,
-            maker_commission: received(order.side.opposite()).share(spec.commissions.maker)?,
-            taker_commission: received(order.side).share(spec.commissions.taker)?,
+            maker_commission: received(side.opposite()).share(spec.commissions.maker)?,
+            taker_commission: received(side).share(spec.commissions.taker)?,
         }));
     }
-    match intent.rest {
+    match rest {
         Rest::Nothing => {}
         Rest::Books => plan.push(Fact::Booked { order: id }),
-        Rest::Expires(reason) => plan.push(Fact::Closed { order: id, closing: Closing::Expired(reason) }),
+        Rest::Expires(reason) => plan.push(Fact::Closed { order: id, closing: Closing::Expired(*reason) }),
     }
-    Ok(id)
+    Ok(())
 }
 
 /// What becomes of an order after its trades.
@@ -163,16 +201,31 @@ struct Desire<'a> {
     account: &'a Account,
     spec: &'a SymbolSpec,
     order: &'a NewOrder,
+    /// Whether the order holds what it pays with already.
+    is_held: bool,
     matches: &'a mut Vec<Match>,
 }
 
 impl Desire<'_> {
+    fn intent(self) -> Result<Intent, Rejection> {
+        match self.order.kind {
+            OrderKind::Limit { time_in_force, quantity, price } => self.limit(time_in_force, quantity, price),
+            OrderKind::LimitMaker { quantity, price } => self.limit_maker(quantity, price),
+            OrderKind::Market { size: MarketSize::Base(quantity) } => self.market(quantity),
+            OrderKind::Market { size: MarketSize::Quote(amount) } => self.market_by_quote(amount),
+            OrderKind::Stop { goal, stop_price, quantity, limit } => self.stop(goal, stop_price, quantity, limit),
+        }
+    }
+
     fn walk(&mut self, appetite: Appetite) -> Result<Walk, Rejection> {
         Ok(matching::walk(self.state, self.order.symbol, self.order.side, appetite, self.matches)?)
     }
 
     /// Whether the account has this much free of what the order pays with.
     fn can_pay(&self, base: Quantity, quote: Amount) -> Result<(), Rejection> {
+        if self.is_held {
+            return Ok(());
+        }
         let (asset, amount) = match self.order.side {
             Side::Buy => (self.spec.quote, quote),
             Side::Sell => (self.spec.base, base.as_amount()),
@@ -214,6 +267,25 @@ impl Desire<'_> {
         }
         self.can_pay(quantity, price.times_up(quantity)?)?;
         Ok(Intent { price, quantity, quote_order_qty: Amount::ZERO, rest: Rest::Books })
+    }
+
+    fn stop(
+        self,
+        goal: StopGoal,
+        stop_price: Price,
+        quantity: Quantity,
+        limit: Option<LimitTerms>,
+    ) -> Result<Intent, Rejection> {
+        self.matches.clear();
+        let market = self.state.market(self.order.symbol).ok_or(Rejection::UnknownSymbol)?;
+        let last = market.tape.last_price();
+        if last.is_some_and(|last| goal.is_reached(self.order.side, stop_price, last)) {
+            return Err(Rejection::WouldTrigger);
+        }
+        let price = limit.map(|limit| limit.price);
+        self.can_pay(quantity, price.unwrap_or(stop_price).times_up(quantity)?)?;
+        let price = price.unwrap_or(Price::ZERO);
+        Ok(Intent { price, quantity, quote_order_qty: Amount::ZERO, rest: Rest::Nothing })
     }
 
     fn market(mut self, quantity: Quantity) -> Result<Intent, Rejection> {

@@ -41,10 +41,18 @@ fn put_one_of<T: PartialEq>(out: &mut Vec<u8>, all: &[T], value: &T) {
 }
 
 const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
-const ORDER_TYPES: [OrderType; 3] = [OrderType::Limit, OrderType::LimitMaker, OrderType::Market];
+const ORDER_TYPES: [OrderType; 7] = [
+    OrderType::Limit,
+    OrderType::LimitMaker,
+    OrderType::Market,
+    OrderType::StopLoss,
+    OrderType::StopLossLimit,
+    OrderType::TakeProfit,
+    OrderType::TakeProfitLimit,
+];
 const TIMES_IN_FORCE: [TimeInForce; 3] = [TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok];
-const EXPIRIES: [ExpiryReason; 3] =
-    [ExpiryReason::UnfilledIoc, ExpiryReason::UnfilledFok, ExpiryReason::InsufficientLiquidity];
+const EXPIRIES: [ExpiryReason; 4] =
+    [ExpiryReason::UnfilledIoc, ExpiryReason::UnfilledFok, ExpiryReason::InsufficientLiquidity, ExpiryReason::Rejected];
 const STATUSES: [SymbolStatus; 5] =
     [SymbolStatus::Trading, SymbolStatus::EndOfDay, SymbolStatus::Halt, SymbolStatus::Break, SymbolStatus::CancelOnly];
 const FILTERS: [Filter; 11] = [
@@ -61,7 +69,7 @@ const FILTERS: [Filter; 11] = [
     Filter::MaxAsset,
 ];
 /// The causes without particulars. `Filter` and `TooManyOrders` take the two places after these.
-const CAUSES: [Rejection; 17] = [
+const CAUSES: [Rejection; 18] = [
     Rejection::UnknownAccount,
     Rejection::UnknownAsset,
     Rejection::UnknownSymbol,
@@ -79,6 +87,7 @@ const CAUSES: [Rejection; 17] = [
     Rejection::ClientOrderIdMismatch,
     Rejection::CancelRestricted,
     Rejection::Overflow,
+    Rejection::WouldTrigger,
 ];
 const CAUSE_FILTER: u64 = CAUSES.len() as u64;
 const CAUSE_TOO_MANY: u64 = CAUSE_FILTER + 1;
@@ -93,6 +102,7 @@ const CANCELED: u8 = 6;
 const EXPIRED: u8 = 7;
 const REJECTED: u8 = 8;
 const STATUS_CHANGED: u8 = 9;
+const TRIGGERED: u8 = 10;
 
 pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
     match fact {
@@ -121,6 +131,13 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             put_i64(out, a.quantity.units());
             put_i64(out, a.quote_order_qty.units());
             put_client(out, a.client_order_id.as_ref());
+            if a.order_type.stop_goal().is_some() {
+                put_i64(out, a.stop_price.units());
+            }
+        }
+        Fact::Triggered { order } => {
+            out.push(TRIGGERED);
+            put_u64(out, order.0);
         }
         Fact::Booked { order } => {
             out.push(BOOKED);
@@ -304,18 +321,8 @@ impl<'a> Reader<'a> {
             ACCOUNT_OPENED => Fact::AccountOpened { account: self.account()?, provider: self.u64()? != 0 },
             DEPOSITED => Fact::Deposited { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
             WITHDRAWN => Fact::Withdrawn { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
-            ACCEPTED => Fact::Accepted(Accepted {
-                order: self.order()?,
-                account: self.account()?,
-                symbol: self.symbol()?,
-                side: self.one_of(&SIDES)?,
-                order_type: self.one_of(&ORDER_TYPES)?,
-                time_in_force: self.one_of(&TIMES_IN_FORCE)?,
-                price: self.price()?,
-                quantity: self.quantity()?,
-                quote_order_qty: self.amount()?,
-                client_order_id: self.client()?,
-            }),
+            ACCEPTED => self.accepted().map(Fact::Accepted)?,
+            TRIGGERED => Fact::Triggered { order: self.order()? },
             BOOKED => Fact::Booked { order: self.order()? },
             TRADED => {
                 let (maker, taker) = (self.order()?, self.order()?);
@@ -340,6 +347,26 @@ impl<'a> Reader<'a> {
             }
             _ => return None,
         })
+    }
+
+    fn accepted(&mut self) -> Option<Accepted> {
+        let mut accepted = Accepted {
+            order: self.order()?,
+            account: self.account()?,
+            symbol: self.symbol()?,
+            side: self.one_of(&SIDES)?,
+            order_type: self.one_of(&ORDER_TYPES)?,
+            time_in_force: self.one_of(&TIMES_IN_FORCE)?,
+            price: self.price()?,
+            stop_price: Price::ZERO,
+            quantity: self.quantity()?,
+            quote_order_qty: self.amount()?,
+            client_order_id: self.client()?,
+        };
+        if accepted.order_type.stop_goal().is_some() {
+            accepted.stop_price = self.price()?;
+        }
+        Some(accepted)
     }
 
     fn request(&mut self) -> Option<Request> {
@@ -420,6 +447,7 @@ mod tests {
                     order_type,
                     time_in_force,
                     price: Price::from_units(5),
+                    stop_price: if order_type.stop_goal().is_some() { Price::from_units(8) } else { Price::ZERO },
                     quantity: Quantity::from_units(6),
                     quote_order_qty: amount,
                     client_order_id,
@@ -427,6 +455,7 @@ mod tests {
             }
             round_trip(Fact::Closed { order, closing: Closing::Canceled(client_order_id) });
         }
+        round_trip(Fact::Triggered { order });
         round_trip(Fact::Traded(Traded {
             maker: OrderId(1),
             taker: order,

@@ -52,7 +52,7 @@ impl Purse {
 /// What an account has done on one symbol.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Desk {
-    /// Orders in the book.
+    /// Orders in the book and orders that wait for a price.
     pub(crate) open: BTreeSet<Slot>,
     /// Every order, oldest first.
     pub(crate) orders: Vec<Slot>,

@@ -8,7 +8,7 @@
 //! `ceil(a + b) >= ceil(a) + floor(b)`, what is set free, `ceil(L*r) - ceil(L*(r-q)) - floor(p*q)`, is never
 //! negative. The seller receives the same `floor(p*q)`, and each commission moves to the account of the commissions.
 
-use crate::command::{OrderType, Side};
+use crate::command::Side;
 use crate::fact::{Accepted, Closing, Fact, Traded};
 use crate::ids::{AccountId, AssetId, OrderId, SymbolId};
 use crate::money::{Amount, Overflow, Quantity};
@@ -51,6 +51,7 @@ impl State {
             Fact::Withdrawn { account, asset, amount } => self.transfer(now, *account, *asset, *amount, false),
             Fact::Accepted(accepted) => self.accept(now, accepted),
             Fact::Booked { order } => self.book_order(*order),
+            Fact::Triggered { order } => self.trigger(now, *order),
             Fact::Traded(traded) => self.trade(now, traded),
             Fact::Closed { order, closing } => self.close(now, *order, closing),
             Fact::Rejected { .. } => Ok(()),
@@ -118,6 +119,7 @@ impl State {
             None => None,
         };
         let record = OrderRecord::new(accepted, name, now);
+        let wait = record.wait();
         let lock = record.lock(record.quantity)?;
         let (base, quote) = self.assets(accepted.symbol)?;
         let paid_with = if accepted.side == Side::Buy { quote } else { base };
@@ -127,10 +129,41 @@ impl State {
         let place = usize::try_from(accepted.account.0).map_err(|_| Inconsistent)?;
         let account = accounts.get_mut(place).ok_or(Inconsistent)?;
         account.counts.add(&spec.limits.orders, now);
-        account.desk_mut(accepted.symbol).ok_or(Inconsistent)?.orders.push(slot);
+        let desk = account.desk_mut(accepted.symbol).ok_or(Inconsistent)?;
+        desk.orders.push(slot);
+        if wait.is_some() {
+            desk.open.insert(slot);
+        }
         if !lock.is_zero() {
             account.purse_mut(paid_with).ok_or(Inconsistent)?.lock(lock)?;
             account.updated = now;
+        }
+        if let Some(wait) = wait {
+            self.market_mut(accepted.symbol)?.stops.add(wait, slot);
+        }
+        Ok(())
+    }
+
+    fn trigger(&mut self, now: Timestamp, order: OrderId) -> Evolved {
+        let slot = Slot::of(order).ok_or(Inconsistent)?;
+        let record = self.order_mut(slot)?;
+        if !record.status.is_open() || !record.waiting {
+            return Err(Inconsistent);
+        }
+        let before = record.lock(record.remaining())?;
+        record.waiting = false;
+        record.working = now;
+        record.updated = now;
+        let released = before.checked_sub(record.lock(record.remaining())?)?;
+        let (id, symbol, side) = (record.account, record.symbol, record.side);
+        self.market_mut(symbol)?.stops.take_due(slot).ok_or(Inconsistent)?;
+        self.executions += 1;
+        let (base, quote) = self.assets(symbol)?;
+        let account = self.account_mut(id)?;
+        account.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+        if !released.is_zero() {
+            account.updated = now;
+            account.purse_mut(if side == Side::Buy { quote } else { base }).ok_or(Inconsistent)?.release(released)?;
         }
         Ok(())
     }
@@ -138,7 +171,8 @@ impl State {
     fn book_order(&mut self, order: OrderId) -> Evolved {
         let slot = Slot::of(order).ok_or(Inconsistent)?;
         let record = self.order_mut(slot)?;
-        if !record.status.is_open() || record.node != NodeId::NONE || record.order_type == OrderType::Market {
+        let rests = !record.waiting && !record.order_type.takes_any_price();
+        if !record.status.is_open() || record.node != NodeId::NONE || !rests {
             return Err(Inconsistent);
         }
         let (symbol, account, side) = (record.symbol, record.account, record.side);
@@ -199,6 +233,7 @@ impl State {
         };
         let market = self.market_mut(symbol)?;
         market.tape.push(record, traded.quote, maker_side == Side::Sell);
+        market.stops.reach(traded.price);
         market.book.reduce(maker_side, traded.price, traded.quantity).ok_or(Inconsistent)?;
         if left.is_zero() {
             self.leave_book(maker_slot)?;
@@ -212,7 +247,8 @@ impl State {
         let order = self.order_mut(slot)?;
         let before = order.remaining();
         let after = before.checked_sub(traded.quantity)?;
-        if !order.status.is_open() || !traded.quantity.is_positive() || after < Quantity::ZERO {
+        let works = order.status.is_open() && !order.waiting;
+        if !works || !traded.quantity.is_positive() || after < Quantity::ZERO {
             return Err(Inconsistent);
         }
         let party = Party {
@@ -252,8 +288,13 @@ impl State {
         }
         let (id, symbol, side) = (record.account, record.symbol, record.side);
         let lock = record.lock(record.remaining())?;
+        let wait = record.wait();
         if record.node != NodeId::NONE {
             self.leave_book(slot)?;
+        }
+        if let Some(wait) = wait {
+            self.market_mut(symbol)?.stops.remove(wait, slot);
+            self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
         }
         let (base, quote) = self.assets(symbol)?;
         self.executions += 1;

@@ -6,6 +6,7 @@ mod charts;
 mod evolve;
 mod names;
 mod orders;
+mod stops;
 mod tape;
 mod world;
 

@@ -7,6 +7,7 @@ use crate::money::{Amount, Overflow, Price, Quantity};
 use crate::order::{ExpiryReason, OrderStatus};
 use crate::state::book::NodeId;
 use crate::state::names::NameId;
+use crate::state::stops::Wait;
 use crate::time::Timestamp;
 
 /// The place of an order in the list of all: its id less one.
@@ -29,12 +30,16 @@ impl Slot {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderRecord {
-    /// The limit price; of a MARKET order, which has none, its `quoteOrderQty`.
+    /// The limit price; of types that have none, the `quoteOrderQty`.
     price_or_quote: i64,
+    /// Zero unless of a type that waits for a price.
+    pub(crate) stop_price: Price,
     pub(crate) quantity: Quantity,
     pub(crate) executed: Quantity,
     pub(crate) cumulative_quote: Amount,
     pub(crate) time: Timestamp,
+    /// When it was placed, unless it waits or never was.
+    pub(crate) working: Timestamp,
     pub(crate) updated: Timestamp,
     pub(crate) account: AccountId,
     pub(crate) name: NameId,
@@ -46,18 +51,21 @@ pub(crate) struct OrderRecord {
     pub(crate) time_in_force: TimeInForce,
     pub(crate) status: OrderStatus,
     pub(crate) expiry_reason: Option<ExpiryReason>,
+    /// Whether its stop price has not been reached; stays so when it ends before.
+    pub(crate) waiting: bool,
 }
 
 impl OrderRecord {
     pub(super) fn new(a: &Accepted, name: NameId, now: Timestamp) -> Self {
-        let price_or_quote =
-            if a.order_type == OrderType::Market { a.quote_order_qty.units() } else { a.price.units() };
+        let price_or_quote = if a.order_type.takes_any_price() { a.quote_order_qty.units() } else { a.price.units() };
         Self {
             price_or_quote,
+            stop_price: a.stop_price,
             quantity: a.quantity,
             executed: Quantity::ZERO,
             cumulative_quote: Amount::ZERO,
             time: now,
+            working: now,
             updated: now,
             account: a.account,
             name,
@@ -68,15 +76,22 @@ impl OrderRecord {
             time_in_force: a.time_in_force,
             status: OrderStatus::New,
             expiry_reason: None,
+            waiting: a.order_type.stop_goal().is_some(),
         }
     }
 
     pub(crate) fn price(&self) -> Price {
-        if self.order_type == OrderType::Market { Price::ZERO } else { Price::from_units(self.price_or_quote) }
+        if self.order_type.takes_any_price() { Price::ZERO } else { Price::from_units(self.price_or_quote) }
     }
 
     pub(crate) fn quote_order_qty(&self) -> Amount {
-        if self.order_type == OrderType::Market { Amount::from_units(self.price_or_quote) } else { Amount::ZERO }
+        if self.order_type.takes_any_price() { Amount::from_units(self.price_or_quote) } else { Amount::ZERO }
+    }
+
+    /// Where it waits for a price, if it does.
+    pub(super) fn wait(&self) -> Option<Wait> {
+        let goal = self.order_type.stop_goal().filter(|_| self.waiting)?;
+        Some(Wait::new(goal, self.side, self.stop_price))
     }
 
     pub(crate) fn remaining(&self) -> Quantity {
@@ -85,9 +100,13 @@ impl OrderRecord {
 
     /// What the order holds of the asset it pays with, a pure function of what remains: so the sum of the locks of
     /// an account's open orders is always exactly its locked balance.
+    ///
+    /// An order that is to become a MARKET BUY has no limit, so while it waits it holds what it would cost at its
+    /// stop price. As every MARKET order it holds nothing once placed, and must then own what the book asks for.
     pub(crate) fn lock(&self, remaining: Quantity) -> Result<Amount, Overflow> {
         match (self.order_type, self.side) {
-            (OrderType::Market, _) => Ok(Amount::ZERO),
+            (order_type, _) if order_type.takes_any_price() && !self.waiting => Ok(Amount::ZERO),
+            (order_type, Side::Buy) if order_type.takes_any_price() => self.stop_price.times_up(remaining),
             (_, Side::Buy) => self.price().times_up(remaining),
             (_, Side::Sell) => Ok(remaining.as_amount()),
         }

@@ -8,6 +8,7 @@ use crate::money::Amount;
 use crate::order::{Fill, Order, Trade};
 use crate::spec::{ExchangeSpec, SymbolStatus};
 use crate::state::names::Names;
+use crate::state::stops::Stops;
 use crate::state::tape::{Tape, TradeRecord};
 use crate::state::{Account, Book, OrderRecord, Slot};
 use crate::time::Timestamp;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 pub(crate) struct Market {
     pub(crate) book: Book,
     pub(crate) tape: Tape,
+    pub(crate) stops: Stops,
     pub(crate) status: SymbolStatus,
     /// When TRADING comes back by itself.
     pub(crate) until: Option<Timestamp>,
@@ -54,6 +56,7 @@ impl State {
         let markets = spec.symbols.iter().map(|symbol| Market {
             book: Book::new(),
             tape: Tape::new(symbol.opening_price),
+            stops: Stops::default(),
             status: symbol.status,
             until: None,
         });
@@ -110,6 +113,7 @@ impl State {
             order_type: record.order_type,
             time_in_force: record.time_in_force,
             price: record.price(),
+            stop_price: record.order_type.stop_goal().map(|_| record.stop_price),
             quantity: record.quantity,
             quote_order_qty: record.quote_order_qty(),
             executed: record.executed,
@@ -118,6 +122,7 @@ impl State {
             expiry_reason: record.expiry_reason,
             client_order_id: self.client_order_id(slot, record),
             time: record.time,
+            working_time: Some(record.working).filter(|_| !record.waiting),
             update_time: record.updated,
         })
     }

@@ -2,8 +2,8 @@
 
 use exchange_engine::{
     AccountId, Amount, AssetId, CancelOrder, CancelRestriction, ClientOrderId, Command, Commissions, Event, Exchange,
-    ExchangeSpec, LimitsSpec, MarketSize, NewOrder, OrderId, OrderKind, OrderRef, Price, Quantity, Ratio, Rejection,
-    Reply, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp, WindowLimit,
+    ExchangeSpec, LimitTerms, LimitsSpec, MarketSize, NewOrder, OrderId, OrderKind, OrderRef, Price, Quantity, Ratio,
+    Rejection, Reply, Side, StopGoal, SymbolId, SymbolSpec, TimeInForce, Timestamp, WindowLimit,
 };
 use proptest::prelude::*;
 
@@ -60,7 +60,23 @@ fn kind() -> impl Strategy<Value = OrderKind> {
     ]
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
+/// Any type, stop orders as often as the others together.
+fn kind_or_stop() -> impl Strategy<Value = OrderKind> {
+    let goal = prop_oneof![Just(StopGoal::Loss), Just(StopGoal::Profit)];
+    let terms = proptest::option::of(
+        (prop_oneof![3 => Just(TimeInForce::Gtc), 1 => Just(TimeInForce::Ioc), 1 => Just(TimeInForce::Fok)], price())
+            .prop_map(|(time_in_force, price)| LimitTerms { time_in_force, price }),
+    );
+    let stop = (goal, price(), quantity(), terms).prop_map(|(goal, stop_price, quantity, limit)| OrderKind::Stop {
+        goal,
+        stop_price,
+        quantity,
+        limit,
+    });
+    prop_oneof![kind(), stop]
+}
+
+fn wish(kind: impl Strategy<Value = OrderKind>) -> impl Strategy<Value = Wish> {
     let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
     let client = proptest::option::weighted(0.3, "[abc]".prop_map(|s| s.parse::<ClientOrderId>().unwrap()));
     let asset = prop_oneof![Just(BASE), Just(QUOTE)];
@@ -70,7 +86,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         prop_oneof![Just(CancelRestriction::OnlyNew), Just(CancelRestriction::OnlyPartiallyFilled)],
     );
     prop_oneof![
-        16 => (side, kind(), client).prop_map(|(side, kind, client_order_id)| {
+        16 => (side, kind, client).prop_map(|(side, kind, client_order_id)| {
             Wish::Command(Command::Place(NewOrder { symbol: SYMBOL, side, kind, client_order_id }))
         }),
         4 => (0_u64..8, restriction).prop_map(|(ago, restriction)| Wish::Cancel { ago, restriction }),
@@ -81,10 +97,19 @@ fn wish() -> impl Strategy<Value = Wish> {
     ]
 }
 
+/// Without orders that wait for a price, which the naive exchange does not know.
 pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    steps_of(kind(), most)
+}
+
+pub(crate) fn steps_with_stops(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    steps_of(kind_or_stop(), most)
+}
+
+fn steps_of(kind: impl Strategy<Value = OrderKind>, most: usize) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         1 => (0_u64..3_000).prop_map(|millis| Step::Tick { millis }),
-        8 => ((1_u32..4).prop_map(AccountId), wish()).prop_map(|(account, command)| Step::Command { account, command }),
+        8 => ((1_u32..4).prop_map(AccountId), wish(kind)).prop_map(|(account, command)| Step::Command { account, command }),
     ];
     proptest::collection::vec(step, 1..most)
 }

@@ -15,7 +15,7 @@ use exchange_engine::market::KlineQuery;
 use exchange_engine::{AccountId, AssetId, Exchange, Page, Price, Quantity, Side, Timestamp};
 use proptest::prelude::*;
 
-use crate::history::{ASSETS, BEGINNING, Driver, SYMBOL, Step, steps};
+use crate::history::{ASSETS, BEGINNING, Driver, SYMBOL, Step, steps, steps_with_stops};
 use crate::reference::{RefTrade, Reference};
 
 fn levels(exchange: &Exchange, side: Side) -> Vec<(Price, Quantity)> {
@@ -63,6 +63,31 @@ fn conserved(exchange: &Exchange, outside: [i128; ASSETS]) -> Result<(), TestCas
     Ok(())
 }
 
+/// What is locked is what the open orders hold, and no order waits whose price was reached.
+fn held(exchange: &Exchange) -> Result<(), TestCaseError> {
+    let last = exchange.last_price(SYMBOL);
+    for account in (0..u32::try_from(exchange.account_count()).unwrap()).map(AccountId) {
+        let mut locked = [0_i64; ASSETS];
+        for order in exchange.open_orders(account, None) {
+            let price = if order.order_type.takes_any_price() { order.stop_price.unwrap() } else { order.price };
+            match order.side {
+                Side::Sell => locked[0] += order.remaining().units(),
+                Side::Buy => locked[1] += price.times_up(order.remaining()).unwrap().units(),
+            }
+            let (Some(goal), Some(stop), Some(last), None) =
+                (order.order_type.stop_goal(), order.stop_price, last, order.working_time)
+            else {
+                continue;
+            };
+            prop_assert!(if goal.waits_for_rise(order.side) { last < stop } else { last > stop }, "{:?}", order);
+        }
+        for (asset, locked) in (0..).map(AssetId).zip(locked) {
+            prop_assert_eq!(exchange.balance(account, asset).unwrap().locked.units(), locked);
+        }
+    }
+    Ok(())
+}
+
 fn since_beginning(secs: u64) -> Timestamp {
     BEGINNING.plus_millis(secs * 1_000)
 }
@@ -94,10 +119,12 @@ proptest! {
     }
 
     #[test]
-    fn replaying_the_journal_rebuilds_the_exchange(steps in steps(80)) {
+    fn replaying_the_journal_rebuilds_the_exchange(steps in steps_with_stops(80)) {
         let mut driver = Driver::new();
         for step in &steps {
             let _ = driver.step(step);
+            conserved(&driver.exchange, driver.outside)?;
+            held(&driver.exchange)?;
         }
         let exchange = &driver.exchange;
         let replayed = Exchange::replay(exchange.spec().clone(), exchange.journal()).unwrap();
@@ -111,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_input_gives_the_same_bytes(steps in steps(60)) {
+    fn the_same_input_gives_the_same_bytes(steps in steps_with_stops(60)) {
         let (mut one, mut other) = (Driver::new(), Driver::new());
         for step in &steps {
             prop_assert_eq!(one.step(step), other.step(step));

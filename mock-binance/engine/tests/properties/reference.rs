@@ -158,6 +158,7 @@ impl Reference {
             }
             OrderKind::Market { size: MarketSize::Base(quantity) } => (None, Some(quantity), i128::MAX),
             OrderKind::Market { size: MarketSize::Quote(amount) } => (None, None, i128::from(amount.units())),
+            OrderKind::Stop { .. } => panic!("the naive exchange knows no orders that wait for a price"),
         };
         let crosses = |price: Price| {
             limit.is_none_or(|limit| if new.side == Side::Buy { price <= limit } else { price >= limit })
