@@ -26,6 +26,8 @@ struct LimitRow {
     interval: &'static str,
     interval_num: u32,
     limit: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
 }
 
 /// The one permission that the mock's symbols have.
@@ -84,10 +86,28 @@ fn selected(call: &Call<'_>) -> Result<Vec<SymbolId>, ApiError> {
         .collect())
 }
 
+/// GET rateLimit/order: how many orders count against each of the account's limits.
+#[expect(clippy::unnecessary_wraps, reason = "all endpoints are called alike")]
+pub(crate) fn order_counts(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
+    let counts = call.state.exchange.order_counts(call.account, call.now);
+    let rows = counts.into_iter().map(|(limit, count)| {
+        let Interval { unit, num } = Interval::of(limit);
+        let (interval, interval_num) = (unit, num);
+        LimitRow { rate_limit_type: "ORDERS", interval, interval_num, limit: limit.limit, count: Some(count) }
+    });
+    Ok(json::bytes(&rows.collect::<Vec<_>>()))
+}
+
 fn rate_limits(limits: &LimitsSpec) -> Vec<LimitRow> {
     let row = |rate_limit_type, limit: WindowLimit| {
         let interval = Interval::of(limit);
-        LimitRow { rate_limit_type, interval: interval.unit, interval_num: interval.num, limit: limit.limit }
+        LimitRow {
+            rate_limit_type,
+            interval: interval.unit,
+            interval_num: interval.num,
+            limit: limit.limit,
+            count: None,
+        }
     };
     let orders = limits.orders.iter().map(|limit| row("ORDERS", *limit));
     std::iter::once(row("REQUEST_WEIGHT", limits.request_weight))

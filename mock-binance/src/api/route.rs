@@ -199,6 +199,7 @@ static ROUTES: &[Route] = &[
         trading::cancel,
     ),
     signed("GET", "/api/v3/account", &[Field::word("omitZeroBalances")], Weight::Fixed(20), account::account),
+    signed("GET", "/api/v3/rateLimit/order", &[], Weight::Fixed(40), info::order_counts),
     signed("POST", "/api/v3/order/test", &ORDER, Weight::ComputesCommission, trading::test),
     signed("GET", "/api/v3/openOrders", &[Field::symbol()], Weight::SymbolOrAll(6, 80), account::open_orders),
     signed("DELETE", "/api/v3/openOrders", &[SYMBOL], Weight::FreeOnSuccess(1), trading::cancel_all),

@@ -56,6 +56,22 @@ async fn orders_and_cancels_weigh_only_when_they_fail() {
     assert_eq!(weights, [0, 0, 0, 1, 1, 1]);
 }
 
+#[tokio::test]
+async fn the_order_counts_can_be_asked_for() {
+    let bench = bench().await;
+    let path = "/api/v3/rateLimit/order";
+    bench.order("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000").await.ok();
+    let told = bench.signed("GET", path, "").await;
+    assert_eq!(used(&told), 40);
+    assert_eq!(
+        told.text,
+        r#"[{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":100,"count":1},{"rateLimitType":"ORDERS","interval":"DAY","intervalNum":1,"limit":200000,"count":1}]"#
+    );
+    bench.clock.advance(Duration::from_secs(10));
+    let told = bench.signed("GET", path, "").await.ok();
+    assert_eq!((&told[0]["count"], &told[1]["count"]), (&0.into(), &1.into()), "ten seconds are over");
+}
+
 async fn light() -> Bench {
     let request_weight = WindowLimit { window_secs: 60, limit: 3 };
     bench_with(|builder| builder.limits(LimitsSpec { request_weight, ..LimitsSpec::default() }).ban_after(2)).await
