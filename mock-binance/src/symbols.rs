@@ -2,8 +2,8 @@
 //!
 //! A file may be a saved answer of `GET /api/v3/exchangeInfo`, or only its `symbols`. What the mock does not play
 //! (order types, flags and permissions of the live exchange) is taken off the rows, so that its own exchangeInfo
-//! promises only what the mock keeps. Filters are told as they were written; those about orders that the mock does
-//! not take bind nothing. A file may also have `exchangeFilters` and, in the form of `GET /api/v3/myFilters`,
+//! promises only what the mock keeps. Filters are told as they were written; those that the engine does
+//! not know bind nothing. A file may also have `exchangeFilters` and, in the form of `GET /api/v3/myFilters`,
 //! `assetFilters`. A name that Binance does not know is an error.
 
 mod filters;

@@ -51,7 +51,7 @@ pub(super) enum FilterRow {
     MaxPosition {
         max_position: String,
     },
-    /// This one and those below are about orders that the mock does not take: they are told and bind nothing.
+    /// This one and those below are told and bind nothing yet.
     IcebergParts {
         limit: u32,
     },
@@ -83,7 +83,7 @@ pub(super) struct LotRow {
     step_size: String,
 }
 
-/// A filter of the whole exchange. All but the first are about orders that the mock does not take.
+/// A filter of the whole exchange. All but the first are told and bind nothing yet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
 #[expect(clippy::enum_variant_names, reason = "the exchange's names")]
