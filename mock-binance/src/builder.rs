@@ -107,6 +107,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Builder {
     clock: Clock,
+    connection_rules: bool,
     symbols: Option<Result<Symbols, SymbolsError>>,
     accounts: Vec<Account>,
     prices: BTreeMap<String, String>,
@@ -134,6 +135,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             clock: Clock::System,
+            connection_rules: false,
             symbols: None,
             accounts: Vec::new(),
             prices: BTreeMap::new(),
@@ -204,6 +206,15 @@ impl Builder {
     #[must_use]
     pub fn commission(mut self, maker: impl Into<String>, taker: impl Into<String>) -> Self {
         self.commission = (maker.into(), taker.into());
+        self
+    }
+
+    /// Whether stream connections are pinged every 20 s, and end without a pong within 60 s, with more than 5 frames
+    /// in a second, and after a day. Not when not asked for: a manual
+    /// clock stands still while a client writes, and jumps faster than it can answer.
+    #[must_use]
+    pub fn connection_rules(mut self, hold: bool) -> Self {
+        self.connection_rules = hold;
         self
     }
 
@@ -308,6 +319,7 @@ impl Builder {
             reference_prices: prices,
             bans: Bans::new(self.ban_after),
             listen_key_mode: self.listen_keys,
+            connection_rules: self.connection_rules,
             seed: self.seed,
             keep_requests: self.keep_requests,
         });

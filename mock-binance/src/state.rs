@@ -24,7 +24,7 @@ use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
 use crate::transcript::{Asked, REDACTED, RequestRecord, Transcript, is_secret_name};
-use crate::ws::{Cadence, Sources, Streams, tell, user};
+use crate::ws::{Cadence, Lifetimes, Sources, Streams, tell, user};
 
 /// What the faces share.
 pub(crate) struct Hub {
@@ -47,6 +47,7 @@ pub(crate) struct State {
     pub(crate) listen_keys: ListenKeyStore,
     pub(crate) listen_key_mode: ListenKeys,
     pub(crate) streams: Streams,
+    pub(crate) lifetimes: Lifetimes,
     cadence: Cadence,
     pub(crate) transcript: Transcript,
     pub(crate) strategies: Strategies,
@@ -63,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) reference_prices: BTreeMap<String, Price>,
     pub(crate) bans: Bans,
     pub(crate) listen_key_mode: ListenKeys,
+    pub(crate) connection_rules: bool,
     pub(crate) seed: u64,
     pub(crate) keep_requests: usize,
 }
@@ -82,6 +84,7 @@ impl State {
             listen_keys: ListenKeyStore::new(parts.seed),
             listen_key_mode: parts.listen_key_mode,
             streams: Streams::default(),
+            lifetimes: Lifetimes::new(parts.connection_rules),
             cadence: Cadence::default(),
             transcript: Transcript::new(parts.keep_requests),
             strategies: Strategies::default(),
@@ -119,6 +122,7 @@ impl State {
             self.streams.publish(&key, || user::listen_key_expired(&key, now));
             self.streams.unsubscribe_all(&key);
         }
+        self.lifetimes.run_due(now, &mut self.streams);
         self.cadence.run_due(now, &self.exchange, &self.symbols, &mut self.streams);
     }
 
@@ -158,7 +162,7 @@ impl State {
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let exchange = self.exchange.next_deadline();
         let keys = self.listen_keys.next_deadline();
-        exchange.into_iter().chain(keys).chain(self.cadence.next_deadline()).min()
+        exchange.into_iter().chain(keys).chain(self.cadence.next_deadline()).chain(self.lifetimes.next_deadline()).min()
     }
 
     /// Begins to follow the streams that have come to be heard.

@@ -7,6 +7,7 @@
 pub(crate) mod book;
 pub(crate) mod cadence;
 pub(crate) mod candle;
+pub(crate) mod lifetimes;
 pub(crate) mod market;
 pub(crate) mod request;
 pub(crate) mod server;
@@ -16,5 +17,6 @@ mod tell;
 pub(crate) mod user;
 
 pub(crate) use cadence::Cadence;
+pub(crate) use lifetimes::Lifetimes;
 pub(crate) use streams::Streams;
 pub(crate) use tell::{Sources, tell};

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::Uri;
 use axum::response::Response;
+use exchange_engine::Timestamp;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::request;
 use super::streams::{ConnectionId, Outgoing};
-use crate::state::Hub;
+use crate::state::{Hub, State};
 
 /// Requests are small; anything larger is not one.
 const FRAME_BYTES_MAX: usize = 64 * 1024;
@@ -38,6 +39,7 @@ pub(crate) fn accept(hub: Arc<Hub>, uri: &Uri, upgrade: WebSocketUpgrade, alive:
 fn enter(hub: &Hub, combined: bool, names: Vec<String>) -> (ConnectionId, UnboundedReceiver<Outgoing>) {
     let (mut state, now) = hub.lock();
     let entered = state.streams.connect(combined, names);
+    state.lifetimes.watch(entered.0, now);
     state.follow_streams(now);
     drop(state);
     hub.deadline_moved.notify_one();
@@ -62,6 +64,11 @@ fn decode(name: &str) -> String {
     name.replace("%40", "@")
 }
 
+/// Counts a frame from the client. One too many ends the connection, by way of its frames.
+fn may_speak(state: &mut State, id: ConnectionId, now: Timestamp) -> bool {
+    state.lifetimes.count(id, now, &mut state.streams)
+}
+
 /// Carries frames both ways until either side has enough.
 async fn converse(hub: &Hub, id: ConnectionId, socket: WebSocket, mut frames: UnboundedReceiver<Outgoing>) {
     let (mut sink, mut source) = socket.split();
@@ -73,6 +80,18 @@ async fn converse(hub: &Hub, id: ConnectionId, socket: WebSocket, mut frames: Un
                         return;
                     }
                 }
+                Some(Outgoing::Ping(payload)) => {
+                    if sink.send(Message::Ping(payload.into())).await.is_err() {
+                        return;
+                    }
+                }
+                Some(Outgoing::Refuse(reason)) => {
+                    let frame = CloseFrame { code: close_code::POLICY, reason: reason.into() };
+                    let _ = sink.send(Message::Close(Some(frame))).await;
+                    // What the client still has on its way would reset the connection before it reads the farewell.
+                    while let Some(Ok(_)) = source.next().await {}
+                    return;
+                }
                 Some(Outgoing::Close) | None => {
                     // Whoever has gone already needs no farewell.
                     let _ = sink.send(Message::Close(None)).await;
@@ -82,14 +101,26 @@ async fn converse(hub: &Hub, id: ConnectionId, socket: WebSocket, mut frames: Un
             incoming = source.next() => match incoming {
                 Some(Ok(Message::Text(text))) => {
                     let (mut state, now) = hub.lock();
+                    if !may_speak(&mut state, id, now) {
+                        continue;
+                    }
                     let answer = request::answer(&mut state.streams, id, &text);
                     state.streams.answer(id, answer);
                     state.follow_streams(now);
                     drop(state);
                     hub.deadline_moved.notify_one();
                 }
-                // Pings are answered underneath; pongs and binary frames say nothing.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_))) => {}
+                Some(Ok(Message::Pong(payload))) => {
+                    let (mut state, now) = hub.lock();
+                    if may_speak(&mut state, id, now) {
+                        state.lifetimes.pong(id, &payload);
+                    }
+                }
+                // Pings are answered underneath; binary frames say nothing.
+                Some(Ok(Message::Ping(_) | Message::Binary(_))) => {
+                    let (mut state, now) = hub.lock();
+                    may_speak(&mut state, id, now);
+                }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
             },
         }

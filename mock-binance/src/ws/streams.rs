@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+/// How many streams one connection may hear.
+const STREAMS_MAX: usize = 1024;
+const TOO_MANY: &str = r#"{"error":{"code":4,"msg":"Too many subscriptions"}}"#;
+
 /// Counts of the WebSocket face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamStats {
@@ -23,7 +27,11 @@ pub struct StreamStats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outgoing {
     Text(Utf8Bytes),
+    /// With this payload.
+    Ping(String),
     Close,
+    /// To close for breaking a rule.
+    Refuse(&'static str),
 }
 
 /// Names a connection.
@@ -69,6 +77,23 @@ impl Streams {
         }
     }
 
+    pub(crate) fn is_open(&self, id: ConnectionId) -> bool {
+        self.connections.contains_key(&id)
+    }
+
+    pub(crate) fn send(&self, id: ConnectionId, frame: Outgoing) {
+        if let Some(connection) = self.connections.get(&id) {
+            // A connection whose task has ended is taken off by that task.
+            let _ = connection.out.send(frame);
+        }
+    }
+
+    /// Ends one connection with a last frame.
+    pub(crate) fn end(&mut self, id: ConnectionId, farewell: Outgoing) {
+        self.send(id, farewell);
+        self.disconnect(id);
+    }
+
     /// Ends every connection.
     pub(crate) fn disconnect_all(&mut self) {
         for connection in std::mem::take(&mut self.connections).into_values() {
@@ -84,6 +109,11 @@ impl Streams {
         };
         for name in names {
             if !connection.names.contains(&name) {
+                if connection.names.len() >= STREAMS_MAX {
+                    let _ = connection.out.send(Outgoing::Text(TOO_MANY.into()));
+                    self.end(id, Outgoing::Refuse("Too many subscriptions"));
+                    return;
+                }
                 self.listeners.entry(name.clone()).or_default().insert(id);
                 connection.names.push(name);
             }
@@ -211,7 +241,7 @@ mod tests {
         while let Ok(frame) = frames.try_recv() {
             texts.push(match frame {
                 Outgoing::Text(text) => text.to_string(),
-                Outgoing::Close => "close".to_owned(),
+                other => format!("{other:?}").to_lowercase(),
             });
         }
         texts

@@ -12,6 +12,7 @@ mod binary;
 mod cadence;
 mod errors;
 mod filters;
+mod lifetimes;
 mod limits;
 mod listen_keys;
 mod most_hit;

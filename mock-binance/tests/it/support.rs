@@ -190,7 +190,13 @@ impl Socket {
         assert_eq!(answer["id"], 987, "something came before the answer: {answer}");
     }
 
-    async fn next_message(&mut self) -> Option<Message> {
+    /// Sends without waiting for an answer.
+    pub(crate) async fn say(&mut self, message: Message) {
+        self.stream.send(message).await.unwrap();
+    }
+
+    /// The next frame, whatever it is.
+    pub(crate) async fn next_message(&mut self) -> Option<Message> {
         tokio::time::timeout(GUARD, self.stream.next()).await.expect("a frame before the guard").and_then(Result::ok)
     }
 }
