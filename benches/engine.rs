@@ -44,7 +44,6 @@ fn spec() -> ExchangeSpec {
                     avg_price_mins: 5,
                 }),
                 lot: Some(LotSize { min: units("0.00001"), max: units("9000"), step: units("0.00001") }),
-                market_lot: None,
                 notional: Some(NotionalFilter {
                     min: units("5"),
                     apply_min_to_market: true,
@@ -52,7 +51,7 @@ fn spec() -> ExchangeSpec {
                     apply_max_to_market: false,
                     avg_price_mins: 5,
                 }),
-                max_num_orders: None,
+                ..Filters::default()
             },
             commissions: Commissions { maker: rate, taker: rate },
             opening_price: Some(units("60000")),

@@ -177,7 +177,9 @@ impl Witness {
                     told.trades += u64::from(involved);
                     involved || [trade.maker, trade.taker].iter().any(|order| self.owner_orders.contains(order))
                 }
-                Fact::Booked { order } => agents.contains_key(order) || self.owner_orders.contains(order),
+                Fact::Booked { order } | Fact::Triggered { order } => {
+                    agents.contains_key(order) || self.owner_orders.contains(order)
+                }
                 Fact::Closed { order, closing } => {
                     let owners = self.owner_orders.contains(order);
                     told.orders_lost += u64::from(owners && matches!(closing, Closing::Canceled(_)));
