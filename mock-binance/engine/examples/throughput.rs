@@ -119,7 +119,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         events.clear();
         match exchange.apply_into(now, account, &command, &mut events) {
-            Ok(Reply::Placed { order, .. }) if order.status.is_open() => placed.push(order.id),
+            Ok(Reply::Placed(done)) if done.order.status.is_open() => placed.push(done.order.id),
             Ok(_) => {}
             // Mostly cancels of orders that have traded in the meantime.
             Err(_) => refused += 1,

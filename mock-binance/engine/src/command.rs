@@ -1,6 +1,7 @@
 //! What an account may ask for.
 
 use crate::ids::{AssetId, ClientOrderId, OrderId, SymbolId};
+use crate::list::{CancelList, NewOrderList};
 use crate::money::{Amount, Price, Quantity};
 
 /// One request of one account.
@@ -10,6 +11,14 @@ pub enum Command {
     Place(NewOrder),
     /// Cancel one open order.
     Cancel(CancelOrder),
+    /// Place an order list.
+    PlaceList(Box<NewOrderList>),
+    /// Cancel every open order of a list.
+    CancelList(CancelList),
+    /// Cancel one order, and place another.
+    CancelReplace(Box<CancelReplace>),
+    /// Make an open order smaller, without losing its place in the queue.
+    Amend(AmendOrder),
     /// Cancel every open order of the account on a symbol.
     CancelAll {
         /// The symbol.
@@ -31,6 +40,22 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The symbol whose market it touches.
+    pub const fn symbol(&self) -> Option<SymbolId> {
+        match self {
+            Self::Place(order) => Some(order.symbol),
+            Self::Cancel(request) => Some(request.symbol),
+            Self::PlaceList(list) => Some(list.symbol),
+            Self::CancelList(request) => Some(request.symbol),
+            Self::CancelReplace(request) => Some(request.order.symbol),
+            Self::Amend(request) => Some(request.symbol),
+            Self::CancelAll { symbol } => Some(*symbol),
+            Self::Deposit { .. } | Self::Withdraw { .. } => None,
+        }
+    }
+}
+
 /// An order as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewOrder {
@@ -42,6 +67,13 @@ pub struct NewOrder {
     pub kind: OrderKind,
     /// The client's name for it; generated when absent.
     pub client_order_id: Option<ClientOrderId>,
+}
+
+impl NewOrder {
+    /// Whether it is a `STOP_LOSS` or `STOP_LOSS_LIMIT` order.
+    pub(crate) const fn is_stop_loss(&self) -> bool {
+        matches!(self.kind, OrderKind::Stop { goal: StopGoal::Loss, .. })
+    }
 }
 
 /// The order types, each with the parameters it needs and no others.
@@ -265,4 +297,31 @@ pub enum CancelRestriction {
     OnlyNew,
     /// `ONLY_PARTIALLY_FILLED`.
     OnlyPartiallyFilled,
+}
+
+/// Cancels one order and places another (`order/cancelReplace`). The rules of the new order and the order counts are
+/// looked at before either is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CancelReplace {
+    /// What to cancel, on the new order's symbol.
+    pub cancel: CancelOrder,
+    /// What to place.
+    pub order: NewOrder,
+    /// `STOP_ON_FAILURE`: the new order is not attempted when the cancel fails. Otherwise `ALLOW_FAILURE`.
+    pub stop_on_failure: bool,
+    /// `CANCEL_ONLY`: with the order counts used up, the cancel is done all the same. Otherwise `DO_NOTHING`.
+    pub cancel_when_limited: bool,
+}
+
+/// Makes an order smaller (`order/amend/keepPriority`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AmendOrder {
+    /// Where.
+    pub symbol: SymbolId,
+    /// Which order.
+    pub target: OrderRef,
+    /// `newQty`: the whole quantity of the order from now on, what has traded included.
+    pub quantity: Quantity,
+    /// The client's new name for the order; generated when absent.
+    pub client_order_id: Option<ClientOrderId>,
 }

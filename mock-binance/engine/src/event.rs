@@ -1,8 +1,9 @@
 //! What a command brings about, for those who listen: replies, and events in the order in which they happened.
 
 use crate::ids::{AccountId, AssetId, ClientOrderId, SymbolId};
+use crate::list::OrderList;
 use crate::money::{Amount, Price, Quantity};
-use crate::order::{Fill, Order, Trade};
+use crate::order::{Amendment, Fill, Order, Trade};
 use crate::rejection::Rejection;
 use crate::spec::SymbolStatus;
 use crate::time::Timestamp;
@@ -19,19 +20,69 @@ pub struct Outcome {
 /// The answer to the one who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The order after everything that happened at once, with its fills.
-    Placed {
-        /// The order now.
-        order: Order,
-        /// Its trades by this command, in order.
-        fills: Vec<Fill>,
+    /// The order after everything that happened at once.
+    Placed(Placed),
+    /// The cancelled order, or orders.
+    Canceled(Canceled),
+    /// The list that was placed, and its orders after everything that happened at once. Pending orders are placed
+    /// after that, even if the working order was filled at once.
+    ListPlaced {
+        /// The list.
+        list: OrderList,
+        /// Its orders.
+        orders: Vec<Placed>,
     },
-    /// The cancelled order.
-    Canceled(CanceledOrder),
-    /// The cancelled orders, oldest first.
+    /// What came of the cancel and of the new order.
+    Replaced(Box<Replaced>),
+    /// The amended order.
+    Amended(Box<Amended>),
+    /// The cancelled orders, oldest first; those of a list stand together.
     CanceledAll(Vec<CanceledOrder>),
     /// The balance after a deposit or withdrawal.
     Balance(Balance),
+}
+
+/// A new order, with what it brought about at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The order now.
+    pub order: Order,
+    /// Its trades by this command, in order.
+    pub fills: Vec<Fill>,
+}
+
+/// What a cancel cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Canceled {
+    /// One order.
+    Order(CanceledOrder),
+    /// A list: cancelling one of its orders cancels them all.
+    List {
+        /// The list now.
+        list: OrderList,
+        /// The orders that were open.
+        orders: Vec<CanceledOrder>,
+    },
+}
+
+/// What came of a cancel-replace of which at least one part was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// What came of the cancel.
+    pub cancel: Result<Canceled, Rejection>,
+    /// What came of the new order; nothing when it was not attempted.
+    pub order: Option<Result<Placed, Rejection>>,
+}
+
+/// An order that was made smaller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amended {
+    /// The order now.
+    pub order: Order,
+    /// What was amended.
+    pub amendment: Amendment,
+    /// The list that it belongs to.
+    pub list: Option<OrderList>,
 }
 
 /// An order that was cancelled and the name of the cancel.
@@ -59,6 +110,8 @@ pub struct Balance {
 pub enum Event {
     /// An order changed (`executionReport`).
     Execution(Execution),
+    /// An order list changed (`listStatus`), told after the orders that it is about.
+    List(ListUpdate),
     /// Balances after the command (`outboundAccountPosition`), once per account, after its executions.
     Balances {
         /// When.
@@ -94,6 +147,17 @@ pub enum Event {
     },
 }
 
+/// One step in a list's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListUpdate {
+    /// When.
+    pub time: Timestamp,
+    /// The list right after this step.
+    pub list: OrderList,
+    /// Whether it is only that one of its orders has a new name (`UPDATED`).
+    pub is_renamed: bool,
+}
+
 /// One step in an order's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Execution {
@@ -116,6 +180,8 @@ pub enum ExecutionKind {
     Trade(Fill),
     /// Cancelled, under this name.
     Canceled(ClientOrderId),
+    /// Amended; it had this name before.
+    Replaced(ClientOrderId),
     /// Expired; the order knows why.
     Expired,
 }

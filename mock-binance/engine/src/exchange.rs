@@ -1,10 +1,12 @@
 //! The exchange: requests in; replies, events and facts out.
 
-use crate::command::{Command, NewOrder};
+use std::collections::VecDeque;
+
+use crate::command::{CancelReplace, Command, NewOrder};
 use crate::decide::{self, Match};
-use crate::event::{CanceledOrder, Event, ExecutionKind, Outcome, Reply};
+use crate::event::{Amended, Canceled, CanceledOrder, Event, ExecutionKind, Outcome, Placed, Replaced, Reply};
 use crate::fact::{Closing, Fact, Request};
-use crate::ids::{AccountId, AssetId, OrderId, SymbolId};
+use crate::ids::{AccountId, AssetId, ListId, OrderId, SymbolId};
 use crate::journal::Journal;
 use crate::order::{ExpiryReason, Fill};
 use crate::rejection::Rejection;
@@ -26,6 +28,8 @@ pub struct Exchange {
 struct Room {
     plan: Vec<Fact>,
     matches: Vec<Match>,
+    /// Lists of which an order was filled or closed.
+    lists: VecDeque<ListId>,
     touched: Touched,
 }
 
@@ -121,31 +125,84 @@ impl Exchange {
         let now = now.max(self.state.clock);
         self.meet_deadlines(now, events);
         let mut room = std::mem::take(&mut self.room);
-        room.plan.clear();
         room.touched.clear();
-        let decided = self.decide(now, account, command, &mut room);
-        let reply = match decided {
-            Ok(answer) => {
-                let tops = report::top_of(&self.state, command);
-                let first = events.len();
-                self.carry_out(now, &mut room, events);
-                // The answer is about the request alone; what it sets off beyond that comes after.
-                let reply = self.answer(answer, account, events.get(first..).unwrap_or_default());
-                if let Command::Place(order) = command {
-                    self.release_stops(now, order.symbol, &mut room, events);
-                }
-                report::balances(&self.state, now, &room.touched, events);
-                report::book_top(&self.state, now, tops, events);
-                reply
-            }
-            Err(cause) => {
-                let fact = Fact::Rejected { account, request: Request::of(command), cause };
-                self.commit(now, &fact);
-                Err(cause)
-            }
+        let tops = report::top_of(&self.state, command);
+        let reply = match command {
+            Command::CancelReplace(request) => self.cancel_replace(now, account, request, &mut room, events),
+            _ => self.carry_out_one(now, account, command, &mut room, events),
         };
+        // The answer is about the request alone; what it sets off beyond that comes after.
+        if reply.is_ok() {
+            if let Some(symbol) = command.symbol() {
+                self.follow_up(now, symbol, &mut room, events);
+            }
+            report::balances(&self.state, now, &room.touched, events);
+            report::book_top(&self.state, now, tops, events);
+        }
         self.room = room;
         reply
+    }
+
+    /// Decides one request and carries it out, or writes down why not.
+    fn carry_out_one(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        command: &Command,
+        room: &mut Room,
+        events: &mut Vec<Event>,
+    ) -> Result<Reply, Rejection> {
+        room.plan.clear();
+        match self.decide(now, account, command, room) {
+            Ok(answer) => {
+                let first = events.len();
+                self.carry_out(now, room, events);
+                self.answer(answer, account, events.get(first..).unwrap_or_default())
+            }
+            Err(cause) => Err(self.reject(now, account, command, cause)),
+        }
+    }
+
+    fn reject(&mut self, now: Timestamp, account: AccountId, command: &Command, cause: Rejection) -> Rejection {
+        self.commit(now, &Fact::Rejected { account, request: Request::of(command), cause });
+        cause
+    }
+
+    /// Cancels one order and places another. What forbids the new order whatever became of the old one is found
+    /// before anything is done.
+    fn cancel_replace(
+        &mut self,
+        now: Timestamp,
+        account: AccountId,
+        request: &CancelReplace,
+        room: &mut Room,
+        events: &mut Vec<Event>,
+    ) -> Result<Reply, Rejection> {
+        let limited = match decide::check_replace(&self.state, now, account, request) {
+            Ok(limited) => limited,
+            Err(cause) => {
+                let command = Command::CancelReplace(Box::new(*request));
+                return Err(self.reject(now, account, &command, cause));
+            }
+        };
+        let cancel = match self.carry_out_one(now, account, &Command::Cancel(request.cancel), room, events) {
+            Ok(Reply::Canceled(canceled)) => Ok(canceled),
+            Ok(_) => Err(Rejection::UnknownOrder),
+            Err(cause) => Err(cause),
+        };
+        let order = if cancel.is_err() && request.stop_on_failure {
+            self.commit(now, &Fact::NotAttempted { account });
+            None
+        } else if let Some(hit) = limited {
+            Some(Err(self.reject(now, account, &Command::Place(request.order), Rejection::TooManyOrders(hit))))
+        } else {
+            Some(match self.carry_out_one(now, account, &Command::Place(request.order), room, events) {
+                Ok(Reply::Placed(placed)) => Ok(placed),
+                Ok(_) => Err(Rejection::UnknownOrder),
+                Err(cause) => Err(cause),
+            })
+        };
+        Ok(Reply::Replaced(Box::new(Replaced { cancel, order })))
     }
 
     fn decide(
@@ -156,22 +213,31 @@ impl Exchange {
         room: &mut Room,
     ) -> Result<Answer, Rejection> {
         let Room { plan, matches, .. } = room;
+        let state = &self.state;
         match command {
-            Command::Place(order) => decide::place(&self.state, now, account, order, matches, plan).map(Answer::Placed),
-            Command::Cancel(request) => {
-                plan.push(decide::cancel(&self.state, now, account, request)?);
-                Ok(Answer::Canceled)
+            Command::Place(order) => decide::place(state, now, account, order, matches, plan).map(Answer::Placed),
+            Command::Cancel(request) => decide::cancel(state, now, account, request, plan).map(Answer::Canceled),
+            Command::PlaceList(list) => {
+                decide::place_list(state, now, account, list, matches, plan).map(Answer::ListPlaced)
             }
+            Command::CancelList(request) => {
+                decide::cancel_list(state, now, account, request, plan).map(|list| Answer::Canceled(Some(list)))
+            }
+            // Carried out as a cancel and a new order.
+            Command::CancelReplace(request) => {
+                decide::place(state, now, account, &request.order, matches, plan).map(Answer::Placed)
+            }
+            Command::Amend(request) => decide::amend(state, now, account, request, plan).map(Answer::Amended),
             Command::CancelAll { symbol } => {
-                decide::cancel_all(&self.state, now, account, *symbol, plan)?;
+                decide::cancel_all(state, now, account, *symbol, plan)?;
                 Ok(Answer::CanceledAll)
             }
             Command::Deposit { asset, amount } => {
-                plan.push(decide::deposit(&self.state, account, *asset, *amount)?);
+                plan.push(decide::deposit(state, account, *asset, *amount)?);
                 Ok(Answer::Balance(*asset))
             }
             Command::Withdraw { asset, amount } => {
-                plan.push(decide::withdraw(&self.state, account, *asset, *amount)?);
+                plan.push(decide::withdraw(state, account, *asset, *amount)?);
                 Ok(Answer::Balance(*asset))
             }
         }
@@ -181,25 +247,57 @@ impl Exchange {
         for fact in &room.plan {
             self.commit(now, fact);
             report::fact(&self.state, now, fact, &mut room.touched, events);
+            let (one, other) = match fact {
+                Fact::Traded(traded) => (Some(traded.maker), Some(traded.taker)),
+                Fact::Closed { order, .. } => (Some(*order), None),
+                _ => (None, None),
+            };
+            for order in [one, other].into_iter().flatten() {
+                let record = Slot::of(order).and_then(|slot| self.state.record(slot));
+                if let Some(list) = record.filter(|record| !record.status.is_open()).and_then(|record| record.list) {
+                    room.lists.push_back(list);
+                }
+            }
         }
     }
 
-    /// Places the orders whose stop prices were reached, one after the other, and those that they set off in turn.
-    /// Each order is triggered once, so this comes to an end.
-    fn release_stops(&mut self, now: Timestamp, symbol: SymbolId, room: &mut Room, events: &mut Vec<Event>) {
-        while let Some(slot) = self.state.market(symbol).and_then(|market| market.stops.next_due()) {
-            let order = slot.id();
-            room.plan.clear();
-            room.plan.push(Fact::Triggered { order });
-            self.carry_out(now, room, events);
-            room.plan.clear();
-            let Room { plan, matches, .. } = room;
-            if decide::release(&self.state, now, slot, matches, plan).is_err() {
+    /// Lets happen what a command has set off on its symbol: the next steps of lists of which an order was filled or
+    /// closed, then the orders whose stop prices were reached, and what these set off in turn. Each order is released
+    /// and triggered once, so this comes to an end.
+    fn follow_up(&mut self, now: Timestamp, symbol: SymbolId, room: &mut Room, events: &mut Vec<Event>) {
+        loop {
+            if let Some(list) = room.lists.pop_front() {
+                let Room { plan, matches, .. } = room;
                 plan.clear();
-                plan.push(Fact::Closed { order, closing: Closing::Expired(ExpiryReason::Rejected) });
+                // A list that is done takes no further step.
+                if decide::next_step(&self.state, now, list, matches, plan).is_ok() && !plan.is_empty() {
+                    self.carry_out(now, room, events);
+                    room.lists.push_front(list);
+                }
+            } else if let Some(slot) = self.state.market(symbol).and_then(|market| market.stops.next_due()) {
+                self.release_stop(now, slot, room, events);
+            } else {
+                return;
             }
-            self.carry_out(now, room, events);
         }
+    }
+
+    /// Places an order whose stop price was reached.
+    fn release_stop(&mut self, now: Timestamp, slot: Slot, room: &mut Room, events: &mut Vec<Event>) {
+        let order = slot.id();
+        room.plan.clear();
+        let twin = self.state.open_twin(slot).map(Slot::id);
+        let closing = Closing::Expired(ExpiryReason::OcoTrigger);
+        room.plan.extend(twin.map(|twin| Fact::Closed { order: twin, closing }));
+        room.plan.push(Fact::Triggered { order });
+        self.carry_out(now, room, events);
+        room.plan.clear();
+        let Room { plan, matches, .. } = room;
+        if decide::release(&self.state, now, slot, matches, plan).is_err() {
+            plan.clear();
+            plan.push(Fact::Closed { order, closing: Closing::Expired(ExpiryReason::Rejected) });
+        }
+        self.carry_out(now, room, events);
     }
 
     /// Makes a decided fact so, and writes it down.
@@ -217,13 +315,34 @@ impl Exchange {
             },
             _ => None,
         };
+        let placed = |id: OrderId| {
+            let order = Slot::of(id).and_then(|slot| self.state.view(slot)).ok_or(Rejection::UnknownOrder)?;
+            let fills: Vec<Fill> = events.iter().filter_map(|event| report::fill_of(event, id)).collect();
+            Ok(Placed { order, fills })
+        };
         match answer {
-            Answer::Placed(id) => {
-                let order = Slot::of(id).and_then(|slot| self.state.view(slot)).ok_or(Rejection::UnknownOrder)?;
-                let fills: Vec<Fill> = events.iter().filter_map(|event| report::fill_of(event, id)).collect();
-                Ok(Reply::Placed { order, fills })
+            Answer::Placed(id) => placed(id).map(Reply::Placed),
+            Answer::ListPlaced(id) => {
+                let list = self.state.list_view(id).ok_or(Rejection::UnknownList)?;
+                let orders = list.orders.iter().map(|(order, _)| placed(*order)).collect::<Result<_, Rejection>>()?;
+                Ok(Reply::ListPlaced { list, orders })
             }
-            Answer::Canceled => events.iter().find_map(canceled).map(Reply::Canceled).ok_or(Rejection::UnknownOrder),
+            Answer::Canceled(None) => {
+                let order = events.iter().find_map(canceled).ok_or(Rejection::UnknownOrder)?;
+                Ok(Reply::Canceled(Canceled::Order(order)))
+            }
+            Answer::Canceled(Some(id)) => {
+                let list = self.state.list_view(id).ok_or(Rejection::UnknownList)?;
+                let orders = events.iter().filter_map(canceled).collect();
+                Ok(Reply::Canceled(Canceled::List { list, orders }))
+            }
+            Answer::Amended(id) => {
+                let slot = Slot::of(id).ok_or(Rejection::UnknownOrder)?;
+                let order = self.state.view(slot).ok_or(Rejection::UnknownOrder)?;
+                let amendment = *self.state.lists.amendments(slot).last().ok_or(Rejection::UnknownOrder)?;
+                let list = order.list.and_then(|list| self.state.list_view(list));
+                Ok(Reply::Amended(Box::new(Amended { order, amendment, list })))
+            }
             Answer::CanceledAll => Ok(Reply::CanceledAll(events.iter().filter_map(canceled).collect())),
             Answer::Balance(asset) => self.balance(account, asset).map(Reply::Balance).ok_or(Rejection::UnknownAsset),
         }
@@ -288,7 +407,10 @@ impl Exchange {
 #[derive(Debug, Clone, Copy)]
 enum Answer {
     Placed(OrderId),
-    Canceled,
+    ListPlaced(ListId),
+    /// One order, or those of a list.
+    Canceled(Option<ListId>),
+    Amended(OrderId),
     CanceledAll,
     Balance(AssetId),
 }

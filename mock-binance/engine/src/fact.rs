@@ -5,12 +5,15 @@
 //!                                 | Closed
 //! Accepted -> Triggered -> as above, for an order that waits for a price
 //!          |  Closed
+//! ListOpened -> Accepted* -> as above
+//! Accepted -> Released -> as above, for an order that waits in a list
 //! ```
 
 use std::fmt;
 
 use crate::command::{Command, OrderType, Side, TimeInForce};
-use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId};
+use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId};
+use crate::list::ListKind;
 use crate::money::{Amount, Price, Quantity};
 use crate::order::ExpiryReason;
 use crate::rejection::Rejection;
@@ -71,6 +74,36 @@ pub enum Fact {
     },
     /// Two orders traded at the maker's price.
     Traded(Traded),
+    /// An order list was taken on; its orders come next.
+    ListOpened(ListOpened),
+    /// The order that a pending order waited for was filled: it is placed, and its lock set.
+    Released {
+        /// Which order.
+        order: OrderId,
+        /// How much from now on: of an OPO, what the working order bought.
+        quantity: Quantity,
+        /// Whether the other order of its OCO holds what both pay with.
+        twin_holds: bool,
+    },
+    /// None of a list's orders is open any more.
+    ListClosed {
+        /// Which list.
+        list: ListId,
+    },
+    /// An order was made smaller, and what that no longer needs was released.
+    Amended {
+        /// Which order.
+        order: OrderId,
+        /// Its quantity from now on.
+        quantity: Quantity,
+        /// Its name from now on.
+        client_order_id: ClientOrderId,
+    },
+    /// A new order was asked for and not attempted, because the cancel before it had failed: it counts all the same.
+    NotAttempted {
+        /// Whose.
+        account: AccountId,
+    },
     /// An order ended before it was filled, and the rest of its lock was released.
     Closed {
         /// Which order.
@@ -123,6 +156,34 @@ pub struct Accepted {
     pub quote_order_qty: Amount,
     /// The client's name for it, when one was given.
     pub client_order_id: Option<ClientOrderId>,
+    /// Its place in a list.
+    pub member: Option<Member>,
+}
+
+/// What an order is to the list that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Which list.
+    pub list: ListId,
+    /// Whether it waits until the working order is filled.
+    pub pending: bool,
+    /// Whether the other order of its OCO holds what both pay with: only one of the two ever trades.
+    pub twin_holds: bool,
+}
+
+/// An order list as it was taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListOpened {
+    /// Its id.
+    pub list: ListId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where.
+    pub symbol: SymbolId,
+    /// Which kind.
+    pub kind: ListKind,
+    /// Given or generated.
+    pub client_id: ClientOrderId,
 }
 
 /// A trade as it happened.
@@ -170,6 +231,28 @@ pub enum Request {
         /// Where.
         symbol: SymbolId,
     },
+    /// To place an order list.
+    PlaceList {
+        /// Where.
+        symbol: SymbolId,
+        /// Which kind.
+        kind: ListKind,
+    },
+    /// To cancel an order list.
+    CancelList {
+        /// Where.
+        symbol: SymbolId,
+    },
+    /// To cancel an order and place another.
+    CancelReplace {
+        /// Where.
+        symbol: SymbolId,
+    },
+    /// To amend an order.
+    Amend {
+        /// Where.
+        symbol: SymbolId,
+    },
     /// To cancel all orders.
     CancelAll {
         /// Where.
@@ -196,6 +279,10 @@ impl Request {
             }
             Command::Cancel(request) => Self::Cancel { symbol: request.symbol },
             Command::CancelAll { symbol } => Self::CancelAll { symbol: *symbol },
+            Command::PlaceList(list) => Self::PlaceList { symbol: list.symbol, kind: list.kind() },
+            Command::CancelList(request) => Self::CancelList { symbol: request.symbol },
+            Command::CancelReplace(request) => Self::CancelReplace { symbol: request.order.symbol },
+            Command::Amend(request) => Self::Amend { symbol: request.symbol },
             Command::Deposit { asset, .. } => Self::Deposit { asset: *asset },
             Command::Withdraw { asset, .. } => Self::Withdraw { asset: *asset },
         }
@@ -245,8 +332,24 @@ impl fmt::Display for Fact {
                     a.quote_order_qty,
                     Given(a.client_order_id),
                 )?;
-                if a.order_type.stop_goal().is_some() { write!(f, " stop-price={}", a.stop_price) } else { Ok(()) }
+                if a.order_type.stop_goal().is_some() {
+                    write!(f, " stop-price={}", a.stop_price)?;
+                }
+                a.member.map_or(Ok(()), |Member { list, pending, twin_holds }| {
+                    write!(f, " list={list} pending={pending} twin-holds={twin_holds}")
+                })
             }
+            Self::ListOpened(ListOpened { list, account, symbol, kind, client_id }) => {
+                write!(f, "list-opened list={list} account={account} symbol={symbol} {kind:?} client={client_id}")
+            }
+            Self::Released { order, quantity, twin_holds } => {
+                write!(f, "released order={order} quantity={quantity} twin-holds={twin_holds}")
+            }
+            Self::ListClosed { list } => write!(f, "list-closed list={list}"),
+            Self::Amended { order, quantity, client_order_id } => {
+                write!(f, "amended order={order} quantity={quantity} client={client_order_id}")
+            }
+            Self::NotAttempted { account } => write!(f, "not-attempted account={account}"),
             Self::Booked { order } => write!(f, "booked order={order}"),
             Self::Triggered { order } => write!(f, "triggered order={order}"),
             Self::Traded(t) => write!(
@@ -279,6 +382,10 @@ impl fmt::Display for Request {
             }
             Self::Cancel { symbol } => write!(f, "cancel symbol={symbol}"),
             Self::CancelAll { symbol } => write!(f, "cancel-all symbol={symbol}"),
+            Self::PlaceList { symbol, kind } => write!(f, "place-list symbol={symbol} {kind:?}"),
+            Self::CancelList { symbol } => write!(f, "cancel-list symbol={symbol}"),
+            Self::CancelReplace { symbol } => write!(f, "cancel-replace symbol={symbol}"),
+            Self::Amend { symbol } => write!(f, "amend symbol={symbol}"),
             Self::Deposit { asset } => write!(f, "deposit asset={asset}"),
             Self::Withdraw { asset } => write!(f, "withdraw asset={asset}"),
         }

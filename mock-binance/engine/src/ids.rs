@@ -34,6 +34,10 @@ number! {
     OrderId(u64)
 }
 number! {
+    /// An order list, counted from 0 over the whole exchange.
+    ListId(u32)
+}
+number! {
     /// A trade, counted from 0 within its symbol, without gaps.
     TradeId(u64)
 }
@@ -75,6 +79,16 @@ impl ClientOrderId {
         Self::generated(order.0, CANCEL_SALT)
     }
 
+    /// The id given to an order list that came without one.
+    pub fn for_list(list: ListId) -> Self {
+        Self::generated(u64::from(list.0), LIST_SALT)
+    }
+
+    /// The id given to an order by an amendment that came without one; amendments of an order are counted from 1.
+    pub fn for_amendment(order: OrderId, count: u32) -> Self {
+        Self::generated(mix(order.0 ^ AMEND_SALT) ^ u64::from(count), AMEND_SALT)
+    }
+
     /// The order whose generated id this is.
     pub(crate) fn generated_for(&self) -> Option<OrderId> {
         let mut value: u64 = 0;
@@ -107,6 +121,8 @@ const HALF: usize = 11;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ORDER_SALT: u64 = 0x6f72_6465_7200_0001;
 const CANCEL_SALT: u64 = 0x6361_6e63_656c_0002;
+const LIST_SALT: u64 = 0x6c69_7374_0000_0003;
+const AMEND_SALT: u64 = 0x616d_656e_6400_0004;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// `MULTIPLIER * MULTIPLIER_INVERSE` is 1 modulo 2^64.
 const MULTIPLIER_INVERSE: u64 = inverse(MULTIPLIER);
@@ -186,6 +202,7 @@ mod tests {
             assert_eq!(id.as_str().parse(), Ok(id));
             assert_eq!(id.generated_for(), Some(OrderId(number)));
             assert_eq!(ClientOrderId::for_cancel(OrderId(number)).generated_for(), None);
+            assert_eq!(ClientOrderId::for_amendment(OrderId(number), 1).generated_for(), None);
         }
         assert_eq!("mine".parse::<ClientOrderId>().unwrap().generated_for(), None);
     }

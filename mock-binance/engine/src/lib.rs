@@ -21,7 +21,7 @@
 //! let order = NewOrder { symbol: SymbolId(0), side: Side::Buy, kind, client_order_id: None };
 //! let outcome = exchange.apply(now, alice, &Command::Place(order));
 //!
-//! assert!(matches!(outcome.reply, Ok(Reply::Placed { order, .. }) if order.status == OrderStatus::New));
+//! assert!(matches!(outcome.reply, Ok(Reply::Placed(placed)) if placed.order.status == OrderStatus::New));
 //! assert_eq!(exchange.balance(alice, AssetId(1)).map(|b| b.locked.to_string()).as_deref(), Some("21.00000000"));
 //! assert_eq!(exchange.journal().iter().last().map(|entry| entry.fact.to_string()).as_deref(), Some("booked order=1"));
 //! assert_eq!(Exchange::replay(exchange.spec().clone(), exchange.journal())?, exchange);
@@ -40,6 +40,7 @@ mod ids;
 mod journal;
 pub mod limits;
 pub mod liquidity;
+mod list;
 pub mod market;
 pub mod money;
 mod order;
@@ -51,21 +52,25 @@ mod state;
 mod time;
 
 pub use command::{
-    CancelOrder, CancelRestriction, Command, LimitTerms, MarketSize, NewOrder, OrderKind, OrderRef, OrderType, Side,
-    StopGoal, TimeInForce,
+    AmendOrder, CancelOrder, CancelReplace, CancelRestriction, Command, LimitTerms, MarketSize, NewOrder, OrderKind,
+    OrderRef, OrderType, Side, StopGoal, TimeInForce,
 };
-pub use event::{Balance, BookLevel, BookTop, CanceledOrder, Depth, Event, Execution, ExecutionKind, Outcome, Reply};
+pub use event::{
+    Amended, Balance, BookLevel, BookTop, Canceled, CanceledOrder, Depth, Event, Execution, ExecutionKind, ListUpdate,
+    Outcome, Placed, Replaced, Reply,
+};
 pub use exchange::{Exchange, ReplayError};
-pub use fact::{Accepted, Closing, Entry, Fact, Request, Traded};
-pub use ids::{AccountId, AssetId, ClientOrderId, InvalidClientOrderId, OrderId, SymbolId, TradeId};
+pub use fact::{Accepted, Closing, Entry, Fact, ListOpened, Member, Request, Traded};
+pub use ids::{AccountId, AssetId, ClientOrderId, InvalidClientOrderId, ListId, OrderId, SymbolId, TradeId};
 pub use journal::{Entries, Journal};
 pub use limits::{LimitHit, LimitsSpec, OrderCountHit, RequestWeights, SourceLimit, WindowLimit};
+pub use list::{CancelList, ListKind, ListLegs, ListRef, NewOrderList, OcoLegs, OrderList, PendingLegs};
 pub use money::{Amount, Overflow, ParseDecimalError, Price, Quantity, Ratio, Total};
-pub use order::{ExpiryReason, Fill, Order, OrderStatus, Trade};
+pub use order::{Amendment, ExpiryReason, Fill, Order, OrderStatus, Trade};
 pub use query::Page;
 pub use rejection::Rejection;
 pub use spec::{
-    Commissions, ExchangeFilters, ExchangeSpec, Filter, Filters, LotSize, MaxAsset, MinNotional, NotionalFilter,
-    OrderTypes, PercentPrice, PercentPriceBySide, PriceFilter, SpecError, SymbolSpec, SymbolStatus,
+    Commissions, ExchangeFilters, ExchangeSpec, Features, Filter, Filters, LotSize, MaxAsset, MinNotional,
+    NotionalFilter, OrderTypes, PercentPrice, PercentPriceBySide, PriceFilter, SpecError, SymbolSpec, SymbolStatus,
 };
 pub use time::Timestamp;

@@ -107,9 +107,9 @@ impl OrderCounts {
         limits.iter().zip(&self.counters).map(move |(limit, counter)| (*limit, counter.used_at(*limit, now)))
     }
 
-    /// The first limit that leaves no room for one more order.
-    pub(crate) fn hit(&self, limits: &[WindowLimit], now: Timestamp) -> Option<OrderCountHit> {
-        let (limit, _) = self.used(limits, now).find(|(limit, used)| *used >= limit.limit)?;
+    /// The first limit that leaves no room for so many more orders.
+    pub(crate) fn hit(&self, limits: &[WindowLimit], now: Timestamp, more: u32) -> Option<OrderCountHit> {
+        let (limit, _) = self.used(limits, now).find(|(limit, used)| used.saturating_add(more) > limit.limit)?;
         Some(OrderCountHit { limit, resets_at: limit.ends_at(now) })
     }
 

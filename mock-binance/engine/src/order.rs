@@ -1,7 +1,7 @@
 //! Orders and trades as readers see them.
 
 use crate::command::{OrderType, Side, TimeInForce};
-use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
+use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId, TradeId};
 use crate::money::{Amount, Price, Quantity};
 use crate::time::Timestamp;
 
@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 ///       |                      +--> Canceled
 ///       +--> Canceled          +--> Expired
 ///       +--> Expired
+/// PendingNew --> New, Canceled or Expired
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
@@ -53,6 +54,8 @@ pub struct Order {
     pub working_time: Option<Timestamp>,
     /// When it last changed.
     pub update_time: Timestamp,
+    /// The list that it belongs to.
+    pub list: Option<ListId>,
 }
 
 impl Order {
@@ -70,6 +73,8 @@ impl Order {
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderStatus {
+    /// Waits in a list until another order is filled.
+    PendingNew,
     /// Accepted, nothing traded.
     New,
     /// Some of it traded, the rest is open.
@@ -85,12 +90,13 @@ pub enum OrderStatus {
 impl OrderStatus {
     /// Whether the order can still trade.
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::New | Self::PartiallyFilled)
+        matches!(self, Self::PendingNew | Self::New | Self::PartiallyFilled)
     }
 
     /// As the exchange writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::PendingNew => "PENDING_NEW",
             Self::New => "NEW",
             Self::PartiallyFilled => "PARTIALLY_FILLED",
             Self::Filled => "FILLED",
@@ -109,8 +115,14 @@ pub enum ExpiryReason {
     UnfilledFok,
     /// The rest of a MARKET order when the book ran out.
     InsufficientLiquidity,
-    /// A stop order that could not be placed when its price was reached.
+    /// An order that waited and could not be placed when its moment came.
     Rejected,
+    /// The other order of an OCO has traded, been triggered or come to its end.
+    OcoTrigger,
+    /// The working order of a list ended without being filled.
+    OtoPhaseOneExpired,
+    /// No particular one: an amendment left nothing of it to trade.
+    None,
 }
 
 impl ExpiryReason {
@@ -121,6 +133,9 @@ impl ExpiryReason {
             Self::UnfilledFok => "UNFILLED_FOK_ORDER_EXPIRED",
             Self::InsufficientLiquidity => "INSUFFICIENT_LIQUIDITY",
             Self::Rejected => "REJECTED",
+            Self::OcoTrigger => "OCO_TRIGGER",
+            Self::OtoPhaseOneExpired => "OTO_PHASE_ONE_EXPIRED",
+            Self::None => "NONE",
         }
     }
 }
@@ -191,6 +206,25 @@ pub struct Fill {
     pub is_buyer: bool,
     /// Whether the account's order rested.
     pub is_maker: bool,
+    /// When.
+    pub time: Timestamp,
+    /// The list that its order belongs to.
+    pub list: Option<ListId>,
+}
+
+/// One amendment of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amendment {
+    /// Which execution of the exchange it was.
+    pub execution_id: u64,
+    /// The order's name before.
+    pub before: ClientOrderId,
+    /// And after.
+    pub after: ClientOrderId,
+    /// The order's quantity before.
+    pub quantity_before: Quantity,
+    /// And after.
+    pub quantity_after: Quantity,
     /// When.
     pub time: Timestamp,
 }

@@ -3,14 +3,15 @@
 use std::ops::Range;
 
 use crate::command::{OrderRef, Side};
-use crate::decide::find_order;
+use crate::decide::{find_list, find_order};
 use crate::event::{Balance, BookTop, Depth};
 use crate::exchange::Exchange;
-use crate::ids::{AccountId, AssetId, OrderId, SymbolId, TradeId};
+use crate::ids::{AccountId, AssetId, ListId, OrderId, SymbolId, TradeId};
 use crate::limits::WindowLimit;
+use crate::list::{ListRef, OrderList};
 use crate::market::{AggregateTrade, Kline, KlineQuery, WindowStats};
 use crate::money::Price;
-use crate::order::{Fill, Order, Trade};
+use crate::order::{Amendment, Fill, Order, Trade};
 use crate::rejection::Rejection;
 use crate::report;
 use crate::spec::SymbolStatus;
@@ -110,6 +111,41 @@ impl Exchange {
     pub fn order(&self, account: AccountId, symbol: SymbolId, order: OrderRef) -> Result<Order, Rejection> {
         let slot = find_order(&self.state, account, symbol, order)?;
         self.state.view(slot).ok_or(Rejection::UnknownOrder)
+    }
+
+    /// Every amendment of an order of this account on this symbol, oldest first.
+    ///
+    /// Refusals: `UnknownOrder`, `ClientOrderIdMismatch`.
+    pub fn amendments(
+        &self,
+        account: AccountId,
+        symbol: SymbolId,
+        order: OrderRef,
+    ) -> Result<Vec<Amendment>, Rejection> {
+        let slot = find_order(&self.state, account, symbol, order)?;
+        Ok(self.state.lists.amendments(slot).to_vec())
+    }
+
+    /// A list of this account, done or not. By client id: the latest of that name.
+    ///
+    /// Refusal: `UnknownList`.
+    pub fn list(&self, account: AccountId, list: ListRef) -> Result<OrderList, Rejection> {
+        let id = find_list(&self.state, account, None, list)?;
+        self.state.list_view(id).ok_or(Rejection::UnknownList)
+    }
+
+    /// An account's lists on all symbols, done or not; times are those of placing.
+    pub fn lists(&self, account: AccountId, page: Page) -> Vec<OrderList> {
+        let list = self.state.account(account).map(|account| account.lists.as_slice()).unwrap_or_default();
+        let time = |id: &ListId| self.state.lists.get(*id).map(|list| list.time).unwrap_or_default();
+        let found = page.cut(list, |id| u64::from(id.0), time);
+        found.iter().filter_map(|id| self.state.list_view(*id)).collect()
+    }
+
+    /// An account's open lists, oldest first.
+    pub fn open_lists(&self, account: AccountId) -> Vec<OrderList> {
+        let open = self.state.account(account).into_iter().flat_map(|account| &account.open_lists);
+        open.filter_map(|id| self.state.list_view(*id)).collect()
     }
 
     /// Any order by its id alone, whoever owns it.

@@ -27,6 +27,24 @@ pub enum Rejection {
     /// The symbol takes no MARKET orders by quote amount.
     #[error("quote order quantity market orders are not allowed on this symbol")]
     QuoteOrderQtyNotAllowed,
+    /// The symbol takes no OCO lists.
+    #[error("OCO orders are not supported for this symbol")]
+    OcoNotAllowed,
+    /// The symbol takes no OTO lists.
+    #[error("OTO orders are not supported for this symbol")]
+    OtoNotAllowed,
+    /// The symbol takes no OPO lists.
+    #[error("OPO orders are not supported for this symbol")]
+    OpoNotAllowed,
+    /// The symbol takes no cancel-replace.
+    #[error("order cancel-replace is not supported for this symbol")]
+    CancelReplaceNotAllowed,
+    /// The symbol, or an order whose quantity is not known yet, takes no amendments.
+    #[error("order amend is not supported for this symbol")]
+    AmendNotAllowed,
+    /// A list of these orders makes no sense: types, sides or quantities do not go together.
+    #[error("unsupported combination of orders")]
+    ListNotSupported,
     /// A quantity or amount of zero or less.
     #[error("quantity is not above zero")]
     InvalidQuantity,
@@ -42,6 +60,12 @@ pub enum Rejection {
     /// The same client order id is on an open order.
     #[error("duplicate order sent")]
     DuplicateOrder,
+    /// An open list has the same client id.
+    #[error("duplicate order list sent")]
+    DuplicateList,
+    /// The prices of an OCO are not on the two sides of the last price.
+    #[error("the relationship of the prices for the orders is not correct")]
+    ListPrices,
     /// A `LIMIT_MAKER` order that would trade at once.
     #[error("order would immediately match and take")]
     WouldTake,
@@ -57,6 +81,15 @@ pub enum Rejection {
     /// Not enough free balance.
     #[error("account has insufficient balance for requested action")]
     InsufficientBalance,
+    /// No such open list of this account on this symbol.
+    #[error("unknown order list sent")]
+    UnknownList,
+    /// An amendment that would make an order larger.
+    #[error("order amend (quantity increase) is not supported")]
+    AmendIncrease,
+    /// An amendment that would change nothing.
+    #[error("the requested action would change no state")]
+    AmendNothing,
     /// No such open order of this account on this symbol.
     #[error("unknown order sent")]
     UnknownOrder,

@@ -1,9 +1,10 @@
 //! What listeners are told of facts. Each function looks at the state right after the fact.
 
 use crate::command::Command;
-use crate::event::{Balance, BookTop, Event, Execution, ExecutionKind};
+use crate::event::{Balance, BookTop, Event, Execution, ExecutionKind, ListUpdate};
 use crate::fact::{Accepted, Closing, Fact};
-use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
+use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId, TradeId};
+use crate::list::OrderList;
 use crate::money::{Amount, Overflow};
 use crate::order::{Fill, Order};
 use crate::state::{Slot, State};
@@ -38,9 +39,20 @@ fn order(state: &State, id: OrderId) -> Option<Order> {
 pub(crate) fn fact(state: &State, now: Timestamp, fact: &Fact, touched: &mut Touched, events: &mut Vec<Event>) {
     // Every order that a fact names exists, because the fact has just evolved.
     let told = match fact {
-        Fact::Accepted(Accepted { order, .. }) | Fact::Triggered { order } => {
+        Fact::Accepted(Accepted { order, member, .. }) => {
+            let told = execution(state, now, *order, ExecutionKind::New, 0, touched, events);
+            // A list is told of when all of its orders are there.
+            let is_last = |list: &ListId| state.list_view(*list).is_some_and(|list| is_last(&list, *order));
+            if let Some(list) = member.map(|member| member.list).filter(is_last) {
+                list_update(state, now, list, false, events);
+            }
+            told
+        }
+        Fact::Triggered { order } | Fact::Released { order, .. } => {
             execution(state, now, *order, ExecutionKind::New, 0, touched, events)
         }
+        Fact::Amended { order, .. } => amended(state, now, *order, touched, events),
+        Fact::ListClosed { list } => list_update(state, now, *list, false, events),
         Fact::Traded(traded) => trade(state, now, traded.maker, traded.taker, touched, events),
         Fact::Closed { order, closing } => {
             let kind = match closing {
@@ -55,9 +67,12 @@ pub(crate) fn fact(state: &State, now: Timestamp, fact: &Fact, touched: &mut Tou
         Fact::Withdrawn { account, asset, amount } => {
             transfer(now, *account, *asset, Amount::ZERO.checked_sub(*amount), touched, events)
         }
-        Fact::AccountOpened { .. } | Fact::Booked { .. } | Fact::Rejected { .. } | Fact::StatusChanged { .. } => {
-            Some(())
-        }
+        Fact::AccountOpened { .. }
+        | Fact::Booked { .. }
+        | Fact::Rejected { .. }
+        | Fact::ListOpened(_)
+        | Fact::NotAttempted { .. }
+        | Fact::StatusChanged { .. } => Some(()),
     };
     debug_assert!(told.is_some(), "a fact could not be told: {fact}");
 }
@@ -73,6 +88,27 @@ fn transfer(
     touched.add(account, [Some(asset), None]);
     events.push(Event::Transfer { time, account, asset, delta: delta.ok()? });
     Some(())
+}
+
+/// Whether an order is the last of its list.
+fn is_last(list: &OrderList, order: OrderId) -> bool {
+    list.orders.len() == usize::try_from(list.kind.order_count()).unwrap_or_default()
+        && list.orders.last().is_some_and(|(last, _)| *last == order)
+}
+
+fn list_update(state: &State, time: Timestamp, id: ListId, is_renamed: bool, events: &mut Vec<Event>) -> Option<()> {
+    events.push(Event::List(ListUpdate { time, list: state.list_view(id)?, is_renamed }));
+    Some(())
+}
+
+fn amended(state: &State, now: Timestamp, id: OrderId, touched: &mut Touched, events: &mut Vec<Event>) -> Option<()> {
+    let slot = Slot::of(id)?;
+    let amendment = *state.lists.amendments(slot).last()?;
+    execution(state, now, id, ExecutionKind::Replaced(amendment.before), 0, touched, events)?;
+    match state.record(slot)?.list {
+        Some(list) if amendment.before != amendment.after => list_update(state, now, list, true, events),
+        _ => Some(()),
+    }
 }
 
 /// `back` is how many executions of the same fact are still to be told.
@@ -132,12 +168,7 @@ pub(crate) fn top(state: &State, time: Timestamp, symbol: SymbolId) -> Option<Bo
 
 /// The best of the book that a command is about to change.
 pub(crate) fn top_of(state: &State, command: &Command) -> Option<BookTop> {
-    let symbol = match command {
-        Command::Place(order) => order.symbol,
-        Command::Cancel(request) => request.symbol,
-        Command::CancelAll { symbol } => *symbol,
-        Command::Deposit { .. } | Command::Withdraw { .. } => return None,
-    };
+    let symbol = command.symbol()?;
     top(state, state.clock, symbol)
 }
 

@@ -147,6 +147,8 @@ pub struct SymbolSpec {
     pub order_types: OrderTypes,
     /// Whether MARKET orders may name an amount of the quote asset.
     pub quote_order_qty_market_allowed: bool,
+    /// What else it takes.
+    pub features: Features,
     /// The rules that every new order passes.
     pub filters: Filters,
     /// What a trade costs.
@@ -238,6 +240,28 @@ impl Default for OrderTypes {
     }
 }
 
+/// What a symbol takes besides single orders; everything when nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each of the exchange's flags")]
+pub struct Features {
+    /// `ocoAllowed`.
+    pub oco: bool,
+    /// `otoAllowed`.
+    pub oto: bool,
+    /// `opoAllowed`.
+    pub opo: bool,
+    /// `cancelReplaceAllowed`.
+    pub cancel_replace: bool,
+    /// `amendAllowed`.
+    pub amend: bool,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self { oco: true, oto: true, opo: true, cancel_replace: true, amend: true }
+    }
+}
+
 /// Rates of the received asset that a trade costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Commissions {
@@ -266,6 +290,10 @@ pub struct Filters {
     pub notional: Option<NotionalFilter>,
     /// `MAX_NUM_ORDERS`: how many orders an account may have open on the symbol.
     pub max_num_orders: Option<u32>,
+    /// `MAX_NUM_ORDER_LISTS`: how many order lists an account may have open on the symbol.
+    pub max_num_order_lists: Option<u32>,
+    /// `MAX_NUM_ORDER_AMENDS`: how often one order may be amended.
+    pub max_num_order_amends: Option<u32>,
     /// `MAX_POSITION`: how much of the base asset an account may have or be about to buy.
     pub max_position: Option<Quantity>,
 }
@@ -300,6 +328,8 @@ impl Filters {
 pub struct ExchangeFilters {
     /// `EXCHANGE_MAX_NUM_ORDERS`: how many orders an account may have open in all.
     pub max_num_orders: Option<u32>,
+    /// `EXCHANGE_MAX_NUM_ORDER_LISTS`: how many order lists an account may have open in all.
+    pub max_num_order_lists: Option<u32>,
     /// `MAX_ASSET`.
     pub max_asset: Vec<MaxAsset>,
 }
@@ -339,6 +369,12 @@ pub enum Filter {
     ExchangeMaxNumOrders,
     /// `MAX_ASSET`.
     MaxAsset,
+    /// `MAX_NUM_ORDER_LISTS`.
+    MaxNumOrderLists,
+    /// `EXCHANGE_MAX_NUM_ORDER_LISTS`.
+    ExchangeMaxNumOrderLists,
+    /// `MAX_NUM_ORDER_AMENDS`.
+    MaxNumOrderAmends,
 }
 
 impl Filter {
@@ -356,6 +392,9 @@ impl Filter {
             Self::MaxPosition => "MAX_POSITION",
             Self::ExchangeMaxNumOrders => "EXCHANGE_MAX_NUM_ORDERS",
             Self::MaxAsset => "MAX_ASSET",
+            Self::MaxNumOrderLists => "MAX_NUM_ORDER_LISTS",
+            Self::ExchangeMaxNumOrderLists => "EXCHANGE_MAX_NUM_ORDER_LISTS",
+            Self::MaxNumOrderAmends => "MAX_NUM_ORDER_AMENDS",
         }
     }
 }

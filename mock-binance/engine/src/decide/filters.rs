@@ -15,12 +15,20 @@ pub(super) struct Surroundings<'a> {
     pub(super) account: &'a Account,
     pub(super) spec: &'a SymbolSpec,
     pub(super) symbol: SymbolId,
+    /// How many orders count as open besides those that are: others that are placed together with this one; less
+    /// than none when the order itself is among the open ones already.
+    pub(super) open_besides: i64,
 }
 
 impl Surroundings<'_> {
     /// The average price over so many minutes; none when nothing ever traded and no opening price was told.
     fn average(&self, mins: u32) -> Option<Price> {
         self.state.market(self.symbol)?.tape.average(mins, self.now)
+    }
+
+    /// Whether one more order on the symbol is within a limit.
+    fn has_room(&self, open: usize, most: u32) -> bool {
+        i64::try_from(open).is_ok_and(|open| open.saturating_add(self.open_besides) < i64::from(most))
     }
 
     /// The account's open orders on the symbol.
@@ -112,7 +120,7 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
     if let Some(most) = filters.max_num_orders
         && rests
     {
-        failed(Filter::MaxNumOrders, u32::try_from(around.open_orders()).is_ok_and(|open| open < most))?;
+        failed(Filter::MaxNumOrders, around.has_room(around.open_orders(), most))?;
     }
     if let Some(most) = filters.max_position
         && order.side == Side::Buy
@@ -125,12 +133,11 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
         let position = around.position() + i128::from(wanted.unwrap_or_default().units());
         failed(Filter::MaxPosition, position <= i128::from(most.units()))?;
     }
-    let ExchangeFilters { max_num_orders, max_asset } = &around.state.spec.filters;
+    let ExchangeFilters { max_num_orders, max_asset, .. } = &around.state.spec.filters;
     if let Some(most) = max_num_orders
         && rests
     {
-        let open = u32::try_from(around.open_orders_in_all());
-        failed(Filter::ExchangeMaxNumOrders, open.is_ok_and(|open| open < *most))?;
+        failed(Filter::ExchangeMaxNumOrders, around.has_room(around.open_orders_in_all(), *most))?;
     }
     for most in max_asset {
         let traded = if most.asset == around.spec.base {

@@ -2,11 +2,12 @@
 //!
 //! Causes of refusal are looked for in the order of [`Rejection`]'s variants; the first found is told.
 
-use crate::command::{LimitTerms, MarketSize, NewOrder, OrderKind, Side, StopGoal, TimeInForce};
+use crate::command::{CancelReplace, LimitTerms, MarketSize, NewOrder, OrderKind, Side, StopGoal, TimeInForce};
 use crate::decide::filters::{self, Surroundings};
 use crate::decide::matching::{self, Appetite, Match, Walk};
 use crate::fact::{Accepted, Closing, Fact, Traded};
-use crate::ids::{AccountId, OrderId};
+use crate::ids::{AccountId, ClientOrderId, OrderId};
+use crate::limits::OrderCountHit;
 use crate::money::{Amount, Price, Quantity};
 use crate::order::ExpiryReason;
 use crate::rejection::Rejection;
@@ -21,7 +22,7 @@ pub(crate) fn check(state: &State, now: Timestamp, account: AccountId, order: &N
 }
 
 /// What needs neither limits nor filters nor the book to see.
-fn well_formed<'a>(
+pub(super) fn well_formed<'a>(
     state: &'a State,
     now: Timestamp,
     account: AccountId,
@@ -68,7 +69,7 @@ fn pass_filters(
     spec: &SymbolSpec,
     order: &NewOrder,
 ) -> Result<(), Rejection> {
-    filters::pass(order, &Surroundings { state, now, account, spec, symbol: order.symbol })
+    filters::pass(order, &Surroundings { state, now, account, spec, symbol: order.symbol, open_besides: 0 })
 }
 
 /// Decides everything that a new order brings about at once. `matches` is room to work in.
@@ -82,28 +83,17 @@ pub(crate) fn place(
 ) -> Result<OrderId, Rejection> {
     let (account, spec) = well_formed(state, now, account_id, order)?;
     if account.counted
-        && let Some(hit) = account.counts.hit(&state.spec.limits.orders, now)
+        && let Some(hit) = account.counts.hit(&state.spec.limits.orders, now, 1)
     {
         return Err(Rejection::TooManyOrders(hit));
     }
     pass_filters(state, now, account, spec, order)?;
-    if let Some(name) = &order.client_order_id {
-        let namesake = state.named(account_id, order.symbol, name).and_then(|slot| state.record(slot));
-        if namesake.is_some_and(|record| record.status.is_open()) {
-            return Err(Rejection::DuplicateOrder);
-        }
-    }
+    check_name(state, account_id, order)?;
     let id = state.next_order().filter(|_| !state.names.is_full()).ok_or(Rejection::Overflow)?;
-    let desire = Desire { state, account, spec, order, is_held: false, matches };
+    let desire = Desire { state, account, spec, order, is_held: false, extra: Amount::ZERO, matches };
     let intent = desire.intent()?;
 
-    let (time_in_force, stop_price) = match order.kind {
-        OrderKind::Limit { time_in_force, .. } => (time_in_force, Price::ZERO),
-        OrderKind::LimitMaker { .. } | OrderKind::Market { .. } => (TimeInForce::Gtc, Price::ZERO),
-        OrderKind::Stop { stop_price, limit, .. } => {
-            (limit.map_or(TimeInForce::Gtc, |limit| limit.time_in_force), stop_price)
-        }
-    };
+    let (time_in_force, _, stop_price) = terms(&order.kind);
     plan.push(Fact::Accepted(Accepted {
         order: id,
         account: account_id,
@@ -116,9 +106,66 @@ pub(crate) fn place(
         quantity: intent.quantity,
         quote_order_qty: intent.quote_order_qty,
         client_order_id: order.client_order_id,
+        member: None,
     }));
-    tell_plan(id, order.side, spec, matches, &intent.rest, plan)?;
+    tell_plan(state, id, order.side, spec, matches, &intent.rest, plan)?;
     Ok(id)
+}
+
+/// What is looked at before a cancel-replace does anything: the rules of the new order, and the order counts. With
+/// `CANCEL_ONLY` a used-up count is told, and no refusal of the whole.
+pub(crate) fn check_replace(
+    state: &State,
+    now: Timestamp,
+    account: AccountId,
+    request: &CancelReplace,
+) -> Result<Option<OrderCountHit>, Rejection> {
+    let (account, spec) = well_formed(state, now, account, &request.order)?;
+    if !spec.features.cancel_replace {
+        return Err(Rejection::CancelReplaceNotAllowed);
+    }
+    let hit = account.counts.hit(&state.spec.limits.orders, now, 1).filter(|_| account.counted);
+    if let Some(hit) = hit
+        && !request.cancel_when_limited
+    {
+        return Err(Rejection::TooManyOrders(hit));
+    }
+    pass_filters(state, now, account, spec, &request.order)?;
+    Ok(hit)
+}
+
+/// A client's name is unique among its open orders on a symbol.
+pub(super) fn check_name(state: &State, account: AccountId, order: &NewOrder) -> Result<(), Rejection> {
+    let namesake = |name: &ClientOrderId| state.record(state.named(account, order.symbol, name)?);
+    let taken = order.client_order_id.as_ref().and_then(namesake).is_some_and(|record| record.status.is_open());
+    if taken { Err(Rejection::DuplicateOrder) } else { Ok(()) }
+}
+
+/// Time in force, limit and stop price, each as it is told of a type that has none.
+pub(super) fn terms(kind: &OrderKind) -> (TimeInForce, Price, Price) {
+    match *kind {
+        OrderKind::Limit { time_in_force, price, .. } => (time_in_force, price, Price::ZERO),
+        OrderKind::LimitMaker { price, .. } => (TimeInForce::Gtc, price, Price::ZERO),
+        OrderKind::Market { .. } => (TimeInForce::Gtc, Price::ZERO, Price::ZERO),
+        OrderKind::Stop { stop_price, limit, .. } => {
+            let LimitTerms { time_in_force, price } =
+                limit.unwrap_or(LimitTerms { time_in_force: TimeInForce::Gtc, price: Price::ZERO });
+            (time_in_force, price, stop_price)
+        }
+    }
+}
+
+/// The price that an order of an OCO which takes a profit is compared by: its limit, or its stop price without one.
+pub(super) fn reach(kind: &OrderKind) -> Price {
+    match terms(kind) {
+        (_, Price::ZERO, stop_price) => stop_price,
+        (_, price, _) => price,
+    }
+}
+
+/// The price that an order of an OCO which stops a loss is compared by.
+pub(super) fn reach_stop(kind: &OrderKind) -> Price {
+    terms(kind).2
 }
 
 /// Decides what happens to an order whose stop price was reached: what would happen to a new order of the type that
@@ -143,13 +190,16 @@ pub(crate) fn release(
     };
     let order = NewOrder { symbol: record.symbol, side: record.side, kind, client_order_id: None };
     // It was counted among the open orders while it waited, and has just left them.
-    filters::pass(&order, &Surroundings { state, now, account, spec, symbol: record.symbol })?;
-    let intent = Desire { state, account, spec, order: &order, is_held, matches }.intent()?;
-    tell_plan(slot.id(), record.side, spec, matches, &intent.rest, plan)
+    filters::pass(&order, &Surroundings { state, now, account, spec, symbol: record.symbol, open_besides: 0 })?;
+    let intent = Desire { state, account, spec, order: &order, is_held, extra: Amount::ZERO, matches }.intent()?;
+    tell_plan(state, slot.id(), record.side, spec, matches, &intent.rest, plan)
 }
 
 /// The trades of an order that is placed, and what becomes of the rest.
-fn tell_plan(
+///
+/// Of the two orders of an OCO the other one is closed before the first trade, so that what it holds passes over.
+pub(super) fn tell_plan(
+    state: &State,
     id: OrderId,
     side: Side,
     spec: &SymbolSpec,
@@ -158,6 +208,9 @@ fn tell_plan(
     plan: &mut Vec<Fact>,
 ) -> Result<(), Rejection> {
     for found in matches {
+        if let Some(twin) = state.open_twin(found.maker) {
+            plan.push(Fact::Closed { order: twin.id(), closing: Closing::Expired(ExpiryReason::OcoTrigger) });
+        }
         let received = |of| match of {
             Side::Buy => found.quantity.as_amount(),
             Side::Sell => found.quote,
@@ -181,33 +234,35 @@ fn tell_plan(
 }
 
 /// What becomes of an order after its trades.
-struct Intent {
+pub(super) struct Intent {
     price: Price,
-    quantity: Quantity,
+    pub(super) quantity: Quantity,
     quote_order_qty: Amount,
-    rest: Rest,
+    pub(super) rest: Rest,
 }
 
 /// What becomes of the part that does not trade at once.
-enum Rest {
+pub(super) enum Rest {
     Nothing,
     Books,
     Expires(ExpiryReason),
 }
 
 /// A new order that has passed every rule of its symbol, before the book and the balances are asked.
-struct Desire<'a> {
-    state: &'a State,
-    account: &'a Account,
-    spec: &'a SymbolSpec,
-    order: &'a NewOrder,
+pub(super) struct Desire<'a> {
+    pub(super) state: &'a State,
+    pub(super) account: &'a Account,
+    pub(super) spec: &'a SymbolSpec,
+    pub(super) order: &'a NewOrder,
     /// Whether the order holds what it pays with already.
-    is_held: bool,
-    matches: &'a mut Vec<Match>,
+    pub(super) is_held: bool,
+    /// What is held for a SELL besides the free balance.
+    pub(super) extra: Amount,
+    pub(super) matches: &'a mut Vec<Match>,
 }
 
 impl Desire<'_> {
-    fn intent(self) -> Result<Intent, Rejection> {
+    pub(super) fn intent(self) -> Result<Intent, Rejection> {
         match self.order.kind {
             OrderKind::Limit { time_in_force, quantity, price } => self.limit(time_in_force, quantity, price),
             OrderKind::LimitMaker { quantity, price } => self.limit_maker(quantity, price),
@@ -231,6 +286,7 @@ impl Desire<'_> {
             Side::Sell => (self.spec.base, base.as_amount()),
         };
         let free = self.account.purse(asset).map(|purse| purse.free).unwrap_or_default();
+        let free = if self.order.side == Side::Sell { free.checked_add(self.extra)? } else { free };
         if free < amount { Err(Rejection::InsufficientBalance) } else { Ok(()) }
     }
 

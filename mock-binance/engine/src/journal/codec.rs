@@ -3,9 +3,10 @@
 //! What follows from other numbers is not written: the quote amount of a trade is its price times its quantity.
 
 use crate::command::{OrderType, Side, TimeInForce};
-use crate::fact::{Accepted, Closing, Fact, Request, Traded};
-use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId};
+use crate::fact::{Accepted, Closing, Fact, ListOpened, Member, Request, Traded};
+use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId};
 use crate::limits::{OrderCountHit, WindowLimit};
+use crate::list::ListKind;
 use crate::money::{Amount, Price, Quantity};
 use crate::order::ExpiryReason;
 use crate::rejection::Rejection;
@@ -51,11 +52,19 @@ const ORDER_TYPES: [OrderType; 7] = [
     OrderType::TakeProfitLimit,
 ];
 const TIMES_IN_FORCE: [TimeInForce; 3] = [TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok];
-const EXPIRIES: [ExpiryReason; 4] =
-    [ExpiryReason::UnfilledIoc, ExpiryReason::UnfilledFok, ExpiryReason::InsufficientLiquidity, ExpiryReason::Rejected];
+const EXPIRIES: [ExpiryReason; 7] = [
+    ExpiryReason::UnfilledIoc,
+    ExpiryReason::UnfilledFok,
+    ExpiryReason::InsufficientLiquidity,
+    ExpiryReason::Rejected,
+    ExpiryReason::OcoTrigger,
+    ExpiryReason::OtoPhaseOneExpired,
+    ExpiryReason::None,
+];
+const LIST_KINDS: [ListKind; 5] = [ListKind::Oco, ListKind::Oto, ListKind::Otoco, ListKind::Opo, ListKind::Opoco];
 const STATUSES: [SymbolStatus; 5] =
     [SymbolStatus::Trading, SymbolStatus::EndOfDay, SymbolStatus::Halt, SymbolStatus::Break, SymbolStatus::CancelOnly];
-const FILTERS: [Filter; 11] = [
+const FILTERS: [Filter; 14] = [
     Filter::Price,
     Filter::PercentPriceBySide,
     Filter::LotSize,
@@ -67,9 +76,12 @@ const FILTERS: [Filter; 11] = [
     Filter::MaxPosition,
     Filter::ExchangeMaxNumOrders,
     Filter::MaxAsset,
+    Filter::MaxNumOrderLists,
+    Filter::ExchangeMaxNumOrderLists,
+    Filter::MaxNumOrderAmends,
 ];
 /// The causes without particulars. `Filter` and `TooManyOrders` take the two places after these.
-const CAUSES: [Rejection; 18] = [
+const CAUSES: [Rejection; 29] = [
     Rejection::UnknownAccount,
     Rejection::UnknownAsset,
     Rejection::UnknownSymbol,
@@ -88,6 +100,17 @@ const CAUSES: [Rejection; 18] = [
     Rejection::CancelRestricted,
     Rejection::Overflow,
     Rejection::WouldTrigger,
+    Rejection::OcoNotAllowed,
+    Rejection::OtoNotAllowed,
+    Rejection::OpoNotAllowed,
+    Rejection::CancelReplaceNotAllowed,
+    Rejection::AmendNotAllowed,
+    Rejection::ListNotSupported,
+    Rejection::DuplicateList,
+    Rejection::ListPrices,
+    Rejection::UnknownList,
+    Rejection::AmendIncrease,
+    Rejection::AmendNothing,
 ];
 const CAUSE_FILTER: u64 = CAUSES.len() as u64;
 const CAUSE_TOO_MANY: u64 = CAUSE_FILTER + 1;
@@ -103,6 +126,13 @@ const EXPIRED: u8 = 7;
 const REJECTED: u8 = 8;
 const STATUS_CHANGED: u8 = 9;
 const TRIGGERED: u8 = 10;
+const LIST_OPENED: u8 = 11;
+const RELEASED: u8 = 12;
+const LIST_CLOSED: u8 = 13;
+const AMENDED: u8 = 14;
+const NOT_ATTEMPTED: u8 = 15;
+/// As `ACCEPTED`, of an order in a list.
+const ACCEPTED_IN_LIST: u8 = 16;
 
 pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
     match fact {
@@ -120,7 +150,7 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             put_transfer(out, *account, *asset, *amount);
         }
         Fact::Accepted(a) => {
-            out.push(ACCEPTED);
+            out.push(if a.member.is_some() { ACCEPTED_IN_LIST } else { ACCEPTED });
             put_u64(out, a.order.0);
             put_u64(out, a.account.0.into());
             put_u64(out, a.symbol.0.into());
@@ -134,6 +164,38 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             if a.order_type.stop_goal().is_some() {
                 put_i64(out, a.stop_price.units());
             }
+            if let Some(Member { list, pending, twin_holds }) = a.member {
+                put_u64(out, list.0.into());
+                put_u64(out, u64::from(pending) << 1 | u64::from(twin_holds));
+            }
+        }
+        Fact::ListOpened(ListOpened { list, account, symbol, kind, client_id }) => {
+            out.push(LIST_OPENED);
+            put_u64(out, list.0.into());
+            put_u64(out, account.0.into());
+            put_u64(out, symbol.0.into());
+            put_one_of(out, &LIST_KINDS, kind);
+            put_client(out, Some(client_id));
+        }
+        Fact::Released { order, quantity, twin_holds } => {
+            out.push(RELEASED);
+            put_u64(out, order.0);
+            put_i64(out, quantity.units());
+            put_u64(out, (*twin_holds).into());
+        }
+        Fact::ListClosed { list } => {
+            out.push(LIST_CLOSED);
+            put_u64(out, list.0.into());
+        }
+        Fact::Amended { order, quantity, client_order_id } => {
+            out.push(AMENDED);
+            put_u64(out, order.0);
+            put_i64(out, quantity.units());
+            put_client(out, Some(client_order_id));
+        }
+        Fact::NotAttempted { account } => {
+            out.push(NOT_ATTEMPTED);
+            put_u64(out, account.0.into());
         }
         Fact::Triggered { order } => {
             out.push(TRIGGERED);
@@ -198,6 +260,23 @@ fn put_request(out: &mut Vec<u8>, request: Request) {
         }
         Request::CancelAll { symbol } => {
             out.push(2);
+            put_u64(out, symbol.0.into());
+        }
+        Request::PlaceList { symbol, kind } => {
+            out.push(5);
+            put_u64(out, symbol.0.into());
+            put_one_of(out, &LIST_KINDS, &kind);
+        }
+        Request::CancelList { symbol } => {
+            out.push(6);
+            put_u64(out, symbol.0.into());
+        }
+        Request::CancelReplace { symbol } => {
+            out.push(7);
+            put_u64(out, symbol.0.into());
+        }
+        Request::Amend { symbol } => {
+            out.push(8);
             put_u64(out, symbol.0.into());
         }
         Request::Deposit { asset } => {
@@ -285,6 +364,10 @@ impl<'a> Reader<'a> {
         self.narrow().map(SymbolId)
     }
 
+    fn list(&mut self) -> Option<ListId> {
+        self.narrow().map(ListId)
+    }
+
     fn order(&mut self) -> Option<OrderId> {
         self.u64().map(OrderId)
     }
@@ -322,6 +405,28 @@ impl<'a> Reader<'a> {
             DEPOSITED => Fact::Deposited { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
             WITHDRAWN => Fact::Withdrawn { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
             ACCEPTED => self.accepted().map(Fact::Accepted)?,
+            ACCEPTED_IN_LIST => {
+                let accepted = self.accepted()?;
+                let list = self.list()?;
+                let flags = self.u64()?;
+                let member = Member { list, pending: flags & 2 != 0, twin_holds: flags & 1 != 0 };
+                Fact::Accepted(Accepted { member: Some(member), ..accepted })
+            }
+            LIST_OPENED => Fact::ListOpened(ListOpened {
+                list: self.list()?,
+                account: self.account()?,
+                symbol: self.symbol()?,
+                kind: self.one_of(&LIST_KINDS)?,
+                client_id: self.client()??,
+            }),
+            RELEASED => {
+                Fact::Released { order: self.order()?, quantity: self.quantity()?, twin_holds: self.u64()? != 0 }
+            }
+            LIST_CLOSED => Fact::ListClosed { list: self.list()? },
+            AMENDED => {
+                Fact::Amended { order: self.order()?, quantity: self.quantity()?, client_order_id: self.client()?? }
+            }
+            NOT_ATTEMPTED => Fact::NotAttempted { account: self.account()? },
             TRIGGERED => Fact::Triggered { order: self.order()? },
             BOOKED => Fact::Booked { order: self.order()? },
             TRADED => {
@@ -362,6 +467,7 @@ impl<'a> Reader<'a> {
             quantity: self.quantity()?,
             quote_order_qty: self.amount()?,
             client_order_id: self.client()?,
+            member: None,
         };
         if accepted.order_type.stop_goal().is_some() {
             accepted.stop_price = self.price()?;
@@ -380,6 +486,10 @@ impl<'a> Reader<'a> {
             2 => Request::CancelAll { symbol: self.symbol()? },
             3 => Request::Deposit { asset: self.asset()? },
             4 => Request::Withdraw { asset: self.asset()? },
+            5 => Request::PlaceList { symbol: self.symbol()?, kind: self.one_of(&LIST_KINDS)? },
+            6 => Request::CancelList { symbol: self.symbol()? },
+            7 => Request::CancelReplace { symbol: self.symbol()? },
+            8 => Request::Amend { symbol: self.symbol()? },
             _ => return None,
         })
     }
@@ -439,6 +549,7 @@ mod tests {
                 (Side::Sell, OrderType::LimitMaker, TimeInForce::Gtc),
                 (Side::Buy, OrderType::Market, TimeInForce::Ioc),
             ] {
+                let member = Member { list: ListId(77), pending: side == Side::Buy, twin_holds: side == Side::Sell };
                 round_trip(Fact::Accepted(Accepted {
                     order,
                     account,
@@ -451,11 +562,26 @@ mod tests {
                     quantity: Quantity::from_units(6),
                     quote_order_qty: amount,
                     client_order_id,
+                    member: client_order_id.map(|_| member),
                 }));
             }
             round_trip(Fact::Closed { order, closing: Closing::Canceled(client_order_id) });
         }
         round_trip(Fact::Triggered { order });
+        for kind in LIST_KINDS {
+            round_trip(Fact::ListOpened(ListOpened { list: ListId(9), account, symbol, kind, client_id: client }));
+            round_trip(Fact::Rejected {
+                account,
+                request: Request::PlaceList { symbol, kind },
+                cause: Rejection::ListPrices,
+            });
+        }
+        for twin_holds in [false, true] {
+            round_trip(Fact::Released { order, quantity: Quantity::from_units(70), twin_holds });
+        }
+        round_trip(Fact::ListClosed { list: ListId(u32::MAX) });
+        round_trip(Fact::Amended { order, quantity: Quantity::from_units(3), client_order_id: client });
+        round_trip(Fact::NotAttempted { account });
         round_trip(Fact::Traded(Traded {
             maker: OrderId(1),
             taker: order,
@@ -477,6 +603,9 @@ mod tests {
         for request in [
             Request::Place { symbol, side: Side::Sell, order_type: OrderType::Market },
             Request::Cancel { symbol },
+            Request::CancelList { symbol },
+            Request::CancelReplace { symbol },
+            Request::Amend { symbol },
             Request::Deposit { asset: AssetId(7) },
             Request::Withdraw { asset: AssetId(7) },
         ] {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::{AssetId, SymbolId};
+use crate::ids::{AssetId, ListId, SymbolId};
 use crate::limits::OrderCounts;
 use crate::money::{Amount, Overflow};
 use crate::spec::ExchangeSpec;
@@ -52,7 +52,7 @@ impl Purse {
 /// What an account has done on one symbol.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Desk {
-    /// Orders in the book and orders that wait for a price.
+    /// Orders in the book, and orders that wait for a price or in a list.
     pub(crate) open: BTreeSet<Slot>,
     /// Every order, oldest first.
     pub(crate) orders: Vec<Slot>,
@@ -67,6 +67,9 @@ pub(crate) struct Account {
     /// Whether its orders are limited in number by time.
     pub(crate) counted: bool,
     pub(crate) counts: OrderCounts,
+    /// Every order list, oldest first.
+    pub(crate) lists: Vec<ListId>,
+    pub(crate) open_lists: BTreeSet<ListId>,
     pub(crate) updated: Timestamp,
 }
 
@@ -77,6 +80,8 @@ impl Account {
             desks: vec![Desk::default(); spec.symbols.len()],
             counted,
             counts: OrderCounts::new(&spec.limits.orders),
+            lists: Vec::new(),
+            open_lists: BTreeSet::new(),
             updated: now,
         }
     }

@@ -29,7 +29,7 @@ impl From<Overflow> for Inconsistent {
     }
 }
 
-type Evolved = Result<(), Inconsistent>;
+pub(super) type Evolved = Result<(), Inconsistent>;
 
 /// One party of a trade, taken from its order before and after.
 struct Party {
@@ -53,6 +53,11 @@ impl State {
             Fact::Booked { order } => self.book_order(*order),
             Fact::Triggered { order } => self.trigger(now, *order),
             Fact::Traded(traded) => self.trade(now, traded),
+            Fact::ListOpened(opened) => self.open_list(now, opened),
+            Fact::Released { order, quantity, twin_holds } => self.release(now, *order, *quantity, *twin_holds),
+            Fact::ListClosed { list } => self.close_list(now, *list),
+            Fact::Amended { order, quantity, client_order_id } => self.amend(now, *order, *quantity, *client_order_id),
+            Fact::NotAttempted { account } => self.count_order(now, *account),
             Fact::Closed { order, closing } => self.close(now, *order, closing),
             Fact::Rejected { .. } => Ok(()),
             Fact::StatusChanged { symbol, status, until } => {
@@ -68,23 +73,23 @@ impl State {
         }
     }
 
-    fn market_mut(&mut self, symbol: SymbolId) -> Result<&mut Market, Inconsistent> {
+    pub(super) fn market_mut(&mut self, symbol: SymbolId) -> Result<&mut Market, Inconsistent> {
         self.markets.get_mut(usize::from(symbol.0)).ok_or(Inconsistent)
     }
 
-    fn account_mut(&mut self, id: AccountId) -> Result<&mut Account, Inconsistent> {
+    pub(super) fn account_mut(&mut self, id: AccountId) -> Result<&mut Account, Inconsistent> {
         usize::try_from(id.0).ok().and_then(|place| self.accounts.get_mut(place)).ok_or(Inconsistent)
     }
 
-    fn purse_mut(&mut self, id: AccountId, asset: AssetId) -> Result<&mut Purse, Inconsistent> {
+    pub(super) fn purse_mut(&mut self, id: AccountId, asset: AssetId) -> Result<&mut Purse, Inconsistent> {
         self.account_mut(id)?.purse_mut(asset).ok_or(Inconsistent)
     }
 
-    fn order_mut(&mut self, slot: Slot) -> Result<&mut OrderRecord, Inconsistent> {
+    pub(super) fn order_mut(&mut self, slot: Slot) -> Result<&mut OrderRecord, Inconsistent> {
         slot.place().and_then(|place| self.orders.get_mut(place)).ok_or(Inconsistent)
     }
 
-    fn assets(&self, symbol: SymbolId) -> Result<(AssetId, AssetId), Inconsistent> {
+    pub(super) fn assets(&self, symbol: SymbolId) -> Result<(AssetId, AssetId), Inconsistent> {
         self.spec.symbol(symbol).map(|spec| (spec.base, spec.quote)).ok_or(Inconsistent)
     }
 
@@ -110,6 +115,7 @@ impl State {
         if self.next_order() != Some(accepted.order) {
             return Err(Inconsistent);
         }
+        self.check_member(accepted)?;
         let slot = Slot::of(accepted.order).ok_or(Inconsistent)?;
         let name = match &accepted.client_order_id {
             Some(name) => {
@@ -120,6 +126,7 @@ impl State {
         };
         let record = OrderRecord::new(accepted, name, now);
         let wait = record.wait();
+        let is_pending = record.pending;
         let lock = record.lock(record.quantity)?;
         let (base, quote) = self.assets(accepted.symbol)?;
         let paid_with = if accepted.side == Side::Buy { quote } else { base };
@@ -131,7 +138,7 @@ impl State {
         account.counts.add(&spec.limits.orders, now);
         let desk = account.desk_mut(accepted.symbol).ok_or(Inconsistent)?;
         desk.orders.push(slot);
-        if wait.is_some() {
+        if wait.is_some() || is_pending {
             desk.open.insert(slot);
         }
         if !lock.is_zero() {
@@ -144,10 +151,17 @@ impl State {
         Ok(())
     }
 
+    fn count_order(&mut self, now: Timestamp, id: AccountId) -> Evolved {
+        let Self { accounts, spec, .. } = self;
+        let place = usize::try_from(id.0).map_err(|_| Inconsistent)?;
+        accounts.get_mut(place).ok_or(Inconsistent)?.counts.add(&spec.limits.orders, now);
+        Ok(())
+    }
+
     fn trigger(&mut self, now: Timestamp, order: OrderId) -> Evolved {
         let slot = Slot::of(order).ok_or(Inconsistent)?;
         let record = self.order_mut(slot)?;
-        if !record.status.is_open() || !record.waiting {
+        if record.wait().is_none() || !record.status.is_open() {
             return Err(Inconsistent);
         }
         let before = record.lock(record.remaining())?;
@@ -171,7 +185,7 @@ impl State {
     fn book_order(&mut self, order: OrderId) -> Evolved {
         let slot = Slot::of(order).ok_or(Inconsistent)?;
         let record = self.order_mut(slot)?;
-        let rests = !record.waiting && !record.order_type.takes_any_price();
+        let rests = record.is_placed() && !record.order_type.takes_any_price();
         if !record.status.is_open() || record.node != NodeId::NONE || !rests {
             return Err(Inconsistent);
         }
@@ -186,6 +200,10 @@ impl State {
     fn trade(&mut self, now: Timestamp, traded: &Traded) -> Evolved {
         let maker_slot = Slot::of(traded.maker).ok_or(Inconsistent)?;
         let taker_slot = Slot::of(traded.taker).ok_or(Inconsistent)?;
+        // Of the two orders of an OCO the other one is closed first: what it holds is then this one's.
+        if self.open_twin(maker_slot).is_some() || self.open_twin(taker_slot).is_some() {
+            return Err(Inconsistent);
+        }
         let (maker, taker) = (self.fill(now, maker_slot, traded)?, self.fill(now, taker_slot, traded)?);
         let order = self.order_mut(maker_slot)?;
         let (symbol, maker_side, node, left) = (order.symbol, order.side, order.node, order.remaining());
@@ -199,9 +217,9 @@ impl State {
 
         let (base, quote) = self.assets(symbol)?;
         let trade_id = self.market_mut(symbol)?.tape.next();
-        for (party, side, commission, is_maker) in [
-            (&maker, maker_side, traded.maker_commission, true),
-            (&taker, maker_side.opposite(), traded.taker_commission, false),
+        for (party, slot, side, commission, is_maker) in [
+            (&maker, maker_slot, maker_side, traded.maker_commission, true),
+            (&taker, taker_slot, maker_side.opposite(), traded.taker_commission, false),
         ] {
             let (gives, given, gets, got) = match side {
                 Side::Buy => (quote, traded.quote, base, traded.quantity.as_amount()),
@@ -212,10 +230,12 @@ impl State {
             let purse = account.purse_mut(gives).ok_or(Inconsistent)?;
             purse.release(party.lock_before.checked_sub(party.lock_after)?)?;
             purse.take(given)?;
-            account.purse_mut(gets).ok_or(Inconsistent)?.add(got.checked_sub(commission)?)?;
+            let received = got.checked_sub(commission)?;
+            account.purse_mut(gets).ok_or(Inconsistent)?.add(received)?;
             let fill = trade_id.checked_mul(2).and_then(|id| id.checked_add(is_maker.into())).ok_or(Inconsistent)?;
             account.desk_mut(symbol).ok_or(Inconsistent)?.fills.push(fill);
             self.purse_mut(AccountId::FEES, gets)?.add(commission)?;
+            self.hold_proceeds(slot, received)?;
             if party.first {
                 let credit = if is_maker { self.spec.limits.maker_fill_credit } else { 1 };
                 self.take_off_count(now, party.account, credit)?;
@@ -247,7 +267,7 @@ impl State {
         let order = self.order_mut(slot)?;
         let before = order.remaining();
         let after = before.checked_sub(traded.quantity)?;
-        let works = order.status.is_open() && !order.waiting;
+        let works = order.status.is_open() && order.is_placed();
         if !works || !traded.quantity.is_positive() || after < Quantity::ZERO {
             return Err(Inconsistent);
         }
@@ -278,6 +298,8 @@ impl State {
         if !record.status.is_open() {
             return Err(Inconsistent);
         }
+        let lock = record.lock(record.remaining())?;
+        let (wait, is_booked) = (record.wait(), record.node != NodeId::NONE);
         record.updated = now;
         match closing {
             Closing::Canceled(_) => record.status = OrderStatus::Canceled,
@@ -287,14 +309,13 @@ impl State {
             }
         }
         let (id, symbol, side) = (record.account, record.symbol, record.side);
-        let lock = record.lock(record.remaining())?;
-        let wait = record.wait();
-        if record.node != NodeId::NONE {
+        if is_booked {
             self.leave_book(slot)?;
+        } else {
+            self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
         }
         if let Some(wait) = wait {
             self.market_mut(symbol)?.stops.remove(wait, slot);
-            self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
         }
         let (base, quote) = self.assets(symbol)?;
         self.executions += 1;
@@ -303,7 +324,7 @@ impl State {
             account.updated = now;
             account.purse_mut(if side == Side::Buy { quote } else { base }).ok_or(Inconsistent)?.release(lock)?;
         }
-        Ok(())
+        self.left_by(now, slot)
     }
 
     /// Takes an order out of the book with whatever of it still rests.

@@ -4,6 +4,7 @@ mod accounts;
 mod book;
 mod charts;
 mod evolve;
+mod lists;
 mod names;
 mod orders;
 mod stops;
@@ -12,6 +13,7 @@ mod world;
 
 pub(crate) use accounts::{Account, Purse};
 pub(crate) use book::Book;
+pub(crate) use lists::ListRecord;
 pub(crate) use orders::{OrderRecord, Slot};
 pub(crate) use tape::Tape;
 pub(crate) use world::State;

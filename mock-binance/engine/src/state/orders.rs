@@ -2,7 +2,7 @@
 
 use crate::command::{OrderType, Side, TimeInForce};
 use crate::fact::Accepted;
-use crate::ids::{AccountId, OrderId, SymbolId};
+use crate::ids::{AccountId, ListId, OrderId, SymbolId};
 use crate::money::{Amount, Overflow, Price, Quantity};
 use crate::order::{ExpiryReason, OrderStatus};
 use crate::state::book::NodeId;
@@ -43,6 +43,7 @@ pub(crate) struct OrderRecord {
     pub(crate) updated: Timestamp,
     pub(crate) account: AccountId,
     pub(crate) name: NameId,
+    pub(crate) list: Option<ListId>,
     /// Where it rests, if it does.
     pub(super) node: NodeId,
     pub(crate) symbol: SymbolId,
@@ -53,6 +54,10 @@ pub(crate) struct OrderRecord {
     pub(crate) expiry_reason: Option<ExpiryReason>,
     /// Whether its stop price has not been reached; stays so when it ends before.
     pub(crate) waiting: bool,
+    /// Whether the order that it waits for in a list is not filled; stays so when it ends before.
+    pub(crate) pending: bool,
+    /// Whether the other order of its OCO holds what both pay with.
+    pub(crate) twin_holds: bool,
 }
 
 impl OrderRecord {
@@ -69,14 +74,21 @@ impl OrderRecord {
             updated: now,
             account: a.account,
             name,
+            list: a.member.map(|member| member.list),
             node: NodeId::NONE,
             symbol: a.symbol,
             side: a.side,
             order_type: a.order_type,
             time_in_force: a.time_in_force,
-            status: OrderStatus::New,
+            status: if a.member.is_some_and(|member| member.pending) {
+                OrderStatus::PendingNew
+            } else {
+                OrderStatus::New
+            },
             expiry_reason: None,
             waiting: a.order_type.stop_goal().is_some(),
+            pending: a.member.is_some_and(|member| member.pending),
+            twin_holds: a.member.is_some_and(|member| member.twin_holds),
         }
     }
 
@@ -88,9 +100,15 @@ impl OrderRecord {
         if self.order_type.takes_any_price() { Amount::from_units(self.price_or_quote) } else { Amount::ZERO }
     }
 
+    /// Whether it was placed, and waits neither for a price nor in a list.
+    pub(crate) fn is_placed(&self) -> bool {
+        !self.waiting && !self.pending
+    }
+
     /// Where it waits for a price, if it does.
     pub(super) fn wait(&self) -> Option<Wait> {
-        let goal = self.order_type.stop_goal().filter(|_| self.waiting)?;
+        let waits = self.waiting && !self.pending;
+        let goal = self.order_type.stop_goal().filter(|_| waits)?;
         Some(Wait::new(goal, self.side, self.stop_price))
     }
 
@@ -103,7 +121,12 @@ impl OrderRecord {
     ///
     /// An order that is to become a MARKET BUY has no limit, so while it waits it holds what it would cost at its
     /// stop price. As every MARKET order it holds nothing once placed, and must then own what the book asks for.
+    ///
+    /// An order that is pending in a list holds nothing yet, and of the two orders of an OCO one holds for both.
     pub(crate) fn lock(&self, remaining: Quantity) -> Result<Amount, Overflow> {
+        if self.pending || self.twin_holds {
+            return Ok(Amount::ZERO);
+        }
         match (self.order_type, self.side) {
             (order_type, _) if order_type.takes_any_price() && !self.waiting => Ok(Amount::ZERO),
             (order_type, Side::Buy) if order_type.takes_any_price() => self.stop_price.times_up(remaining),

@@ -7,6 +7,7 @@ use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
 use crate::money::Amount;
 use crate::order::{Fill, Order, Trade};
 use crate::spec::{ExchangeSpec, SymbolStatus};
+use crate::state::lists::Lists;
 use crate::state::names::Names;
 use crate::state::stops::Stops;
 use crate::state::tape::{Tape, TradeRecord};
@@ -43,6 +44,7 @@ pub(crate) struct State {
     pub(super) accounts: Vec<Account>,
     pub(super) orders: Vec<OrderRecord>,
     pub(crate) names: Names,
+    pub(crate) lists: Lists,
     /// Of each asset, all that came in less all that went out. Because this fits, every balance does.
     pub(super) supply: Vec<Amount>,
     /// When symbols come back to TRADING by themselves.
@@ -66,6 +68,7 @@ impl State {
             accounts: vec![Account::new(&spec, Timestamp::EPOCH, true)],
             orders: Vec::new(),
             names: Names::default(),
+            lists: Lists::default(),
             supply: vec![Amount::ZERO; spec.assets.len()],
             resumptions: BTreeSet::new(),
             executions: 0,
@@ -122,8 +125,9 @@ impl State {
             expiry_reason: record.expiry_reason,
             client_order_id: self.client_order_id(slot, record),
             time: record.time,
-            working_time: Some(record.working).filter(|_| !record.waiting),
+            working_time: Some(record.working).filter(|_| record.is_placed()),
             update_time: record.updated,
+            list: record.list,
         })
     }
 
@@ -168,7 +172,8 @@ impl State {
         let trade: &TradeRecord = self.market(symbol)?.tape.trade(id)?;
         let (order, commission) =
             if is_maker { (trade.maker, trade.maker_commission) } else { (trade.taker, trade.taker_commission) };
-        let is_buyer = self.record(order)?.side == Side::Buy;
+        let record = self.record(order)?;
+        let is_buyer = record.side == Side::Buy;
         let spec = self.spec.symbol(symbol)?;
         Some(Fill {
             trade: id,
@@ -182,6 +187,7 @@ impl State {
             is_buyer,
             is_maker,
             time: trade.time,
+            list: record.list,
         })
     }
 

@@ -1,9 +1,10 @@
 //! Random histories, and the hand that carries them out.
 
 use exchange_engine::{
-    AccountId, Amount, AssetId, CancelOrder, CancelRestriction, ClientOrderId, Command, Commissions, Event, Exchange,
-    ExchangeSpec, LimitTerms, LimitsSpec, MarketSize, NewOrder, OrderId, OrderKind, OrderRef, Price, Quantity, Ratio,
-    Rejection, Reply, Side, StopGoal, SymbolId, SymbolSpec, TimeInForce, Timestamp, WindowLimit,
+    AccountId, AmendOrder, Amount, AssetId, CancelList, CancelOrder, CancelReplace, CancelRestriction, ClientOrderId,
+    Command, Commissions, Event, Exchange, ExchangeSpec, LimitTerms, LimitsSpec, ListId, ListLegs, ListRef, MarketSize,
+    NewOrder, NewOrderList, OcoLegs, OrderId, OrderKind, OrderRef, PendingLegs, Price, Quantity, Ratio, Rejection,
+    Reply, Side, StopGoal, SymbolId, SymbolSpec, TimeInForce, Timestamp, WindowLimit,
 };
 use proptest::prelude::*;
 
@@ -28,6 +29,8 @@ pub(crate) enum Step {
 pub(crate) enum Wish {
     Command(Command),
     Cancel { ago: u64, restriction: Option<CancelRestriction> },
+    Amend { ago: u64, quantity: Quantity },
+    Replace { ago: u64, order: NewOrder, stop_on_failure: bool },
 }
 
 /// Small prices and quantities of odd units, so that orders meet often and products have a long tail.
@@ -102,14 +105,83 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     steps_of(kind(), most)
 }
 
-pub(crate) fn steps_with_stops(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    steps_of(kind_or_stop(), most)
+/// Everything that an account may do.
+pub(crate) fn any_steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let wish = prop_oneof![4 => wish(kind_or_stop()).boxed(), 2 => list_wish().boxed(), 1 => change_wish().boxed()];
+    steps_from(wish, most)
+}
+
+/// Lists of orders whose prices are somewhere round the last one.
+fn list_wish() -> impl Strategy<Value = Wish> {
+    let side = || prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    let order = |side, kind| NewOrder { symbol: SYMBOL, side, kind, client_order_id: None };
+    let legs = || {
+        (side(), quantity(), price(), price(), proptest::option::of(price()), any::<bool>()).prop_map(
+            move |(side, quantity, far, near, limit, waits)| {
+                let goal = StopGoal::Profit;
+                let profit = if waits {
+                    OrderKind::Stop { goal, stop_price: far, quantity, limit: None }
+                } else {
+                    OrderKind::LimitMaker { quantity, price: far }
+                };
+                let limit = limit.map(|price| LimitTerms { time_in_force: TimeInForce::Gtc, price });
+                let loss = OrderKind::Stop { goal: StopGoal::Loss, stop_price: near, quantity, limit };
+                let (profit, loss) = (order(side, profit), order(side, loss));
+                match side {
+                    Side::Sell => OcoLegs { above: profit, below: loss },
+                    Side::Buy => OcoLegs { above: loss, below: profit },
+                }
+            },
+        )
+    };
+    let working = (side(), quantity(), price()).prop_map(move |(side, quantity, price)| {
+        order(side, OrderKind::Limit { time_in_force: TimeInForce::Gtc, quantity, price })
+    });
+    let pending = prop_oneof![
+        (side(), kind_or_stop()).prop_map(move |(side, kind)| PendingLegs::One(order(side, kind))).boxed(),
+        legs().prop_map(PendingLegs::Oco).boxed(),
+    ];
+    let oto = (working, pending, any::<bool>()).prop_map(|(working, pending, pays_other)| ListLegs::Oto {
+        working,
+        pending,
+        pays_other,
+    });
+    let client = proptest::option::weighted(0.3, "[abc]".prop_map(|s| s.parse::<ClientOrderId>().unwrap()));
+    (prop_oneof![legs().prop_map(ListLegs::Oco).boxed(), oto.boxed()], client).prop_map(|(legs, client_id)| {
+        Wish::Command(Command::PlaceList(Box::new(NewOrderList { symbol: SYMBOL, client_id, legs })))
+    })
+}
+
+/// Amending, replacing, and cancelling lists.
+fn change_wish() -> impl Strategy<Value = Wish> {
+    let new = (prop_oneof![Just(Side::Buy), Just(Side::Sell)], kind_or_stop()).prop_map(|(side, kind)| NewOrder {
+        symbol: SYMBOL,
+        side,
+        kind,
+        client_order_id: None,
+    });
+    prop_oneof![
+        (0_u64..12, quantity()).prop_map(|(ago, quantity)| Wish::Amend { ago, quantity }),
+        (0_u64..12, new, any::<bool>()).prop_map(|(ago, order, stop_on_failure)| Wish::Replace {
+            ago,
+            order,
+            stop_on_failure
+        }),
+        (0_u32..12).prop_map(|id| {
+            let target = ListRef::Id(ListId(id));
+            Wish::Command(Command::CancelList(CancelList { symbol: SYMBOL, target, cancel_id: None }))
+        }),
+    ]
 }
 
 fn steps_of(kind: impl Strategy<Value = OrderKind>, most: usize) -> impl Strategy<Value = Vec<Step>> {
+    steps_from(wish(kind), most)
+}
+
+fn steps_from(wish: impl Strategy<Value = Wish>, most: usize) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         1 => (0_u64..3_000).prop_map(|millis| Step::Tick { millis }),
-        8 => ((1_u32..4).prop_map(AccountId), wish(kind)).prop_map(|(account, command)| Step::Command { account, command }),
+        8 => ((1_u32..4).prop_map(AccountId), wish).prop_map(|(account, command)| Step::Command { account, command }),
     ];
     proptest::collection::vec(step, 1..most)
 }
@@ -162,10 +234,22 @@ impl Driver {
 
     /// The command that a wish means now.
     pub(crate) fn resolve(&self, wish: &Wish) -> Command {
+        let target = |ago: &u64| OrderRef::Id(OrderId(self.exchange.order_count().saturating_sub(*ago)));
         match wish {
+            Wish::Amend { ago, quantity } => {
+                let (target, quantity) = (target(ago), *quantity);
+                Command::Amend(AmendOrder { symbol: SYMBOL, target, quantity, client_order_id: None })
+            }
+            Wish::Replace { ago, order, stop_on_failure } => {
+                let target = target(ago);
+                let cancel = CancelOrder { symbol: SYMBOL, target, cancel_id: None, restriction: None };
+                let (order, stop_on_failure) = (*order, *stop_on_failure);
+                let request = CancelReplace { cancel, order, stop_on_failure, cancel_when_limited: false };
+                Command::CancelReplace(Box::new(request))
+            }
             Wish::Command(command) => command.clone(),
             Wish::Cancel { ago, restriction } => {
-                let target = OrderRef::Id(OrderId(self.exchange.order_count().saturating_sub(*ago)));
+                let target = target(ago);
                 Command::Cancel(CancelOrder { symbol: SYMBOL, target, cancel_id: None, restriction: *restriction })
             }
         }

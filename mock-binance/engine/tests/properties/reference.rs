@@ -141,6 +141,9 @@ impl Reference {
                 fits
             }
             Command::Place(order) => self.place(account, order, id),
+            Command::PlaceList(_) | Command::CancelList(_) | Command::CancelReplace(_) | Command::Amend(_) => {
+                panic!("the naive exchange knows single orders only")
+            }
         }
     }
 

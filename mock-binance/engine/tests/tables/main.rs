@@ -1,4 +1,4 @@
-//! Text tables: one operation a row, what it must come to after the `|`. The rows are explained in `tables/README.md`.
+//! Text tables: one operation a row, what it must come to after the `|`. The rows are explained in `README.md`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,15 +7,18 @@
     reason = "helpers of tests"
 )]
 
+mod lists;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use exchange_engine::{
     AccountId, CancelOrder, CancelRestriction, ClientOrderId, Command, Commissions, Event, Exchange, ExchangeSpec,
-    ExecutionKind, LimitTerms, LimitsSpec, LotSize, MarketSize, MaxAsset, MinNotional, NewOrder, NotionalFilter, Order,
-    OrderId, OrderKind, OrderRef, OrderTypes, Page, PercentPrice, PercentPriceBySide, PriceFilter, Ratio, Rejection,
-    Reply, Side, StopGoal, SymbolId, SymbolSpec, SymbolStatus, TimeInForce, Timestamp, WindowLimit,
+    ExecutionKind, Features, LimitTerms, LimitsSpec, LotSize, MarketSize, MaxAsset, MinNotional, NewOrder,
+    NotionalFilter, Order, OrderId, OrderKind, OrderRef, OrderTypes, Page, PercentPrice, PercentPriceBySide,
+    PriceFilter, Ratio, Rejection, Reply, Side, StopGoal, SymbolId, SymbolSpec, SymbolStatus, TimeInForce, Timestamp,
+    WindowLimit,
 };
 
 /// A table as it is carried out.
@@ -192,6 +195,19 @@ impl World {
             ["types", types @ ..] => {
                 symbol.order_types = OrderTypes::which(|known| types.contains(&known.as_str()));
             }
+            ["not", features @ ..] => {
+                let lacks = |name| features.contains(&name);
+                symbol.features = Features {
+                    oco: !lacks("oco"),
+                    oto: !lacks("oto"),
+                    opo: !lacks("opo"),
+                    cancel_replace: !lacks("cancel-replace"),
+                    amend: !lacks("amend"),
+                };
+            }
+            ["max-num-order-lists", most] => filters.max_num_order_lists = Some(parse(most)?),
+            ["max-num-order-amends", most] => filters.max_num_order_amends = Some(parse(most)?),
+            ["exchange-max-num-order-lists", most] => self.spec.filters.max_num_order_lists = Some(parse(most)?),
             ["no-quote-order-qty"] => symbol.quote_order_qty_market_allowed = false,
             ["price", min, max, tick] => {
                 filters.price = Some(PriceFilter { min: parse(min)?, max: parse(max)?, tick: parse(tick)? });
@@ -288,6 +304,16 @@ impl World {
                 let found = self.exchange().order(account, symbol, target);
                 Ok(found.map_or_else(refused, |order| describe(&order)))
             }
+            ["oco" | "oto" | "otoco" | "opo" | "opoco", ..] => self.place_list(account, words),
+            ["cancel-list", rest @ ..] => self.cancel_list(account, rest),
+            ["list", rest @ ..] => self.tell_list(account, rest),
+            ["open-lists"] => {
+                let open = self.exchange().open_lists(account);
+                Ok(list(open.iter().map(|list| list.id.to_string())))
+            }
+            ["amend", rest @ ..] => self.amend(account, rest),
+            ["amendments", label] => self.amendments(account, label),
+            ["replace", rest @ ..] => self.replace(account, rest),
             ["cancel-all"] => self.apply(account, &Command::CancelAll { symbol }),
             ["cancel", rest @ ..] => self.cancel(account, rest),
             ["test", side @ ("buy" | "sell"), rest @ ..] => {
@@ -415,14 +441,14 @@ impl World {
         }
         self.events = outcome.events;
         Ok(match outcome.reply {
-            Ok(Reply::Placed { order, .. }) => describe(&order),
-            Ok(Reply::Canceled(canceled)) => {
-                let mut told = describe(&canceled.order);
-                if canceled.cancel_id != ClientOrderId::for_cancel(canceled.order.id) {
-                    let _ = write!(told, " as {}", canceled.cancel_id);
-                }
-                told
+            Ok(Reply::Placed(placed)) => describe(&placed.order),
+            Ok(Reply::Canceled(canceled)) => self.describe_canceled(&canceled),
+            Ok(Reply::ListPlaced { list, orders }) => {
+                let each: Vec<String> = orders.iter().map(|placed| describe(&placed.order)).collect();
+                format!("{}:{:?}:{}: {}", list.id, list.kind, list.order_status(), each.join(", "))
             }
+            Ok(Reply::Replaced(replaced)) => self.describe_replaced(&replaced),
+            Ok(Reply::Amended(amended)) => describe(&amended.order),
             Ok(Reply::CanceledAll(all)) => list(all.iter().map(|canceled| self.label(canceled.order.id))),
             Ok(Reply::Balance(balance)) => format!("{} + {}", short(balance.free), short(balance.locked)),
             Err(cause) => refused(cause),
@@ -445,10 +471,15 @@ impl World {
                         format!("{}{}", if fill.is_maker { "made" } else { "took" }, short(fill.quantity))
                     }
                     ExecutionKind::Canceled(_) => "canceled".to_owned(),
+                    ExecutionKind::Replaced(_) => "replaced".to_owned(),
                     ExecutionKind::Expired => "expired".to_owned(),
                 };
                 let (who, order) = (name(&e.order.account), e.order);
                 format!("{who}:{}:{kind}:{}:{}", e.execution_id, order.status.as_str(), short(order.executed))
+            }
+            Event::List(update) => {
+                let step = if update.is_renamed { "UPDATED" } else { update.list.status_type() };
+                format!("{}:list{}:{step}", name(&update.list.account), update.list.id)
             }
             Event::Balances { account, changes, .. } => {
                 let parts = changes.iter().map(|b| {
