@@ -9,8 +9,8 @@ use std::hint::black_box;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use exchange_engine::{
     AccountId, Amount, AssetId, CancelOrder, Command, Commissions, Event, Exchange, ExchangeSpec, Filters, LotSize,
-    NewOrder, NotionalFilter, OrderId, OrderKind, OrderRef, PercentPriceBySide, Price, PriceFilter, Quantity, Ratio,
-    Reply, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp,
+    NewOrder, NotionalFilter, OrderId, OrderKind, OrderRef, PercentPriceBySide, Placed, Price, PriceFilter, Quantity,
+    Ratio, Reply, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp,
 };
 
 /// Operations that one measured round carries out.
@@ -131,7 +131,7 @@ impl Market {
             },
             client_order_id: None,
         };
-        if let Reply::Placed { order, .. } = self.apply(&Command::Place(order))
+        if let Reply::Placed(Placed { order, .. }) = self.apply(&Command::Place(order))
             && !crossing
         {
             self.resting.push(order.id);

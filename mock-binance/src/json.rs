@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// Anything that displays, as a JSON string: decimals are written so.
 pub(crate) struct Text<T>(pub(crate) T);
@@ -24,4 +25,9 @@ pub(crate) fn text(value: &impl Serialize) -> String {
 /// As [`text`], in bytes.
 pub(crate) fn bytes(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// As [`text`], to be put into another value.
+pub(crate) fn raw(value: &impl Serialize) -> Box<RawValue> {
+    RawValue::from_string(text(value)).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use exchange_engine::{
-    AssetId, Commissions, ExchangeFilters, ExchangeSpec, OrderTypes, Price, SpecError, SymbolId, SymbolSpec,
+    AssetId, Commissions, ExchangeFilters, ExchangeSpec, Features, OrderTypes, Price, SpecError, SymbolId, SymbolSpec,
     SymbolStatus,
 };
 use serde::{Deserialize, Serialize};
@@ -288,12 +288,7 @@ impl SymbolRow {
         }
         for allowed in [
             &mut self.iceberg_allowed,
-            &mut self.oco_allowed,
-            &mut self.oto_allowed,
-            &mut self.opo_allowed,
             &mut self.allow_trailing_stop,
-            &mut self.cancel_replace_allowed,
-            &mut self.amend_allowed,
             &mut self.peg_instructions_allowed,
             &mut self.is_margin_trading_allowed,
         ] {
@@ -319,6 +314,13 @@ impl SymbolRow {
             status: self.status()?,
             order_types: OrderTypes::which(|known| self.order_types.iter().any(|name| name == known.as_str())),
             quote_order_qty_market_allowed: self.quote_order_qty_market_allowed,
+            features: Features {
+                oco: self.oco_allowed,
+                oto: self.oto_allowed,
+                opo: self.opo_allowed,
+                cancel_replace: self.cancel_replace_allowed,
+                amend: self.amend_allowed,
+            },
             filters: self.filters()?,
             ..SymbolSpec::default()
         })

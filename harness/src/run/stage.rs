@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use mock_binance::engine::{Command, NewOrder, Order, OrderId, OrderKind, Reply, Side as EngineSide, TimeInForce};
+use mock_binance::engine::{
+    Command, NewOrder, Order, OrderId, OrderKind, Placed, Reply, Side as EngineSide, TimeInForce,
+};
 use mock_binance::{Account, ListenKeys, ManualClock, MockBinance, StartError};
 use serde_json::{Value, json};
 
@@ -78,7 +80,7 @@ impl Stage {
         for order in &setup.open_orders {
             let reply = mock.apply(owner_id, &command(&mock, order)?).reply;
             let reply = reply.map_err(|rejection| StageError::OwnerOrder(rejection.to_string()))?;
-            if let Reply::Placed { order: booked, .. } = &reply {
+            if let Reply::Placed(Placed { order: booked, .. }) = &reply {
                 placed.insert(booked.id);
                 named_orders.extend(order.name.clone().map(|name| (name, as_answer(booked))));
             }
@@ -102,7 +104,7 @@ impl Stage {
         let command = command(&self.mock, order)?;
         let reply = self.witness.owner_order(&self.mock, &command);
         match reply.map_err(|rejection| StageError::OwnerOrder(rejection.to_string()))? {
-            Reply::Placed { order, .. } => Ok(as_answer(&order)),
+            Reply::Placed(placed) => Ok(as_answer(&placed.order)),
             _ => Ok(Value::Null),
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mock_binance::engine::{
-    Accepted, AccountId, AssetId, Closing, Command, Entry, Fact, OrderId, Rejection, Reply, SymbolId,
+    Accepted, AccountId, AssetId, Closing, Command, Entry, Fact, ListOpened, OrderId, Placed, Rejection, Reply,
+    SymbolId,
 };
 use mock_binance::{MockBinance, RequestRecord, StreamStats};
 use rust_decimal::Decimal;
@@ -92,7 +93,7 @@ impl Witness {
         let before = Ledger::of(mock, &accounts);
         let reply = mock.apply(self.owner, command).reply?;
         self.before.take_in(&before, &Ledger::of(mock, &accounts));
-        if let Reply::Placed { order, .. } = &reply {
+        if let Reply::Placed(Placed { order, .. }) = &reply {
             self.owner_orders.insert(order.id);
         }
         Ok(reply)
@@ -177,18 +178,22 @@ impl Witness {
                     told.trades += u64::from(involved);
                     involved || [trade.maker, trade.taker].iter().any(|order| self.owner_orders.contains(order))
                 }
-                Fact::Booked { order } | Fact::Triggered { order } => {
-                    agents.contains_key(order) || self.owner_orders.contains(order)
-                }
+                Fact::Booked { order }
+                | Fact::Triggered { order }
+                | Fact::Released { order, .. }
+                | Fact::Amended { order, .. } => agents.contains_key(order) || self.owner_orders.contains(order),
                 Fact::Closed { order, closing } => {
                     let owners = self.owner_orders.contains(order);
                     told.orders_lost += u64::from(owners && matches!(closing, Closing::Canceled(_)));
                     owners || agents.contains_key(order)
                 }
-                Fact::Rejected { account, .. } | Fact::Deposited { account, .. } | Fact::Withdrawn { account, .. } => {
-                    [self.owner, self.rogue].contains(account)
-                }
-                Fact::AccountOpened { .. } => false,
+                Fact::Rejected { account, .. }
+                | Fact::Deposited { account, .. }
+                | Fact::Withdrawn { account, .. }
+                | Fact::NotAttempted { account }
+                | Fact::ListOpened(ListOpened { account, .. }) => [self.owner, self.rogue].contains(account),
+                // A list's end follows from those of its orders.
+                Fact::AccountOpened { .. } | Fact::ListClosed { .. } => false,
                 Fact::StatusChanged { .. } => true,
             };
             if involved {

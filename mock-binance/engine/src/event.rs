@@ -1,6 +1,7 @@
 //! What a command brings about, for those who listen: replies, and events in the order in which they happened.
 
 use crate::ids::{AccountId, AssetId, ClientOrderId, SymbolId};
+use crate::limits::OrderCountHit;
 use crate::list::OrderList;
 use crate::money::{Amount, Price, Quantity};
 use crate::order::{Amendment, Fill, Order, Trade};
@@ -72,6 +73,8 @@ pub struct Replaced {
     pub cancel: Result<Canceled, Rejection>,
     /// What came of the new order; nothing when it was not attempted.
     pub order: Option<Result<Placed, Rejection>>,
+    /// The order count that left no room for a new order.
+    pub limited: Option<OrderCountHit>,
 }
 
 /// An order that was made smaller.

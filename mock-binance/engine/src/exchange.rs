@@ -202,7 +202,7 @@ impl Exchange {
                 Err(cause) => Err(cause),
             })
         };
-        Ok(Reply::Replaced(Box::new(Replaced { cancel, order })))
+        Ok(Reply::Replaced(Box::new(Replaced { cancel, order, limited })))
     }
 
     fn decide(

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::auth::time;
 use super::error::ApiError;
-use super::order::{asking_refused, order_ref};
+use super::order::order_ref;
+use super::refusal;
 use super::render::{MyTrade, QueriedOrder};
 use super::route::Call;
 use crate::json::{self, Text, ZERO};
@@ -95,7 +96,7 @@ pub(crate) fn account(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
 /// GET order.
 pub(crate) fn order(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let (symbol, target) = order_ref(call)?;
-    let order = call.state.exchange.order(call.account, symbol, target).map_err(asking_refused)?;
+    let order = call.state.exchange.order(call.account, symbol, target).map_err(refusal::asking)?;
     Ok(json::bytes(&QueriedOrder::new(&order, call.context())))
 }
 
@@ -131,7 +132,7 @@ pub(crate) fn my_trades(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
 const DAY_MICROS: u64 = 24 * 60 * 60 * 1_000_000;
 
 /// `startTime` and `endTime`, at most a day apart.
-fn times(call: &Call<'_>) -> Result<Page, ApiError> {
+pub(crate) fn times(call: &Call<'_>) -> Result<Page, ApiError> {
     let from: Option<Timestamp> = time(call.params, "startTime")?;
     let to = time(call.params, "endTime")?;
     if let (Some(from), Some(to)) = (from, to)

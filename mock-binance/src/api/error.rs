@@ -7,8 +7,10 @@ use std::borrow::Cow;
 
 use exchange_engine::WindowLimit;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::interval::Interval;
+use crate::json;
 
 /// Why a request was refused. `Display` is exactly the `msg` of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +117,32 @@ pub(crate) enum ApiError {
     /// The matching engine refused a cancel.
     #[error("{0}")]
     CancelRejected(&'static str),
+    /// The matching engine refused an amendment.
+    #[error("{0}")]
+    AmendRejected(&'static str),
+    /// A cancel-replace of which the whole or a part failed; `data` is the JSON that says which and why.
+    #[error("Order cancel-replace {}failed.", if *.partially { "partially " } else { "" })]
+    CancelReplace { partially: bool, data: String, limited_for_s: Option<u64> },
+    #[error("Order type not supported in OCO.")]
+    OcoType,
+    #[error("A limit order in a buy OCO must be below.")]
+    BuyLimitAbove,
+    #[error("A limit order in a sell OCO must be above.")]
+    SellLimitBelow,
+    #[error("At least one OCO order must be contingent.")]
+    BothLimit,
+    #[error("A stop loss order in a buy OCO must be above.")]
+    BuyStopBelow,
+    #[error("A stop loss order in a sell OCO must be below.")]
+    SellStopAbove,
+    #[error("A take profit order in a buy OCO must be below.")]
+    BuyProfitAbove,
+    #[error("A take profit order in a sell OCO must be above.")]
+    SellProfitBelow,
+    #[error("Working order in an OPO list must be a bid.")]
+    OpoWorkingSells,
+    #[error("Pending orders in an OPO list must be asks.")]
+    OpoPendingBuys,
     #[error("Order does not exist.")]
     NoSuchOrder,
     #[error("Client order ID is not correct for this order ID.")]
@@ -129,7 +157,11 @@ impl ApiError {
         match self {
             Self::KeyFormat | Self::KeyRejected => 401,
             Self::Banned { .. } => 418,
-            Self::TooMuchWeight { .. } | Self::TooManyRequests { .. } | Self::TooManyOrders { .. } => 429,
+            Self::TooMuchWeight { .. }
+            | Self::TooManyRequests { .. }
+            | Self::TooManyOrders { .. }
+            | Self::CancelReplace { limited_for_s: Some(_), .. } => 429,
+            Self::CancelReplace { partially: true, .. } => 409,
             Self::Internal => 500,
             _ => 400,
         }
@@ -168,11 +200,24 @@ impl ApiError {
             Self::TickerType => -1139,
             Self::CancelRestrictions => -1145,
             Self::SymbolTwice => -1151,
+            Self::OcoType => -1158,
+            Self::BuyLimitAbove => -1165,
+            Self::SellLimitBelow => -1166,
+            Self::BothLimit => -1168,
             Self::BadTimeUnit => -1194,
+            Self::BuyStopBelow => -1196,
+            Self::SellStopAbove => -1197,
+            Self::BuyProfitAbove => -1198,
+            Self::SellProfitBelow => -1199,
             Self::SymbolStatusMismatch => -1220,
+            Self::OpoWorkingSells => -1222,
+            Self::OpoPendingBuys => -1223,
             Self::OrderRejected(_) => -2010,
             Self::CancelRejected(_) => -2011,
             Self::NoSuchOrder => -2013,
+            Self::CancelReplace { partially: true, .. } => -2021,
+            Self::CancelReplace { partially: false, .. } => -2022,
+            Self::AmendRejected(_) => -2038,
             Self::KeyFormat => -2014,
             Self::KeyRejected => -2015,
             Self::ClientIdMismatch => -2039,
@@ -185,20 +230,34 @@ impl ApiError {
             Self::TooMuchWeight { retry_after_s, .. }
             | Self::TooManyRequests { retry_after_s }
             | Self::Banned { retry_after_s, .. }
-            | Self::TooManyOrders { retry_after_s, .. } => Some(*retry_after_s),
+            | Self::TooManyOrders { retry_after_s, .. }
+            | Self::CancelReplace { limited_for_s: Some(retry_after_s), .. } => Some(*retry_after_s),
+            _ => None,
+        }
+    }
+
+    /// What an answer tells besides code and text, as JSON.
+    pub(crate) fn data(&self) -> Option<&RawValue> {
+        match self {
+            Self::CancelReplace { data, .. } => serde_json::from_str(data).ok(),
             _ => None,
         }
     }
 
     /// The body of the answer.
     pub(crate) fn body(&self) -> Vec<u8> {
+        json::bytes(&self.told())
+    }
+
+    /// Code, text and data, as answers tell them, one inside of another too.
+    pub(crate) fn told(&self) -> impl Serialize {
         #[derive(Serialize)]
         struct Body<'a> {
             code: i32,
-            msg: &'a str,
+            msg: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            data: Option<&'a RawValue>,
         }
-        let msg = self.to_string();
-        // Two plain fields always serialise.
-        serde_json::to_vec(&Body { code: self.code(), msg: &msg }).unwrap_or_default()
+        Body { code: self.code(), msg: self.to_string(), data: self.data() }
     }
 }

@@ -6,18 +6,24 @@
 //! ```
 //!
 //! Reading order: [`route`] (what there is), [`params`], [`auth`] and [`sign`], [`error`], then the handlers [`market`],
-//! [`ticker`], [`info`], [`trading`], [`account`], [`listen_key`] with [`order`] and [`render`].
+//! [`ticker`], [`info`], [`trading`], [`replace`], [`amend`], [`list`], [`account`], [`listen_key`] with [`order`],
+//! [`list_params`], [`render`] and [`refusal`].
 
 mod account;
+mod amend;
 pub(crate) mod auth;
 pub(crate) mod error;
 mod info;
 pub(crate) mod interval;
+mod list;
+mod list_params;
 mod listen_key;
 mod market;
 mod order;
 pub(crate) mod params;
+mod refusal;
 pub(crate) mod render;
+mod replace;
 pub(crate) mod route;
 pub(crate) mod sign;
 pub(crate) mod ticker;

@@ -1,12 +1,12 @@
-//! From parameters to an order, and from the engine's refusals to the exchange's texts.
+//! From parameters to an order.
 //!
 //! An order type needs some parameters and does not take others; what an absent or idle parameter is answered with
-//! is the exchange's own choice. Order types that a symbol does not have, and instructions that the engine does not
-//! play, are refused in the words in which the exchange refuses them on symbols that do not have them.
+//! is the exchange's own choice. Instructions that the engine does not play are refused in the words in which the
+//! exchange refuses them on symbols that do not have them.
 
 use exchange_engine::{
-    ClientOrderId, LimitTerms, MarketSize, NewOrder, OrderCountHit, OrderKind, OrderRef, OrderType, ParseDecimalError,
-    Price, Rejection, Side, StopGoal, SymbolId, TimeInForce, Timestamp,
+    ClientOrderId, LimitTerms, MarketSize, NewOrder, OrderKind, OrderRef, ParseDecimalError, Price, Quantity, Side,
+    StopGoal, SymbolId, TimeInForce,
 };
 
 use super::error::ApiError;
@@ -17,7 +17,7 @@ use crate::strategy::Strategy;
 
 /// An order type as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+pub(crate) enum Type {
     Limit,
     LimitMaker,
     Market,
@@ -27,6 +27,42 @@ enum Type {
         limit: bool,
     },
 }
+
+/// What the parameters of one order are called: those of an order list have a prefix for each of its orders.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub(crate) side: &'static str,
+    pub(crate) order_type: &'static str,
+    pub(crate) time_in_force: &'static str,
+    pub(crate) quantity: &'static str,
+    pub(crate) price: &'static str,
+    pub(crate) stop_price: &'static str,
+    pub(crate) trailing_delta: &'static str,
+    pub(crate) iceberg_qty: &'static str,
+    pub(crate) client_id: &'static str,
+    pub(crate) strategy_id: &'static str,
+    pub(crate) strategy_type: &'static str,
+    pub(crate) peg: [&'static str; 3],
+}
+
+/// The names of an order outside of lists.
+pub(crate) const PLAIN: Names = Names {
+    side: "side",
+    order_type: "type",
+    time_in_force: "timeInForce",
+    quantity: "quantity",
+    price: "price",
+    stop_price: "stopPrice",
+    trailing_delta: "trailingDelta",
+    iceberg_qty: "icebergQty",
+    client_id: "newClientOrderId",
+    strategy_id: "strategyId",
+    strategy_type: "strategyType",
+    peg: ["pegPriceType", "pegOffsetValue", "pegOffsetType"],
+};
+
+/// Only single orders may be sized in the quote asset.
+const QUOTE_ORDER_QTY: &str = "quoteOrderQty";
 
 /// What a request for a new order asks for.
 pub(crate) struct Asked {
@@ -39,44 +75,85 @@ pub(crate) struct Asked {
 pub(crate) fn read(call: &Call<'_>) -> Result<Asked, ApiError> {
     let params = call.params;
     let symbol = call.symbol()?;
-    let side = side(params)?;
-    let order_type = order_type(params)?;
-    let time_in_force = time_in_force(params)?;
-    let response_type = response_type(params, order_type)?;
-    let strategy = strategy(params)?;
+    let side = side(params, PLAIN.side)?;
+    let order_type = order_type(params, PLAIN.order_type)?;
+    let response_type = response_type(params)?.unwrap_or_else(|| ResponseType::of_order(order_type));
     check_prevention(params)?;
-    check_given(params, order_type)?;
-    let kind = match order_type {
-        Type::Limit => OrderKind::Limit {
-            time_in_force: time_in_force.ok_or(ApiError::Missing("timeInForce"))?,
-            quantity: needed(params, "quantity")?,
-            price: needed(params, "price")?,
-        },
-        Type::LimitMaker => {
-            OrderKind::LimitMaker { quantity: needed(params, "quantity")?, price: needed(params, "price")? }
-        }
-        Type::Market => OrderKind::Market { size: market_size(params)? },
-        Type::Stop { goal, limit } => stop(params, goal, limit, time_in_force)?,
-    };
-    if params.has("icebergQty") {
-        decimal::<Price>(params, "icebergQty")?;
-        return Err(ApiError::OrderRejected("Iceberg orders are not supported for this symbol."));
-    }
-    let order = NewOrder { symbol, side, kind, client_order_id: client_id(params, "newClientOrderId")? };
+    let (order, strategy) = leg(params, symbol, side, order_type, &PLAIN, Size::Asked)?;
     Ok(Asked { order, response_type, strategy })
 }
 
-fn side(params: &Params<'_>) -> Result<Side, ApiError> {
-    match params.require("side")? {
+/// Where the quantity of an order comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Size {
+    /// From its own parameters.
+    Asked,
+    /// From what another order buys.
+    Later,
+}
+
+/// One order, whose type and side are known.
+pub(crate) fn leg(
+    params: &Params<'_>,
+    symbol: SymbolId,
+    side: Side,
+    order_type: Type,
+    names: &Names,
+    size: Size,
+) -> Result<(NewOrder, Strategy), ApiError> {
+    let time_in_force = time_in_force(params, names.time_in_force)?;
+    let strategy = strategy(params, names)?;
+    check_given(params, order_type, names)?;
+    let quantity = || match size {
+        Size::Asked => needed::<Quantity>(params, names.quantity),
+        Size::Later => Ok(Quantity::ZERO),
+    };
+    let kind = match order_type {
+        Type::Limit => OrderKind::Limit {
+            time_in_force: time_in_force.ok_or(ApiError::Missing(names.time_in_force))?,
+            quantity: quantity()?,
+            price: needed(params, names.price)?,
+        },
+        Type::LimitMaker => OrderKind::LimitMaker { quantity: quantity()?, price: needed(params, names.price)? },
+        Type::Market => OrderKind::Market {
+            size: match size {
+                Size::Asked => market_size(params, names)?,
+                Size::Later => MarketSize::Base(Quantity::ZERO),
+            },
+        },
+        Type::Stop { goal, limit } => {
+            if limit && time_in_force.is_none() {
+                return Err(ApiError::Missing(names.time_in_force));
+            }
+            let quantity = quantity()?;
+            let price = if limit { Some(needed(params, names.price)?) } else { None };
+            if params.has(names.trailing_delta) {
+                return Err(ApiError::OrderRejected("Trailing stop orders are not supported for this symbol."));
+            }
+            let stop_price = decimal(params, names.stop_price)?
+                .ok_or(ApiError::MissingEither(names.stop_price, names.trailing_delta))?;
+            let limit = time_in_force.zip(price).map(|(time_in_force, price)| LimitTerms { time_in_force, price });
+            OrderKind::Stop { goal, stop_price, quantity, limit }
+        }
+    };
+    if params.has(names.iceberg_qty) {
+        decimal::<Price>(params, names.iceberg_qty)?;
+        return Err(ApiError::OrderRejected("Iceberg orders are not supported for this symbol."));
+    }
+    Ok((NewOrder { symbol, side, kind, client_order_id: client_id(params, names.client_id)? }, strategy))
+}
+
+pub(crate) fn side(params: &Params<'_>, name: &'static str) -> Result<Side, ApiError> {
+    match params.require(name)? {
         "BUY" => Ok(Side::Buy),
         "SELL" => Ok(Side::Sell),
         _ => Err(ApiError::Side),
     }
 }
 
-fn order_type(params: &Params<'_>) -> Result<Type, ApiError> {
+pub(crate) fn order_type(params: &Params<'_>, name: &'static str) -> Result<Type, ApiError> {
     let stop = |goal, limit| Ok(Type::Stop { goal, limit });
-    match params.require("type")? {
+    match params.require(name)? {
         "LIMIT" => Ok(Type::Limit),
         "LIMIT_MAKER" => Ok(Type::LimitMaker),
         "MARKET" => Ok(Type::Market),
@@ -88,8 +165,8 @@ fn order_type(params: &Params<'_>) -> Result<Type, ApiError> {
     }
 }
 
-fn time_in_force(params: &Params<'_>) -> Result<Option<TimeInForce>, ApiError> {
-    match params.get("timeInForce") {
+fn time_in_force(params: &Params<'_>, name: &'static str) -> Result<Option<TimeInForce>, ApiError> {
+    match params.get(name) {
         None => Ok(None),
         Some("GTC") => Ok(Some(TimeInForce::Gtc)),
         Some("IOC") => Ok(Some(TimeInForce::Ioc)),
@@ -98,27 +175,27 @@ fn time_in_force(params: &Params<'_>) -> Result<Option<TimeInForce>, ApiError> {
     }
 }
 
-/// FULL for LIMIT and MARKET, ACK for the others, unless something else is asked for.
-fn response_type(params: &Params<'_>, order_type: Type) -> Result<ResponseType, ApiError> {
+/// `newOrderRespType`, when it is given.
+pub(crate) fn response_type(params: &Params<'_>) -> Result<Option<ResponseType>, ApiError> {
     match params.get("newOrderRespType") {
-        None if matches!(order_type, Type::Limit | Type::Market) => Ok(ResponseType::Full),
-        None | Some("ACK") => Ok(ResponseType::Ack),
-        Some("RESULT") => Ok(ResponseType::Result),
-        Some("FULL") => Ok(ResponseType::Full),
+        None => Ok(None),
+        Some("ACK") => Ok(Some(ResponseType::Ack)),
+        Some("RESULT") => Ok(Some(ResponseType::Result)),
+        Some("FULL") => Ok(Some(ResponseType::Full)),
         Some(_) => Err(ApiError::Invalid("newOrderRespType")),
     }
 }
 
-fn strategy(params: &Params<'_>) -> Result<Strategy, ApiError> {
+fn strategy(params: &Params<'_>, names: &Names) -> Result<Strategy, ApiError> {
     let strategy =
-        Strategy { strategy_id: params.digits("strategyId")?, strategy_type: params.digits("strategyType")? };
+        Strategy { strategy_id: params.digits(names.strategy_id)?, strategy_type: params.digits(names.strategy_type)? };
     match strategy.strategy_type {
         Some(..1_000_000) => Err(ApiError::StrategyType),
         _ => Ok(strategy),
     }
 }
 
-fn check_prevention(params: &Params<'_>) -> Result<(), ApiError> {
+pub(crate) fn check_prevention(params: &Params<'_>) -> Result<(), ApiError> {
     match params.get("selfTradePreventionMode") {
         None | Some(NO_PREVENTION) => Ok(()),
         Some("EXPIRE_TAKER" | "EXPIRE_MAKER" | "EXPIRE_BOTH" | "DECREMENT" | "TRANSFER") => {
@@ -129,49 +206,30 @@ fn check_prevention(params: &Params<'_>) -> Result<(), ApiError> {
 }
 
 /// Refuses what this order type does not take.
-fn check_given(params: &Params<'_>, order_type: Type) -> Result<(), ApiError> {
+fn check_given(params: &Params<'_>, order_type: Type, names: &Names) -> Result<(), ApiError> {
+    let Names { time_in_force, price, stop_price, trailing_delta, iceberg_qty, .. } = *names;
     let idle: &[&'static str] = match order_type {
-        Type::Limit => &["quoteOrderQty", "stopPrice", "trailingDelta"],
-        Type::LimitMaker => &["timeInForce", "quoteOrderQty", "stopPrice", "trailingDelta"],
-        Type::Market => &["timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"],
-        Type::Stop { limit: true, .. } => &["quoteOrderQty"],
-        Type::Stop { limit: false, .. } => &["timeInForce", "quoteOrderQty", "price", "icebergQty"],
+        Type::Limit => &[QUOTE_ORDER_QTY, stop_price, trailing_delta],
+        Type::LimitMaker => &[time_in_force, QUOTE_ORDER_QTY, stop_price, trailing_delta],
+        Type::Market => &[time_in_force, price, stop_price, trailing_delta, iceberg_qty],
+        Type::Stop { limit: true, .. } => &[QUOTE_ORDER_QTY],
+        Type::Stop { limit: false, .. } => &[time_in_force, QUOTE_ORDER_QTY, price, iceberg_qty],
     };
     if let Some(name) = idle.iter().find(|name| params.has(name)) {
         return Err(ApiError::NotRequired(name));
     }
-    let pegged = ["pegPriceType", "pegOffsetValue", "pegOffsetType"];
-    if pegged.iter().any(|name| params.has(name)) {
+    if names.peg.iter().any(|name| params.has(name)) {
         return Err(ApiError::OrderRejected("Pegged orders are not supported for this symbol."));
     }
     Ok(())
 }
 
-fn stop(
-    params: &Params<'_>,
-    goal: StopGoal,
-    limit: bool,
-    time_in_force: Option<TimeInForce>,
-) -> Result<OrderKind, ApiError> {
-    if limit && time_in_force.is_none() {
-        return Err(ApiError::Missing("timeInForce"));
-    }
-    let quantity = needed(params, "quantity")?;
-    let price = if limit { Some(needed(params, "price")?) } else { None };
-    if params.has("trailingDelta") {
-        return Err(ApiError::OrderRejected("Trailing stop orders are not supported for this symbol."));
-    }
-    let stop_price = decimal(params, "stopPrice")?.ok_or(ApiError::MissingEither("stopPrice", "trailingDelta"))?;
-    let limit = time_in_force.zip(price).map(|(time_in_force, price)| LimitTerms { time_in_force, price });
-    Ok(OrderKind::Stop { goal, stop_price, quantity, limit })
-}
-
-fn market_size(params: &Params<'_>) -> Result<MarketSize, ApiError> {
-    match (decimal(params, "quantity")?, decimal(params, "quoteOrderQty")?) {
+fn market_size(params: &Params<'_>, names: &Names) -> Result<MarketSize, ApiError> {
+    match (decimal(params, names.quantity)?, decimal(params, QUOTE_ORDER_QTY)?) {
         (Some(quantity), None) => Ok(MarketSize::Base(quantity)),
         (None, Some(amount)) => Ok(MarketSize::Quote(amount)),
         (Some(_), Some(_)) => Err(ApiError::Combination),
-        (None, None) => Err(ApiError::MissingEither("quantity", "quoteOrderQty")),
+        (None, None) => Err(ApiError::MissingEither(names.quantity, QUOTE_ORDER_QTY)),
     }
 }
 
@@ -193,7 +251,7 @@ where
         .transpose()
 }
 
-fn needed<T>(params: &Params<'_>, name: &'static str) -> Result<T, ApiError>
+pub(crate) fn needed<T>(params: &Params<'_>, name: &'static str) -> Result<T, ApiError>
 where
     T: std::str::FromStr<Err = ParseDecimalError>,
 {
@@ -206,84 +264,23 @@ pub(crate) fn client_id(params: &Params<'_>, name: &'static str) -> Result<Optio
 
 /// The order that a query or cancel is about.
 pub(crate) fn order_ref(call: &Call<'_>) -> Result<(SymbolId, OrderRef), ApiError> {
+    order_ref_by(call, "orderId", "origClientOrderId")
+}
+
+/// The order that parameters of these names are about.
+pub(crate) fn order_ref_by(
+    call: &Call<'_>,
+    id_name: &'static str,
+    client_name: &'static str,
+) -> Result<(SymbolId, OrderRef), ApiError> {
     let symbol = call.symbol()?;
-    let id = call.params.digits("orderId")?.map(exchange_engine::OrderId);
-    let client = client_id(call.params, "origClientOrderId")?;
+    let id = call.params.digits(id_name)?.map(exchange_engine::OrderId);
+    let client = client_id(call.params, client_name)?;
     let target = match (id, client) {
         (Some(id), None) => OrderRef::Id(id),
         (None, Some(client)) => OrderRef::Client(client),
         (Some(id), Some(client)) => OrderRef::Both(id, client),
-        (None, None) => return Err(ApiError::MissingEither("origClientOrderId", "orderId")),
+        (None, None) => return Err(ApiError::MissingEither(client_name, id_name)),
     };
     Ok((symbol, target))
-}
-
-/// How the exchange words a refusal of a new order.
-pub(crate) fn placing_refused(rejection: Rejection, order: &NewOrder, now: Timestamp) -> ApiError {
-    let engine = ApiError::OrderRejected;
-    match rejection {
-        Rejection::MarketClosed => engine("Market is closed."),
-        Rejection::OrderTypeNotAllowed => engine(type_not_allowed(order.kind.order_type())),
-        Rejection::QuoteOrderQtyNotAllowed => {
-            // The missing letters are the exchange's.
-            engine("Quote order qty market orders are not support for this symbol.")
-        }
-        Rejection::DuplicateOrder => engine("Duplicate order sent."),
-        Rejection::WouldTrigger => engine("Order would trigger immediately."),
-        Rejection::WouldTake => engine("Order would immediately match and take."),
-        Rejection::NoLiquidity => engine("Order book liquidity is less than symbol minimum quantity."),
-        Rejection::LiquidityBelowLot => engine("Order book liquidity is less than `LOT_SIZE` filter minimum quantity."),
-        Rejection::InsufficientBalance => engine("Account has insufficient balance for requested action."),
-        Rejection::TooManyOrders(hit) => too_many_orders(hit, now),
-        other => refused(other),
-    }
-}
-
-/// How the exchange refuses a type on a symbol that does not have it.
-const fn type_not_allowed(order_type: OrderType) -> &'static str {
-    match order_type {
-        OrderType::Market => "Market orders are not supported for this symbol.",
-        OrderType::Limit | OrderType::LimitMaker => "Unsupported order combination",
-        OrderType::StopLoss => "Stop loss orders are not supported for this symbol.",
-        OrderType::StopLossLimit => "Stop loss limit orders are not supported for this symbol.",
-        OrderType::TakeProfit => "Take profit orders are not supported for this symbol.",
-        OrderType::TakeProfitLimit => "Take profit limit orders are not supported for this symbol.",
-    }
-}
-
-/// How the exchange words a refusal of a cancel.
-pub(crate) fn canceling_refused(rejection: Rejection) -> ApiError {
-    let engine = ApiError::CancelRejected;
-    match rejection {
-        Rejection::UnknownOrder => engine("Unknown order sent."),
-        Rejection::CancelRestricted => engine("Order was not canceled due to cancel restrictions."),
-        Rejection::MarketClosed => engine("Market is closed."),
-        other => refused(other),
-    }
-}
-
-/// How the exchange words a refusal of a query.
-pub(crate) fn asking_refused(rejection: Rejection) -> ApiError {
-    match rejection {
-        Rejection::UnknownOrder => ApiError::NoSuchOrder,
-        other => refused(other),
-    }
-}
-
-fn too_many_orders(hit: OrderCountHit, now: Timestamp) -> ApiError {
-    ApiError::TooManyOrders { limit: hit.limit, retry_after_s: hit.resets_at.micros_since(now).div_ceil(1_000_000) }
-}
-
-fn refused(rejection: Rejection) -> ApiError {
-    match rejection {
-        Rejection::UnknownSymbol => ApiError::Symbol,
-        Rejection::UnknownAccount => ApiError::KeyRejected,
-        Rejection::InvalidQuantity => ApiError::Message("Invalid quantity.".into()),
-        Rejection::InvalidPrice => ApiError::Message("Invalid price.".into()),
-        Rejection::Filter(filter) => ApiError::Message(format!("Filter failure: {}", filter.as_str()).into()),
-        Rejection::ClientOrderIdMismatch => ApiError::ClientIdMismatch,
-        Rejection::Overflow => ApiError::Overflow("quantity"),
-        // Each of these belongs to one kind of request and is worded there.
-        _ => ApiError::Internal,
-    }
 }

@@ -1,18 +1,22 @@
 //! How orders, trades and books look in an answer: field names and order of the live exchange.
 
 use exchange_engine::{
-    Amount, BookLevel, CanceledOrder, ExpiryReason, Fill, Order, OrderId, Price, Quantity, Timestamp,
+    Amount, BookLevel, CanceledOrder, ExpiryReason, Fill, ListId, Order, OrderId, Price, Quantity, Timestamp,
 };
 use serde::ser::SerializeTuple;
 use serde::{Serialize, Serializer};
 
 use super::error::ApiError;
+use super::order::Type;
 use crate::json::{Text, ZERO};
 use crate::strategy::{Strategies, Strategy};
 use crate::symbols::Symbols;
 
-/// Orders outside of lists carry this list id.
-const NO_LIST: i64 = -1;
+/// The id of an order's list; orders outside of lists carry -1.
+pub(crate) fn list_id(list: Option<ListId>) -> i64 {
+    list.map_or(-1, |list| list.0.into())
+}
+
 /// The only mode of self-trade prevention that the mock plays.
 pub(crate) const NO_PREVENTION: &str = "NONE";
 
@@ -67,6 +71,16 @@ pub(crate) enum ResponseType {
     Full,
 }
 
+impl ResponseType {
+    /// FULL for LIMIT and MARKET, ACK for the others, unless something else is asked for.
+    pub(crate) const fn of_order(order_type: Type) -> Self {
+        match order_type {
+            Type::Limit | Type::Market => Self::Full,
+            Type::LimitMaker | Type::Stop { .. } => Self::Ack,
+        }
+    }
+}
+
 /// When an order was placed; -1 while it waits for a price.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -84,7 +98,7 @@ impl WorkingTime {
 /// The answer to a new order; the fields of RESULT and FULL are left out of the shorter kinds.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Placed<'a> {
+pub(crate) struct PlacedAnswer<'a> {
     symbol: &'a str,
     order_id: u64,
     order_list_id: i64,
@@ -98,7 +112,9 @@ pub(crate) struct Placed<'a> {
 #[serde(rename_all = "camelCase")]
 struct PlacedResult<'a> {
     price: Text<Price>,
-    orig_qty: Text<Quantity>,
+    /// Not told before it is known, as of the pending orders of an OPO.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orig_qty: Option<Text<Quantity>>,
     executed_qty: Text<Quantity>,
     orig_quote_order_qty: Text<Amount>,
     cummulative_quote_qty: Text<Amount>,
@@ -129,12 +145,12 @@ struct PlacedFill<'a> {
     trade_id: u64,
 }
 
-impl<'a> Placed<'a> {
+impl<'a> PlacedAnswer<'a> {
     pub(crate) fn new(order: &'a Order, fills: &[Fill], response_type: ResponseType, context: Context<'a>) -> Self {
         let Context { symbols, unit, .. } = context;
         let result = (response_type != ResponseType::Ack).then(|| PlacedResult {
             price: Text(order.price),
-            orig_qty: Text(order.quantity),
+            orig_qty: Some(order.quantity).filter(|quantity| quantity.is_positive()).map(Text),
             executed_qty: Text(order.executed),
             orig_quote_order_qty: Text(order.quote_order_qty),
             cummulative_quote_qty: Text(order.cumulative_quote),
@@ -163,7 +179,7 @@ impl<'a> Placed<'a> {
         Self {
             symbol: symbols.name(order.symbol),
             order_id: order.id.0,
-            order_list_id: NO_LIST,
+            order_list_id: list_id(order.list),
             client_order_id: order.client_order_id.as_str(),
             transact_time: unit.of(order.update_time),
             result,
@@ -208,7 +224,7 @@ impl<'a> QueriedOrder<'a> {
         Self {
             symbol: symbols.name(order.symbol),
             order_id: order.id.0,
-            order_list_id: NO_LIST,
+            order_list_id: list_id(order.list),
             client_order_id: order.client_order_id.as_str(),
             price: Text(order.price),
             orig_qty: Text(order.quantity),
@@ -235,7 +251,7 @@ impl<'a> QueriedOrder<'a> {
 /// A cancelled order: its own name becomes `origClientOrderId`, the cancel's name takes its place.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Canceled<'a> {
+pub(crate) struct CanceledAnswer<'a> {
     symbol: &'a str,
     orig_client_order_id: &'a str,
     order_id: u64,
@@ -259,7 +275,7 @@ pub(crate) struct Canceled<'a> {
     self_trade_prevention_mode: &'static str,
 }
 
-impl<'a> Canceled<'a> {
+impl<'a> CanceledAnswer<'a> {
     pub(crate) fn new(canceled: &'a CanceledOrder, context: Context<'a>) -> Self {
         let Context { symbols, unit, .. } = context;
         let order = &canceled.order;
@@ -267,7 +283,7 @@ impl<'a> Canceled<'a> {
             symbol: symbols.name(order.symbol),
             orig_client_order_id: order.client_order_id.as_str(),
             order_id: order.id.0,
-            order_list_id: NO_LIST,
+            order_list_id: list_id(order.list),
             client_order_id: canceled.cancel_id.as_str(),
             transact_time: unit.of(order.update_time),
             price: Text(order.price),
@@ -313,7 +329,7 @@ impl<'a> MyTrade<'a> {
             symbol: symbols.name(fill.symbol),
             id: fill.trade.0,
             order_id,
-            order_list_id: NO_LIST,
+            order_list_id: list_id(fill.list),
             price: Text(fill.price),
             qty: Text(fill.quantity),
             quote_qty: Text(fill.quote),

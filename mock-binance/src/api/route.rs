@@ -7,7 +7,7 @@ use exchange_engine::{AccountId, Timestamp};
 use super::error::ApiError;
 use super::params::{Field, Params, symbol_list};
 use super::render::{Context, TimeUnit};
-use super::{account, info, listen_key, market, ticker, trading};
+use super::{account, amend, info, list, list_params, listen_key, market, replace, ticker, trading};
 use crate::state::State;
 
 /// What an endpoint asks of the client.
@@ -118,7 +118,8 @@ impl Route {
 
     /// Whether the answer tells the order counts.
     pub(crate) fn counts_orders(&self) -> bool {
-        self.method == "POST" && self.path == "/api/v3/order"
+        let placing = ["/api/v3/order", "/api/v3/order/cancelReplace", "/api/v3/order/oco"];
+        self.method == "POST" && (placing.contains(&self.path) || self.path.starts_with("/api/v3/orderList/"))
     }
 
     pub(crate) fn is_listen_key(&self) -> bool {
@@ -184,6 +185,21 @@ const fn keyed(method: &'static str, fields: &'static [Field], run: Run) -> Rout
 }
 
 const ORDER_FIELDS: &[Field] = ORDER.split_at(18).0;
+
+/// The parameters of `order/cancelReplace`.
+const REPLACE: [Field; 24] = list_params::joined(&[
+    ORDER_FIELDS,
+    &[
+        Field::word("cancelReplaceMode").mandatory(),
+        Field::client_id("cancelNewClientOrderId"),
+        Field::client_id("cancelOrigClientOrderId"),
+        Field::digits("cancelOrderId"),
+        Field::word("cancelRestrictions"),
+        Field::word("orderRateLimitExceededMode"),
+    ],
+]);
+const LIST_ID: Field = Field::digits("orderListId");
+const LIST_CLIENT_ID: Field = Field::client_id("listClientOrderId");
 const LISTEN_KEY_FIELDS: &[Field] = &[Field::word("listenKey").mandatory()];
 
 /// Every endpoint, the busiest first.
@@ -211,6 +227,37 @@ static ROUTES: &[Route] = &[
         Weight::With("orderId", 5, 20),
         account::my_trades,
     ),
+    signed("POST", "/api/v3/order/cancelReplace", &REPLACE, Weight::FreeOnSuccess(1), replace::replace),
+    signed(
+        "PUT",
+        "/api/v3/order/amend/keepPriority",
+        &[SYMBOL, ORDER_ID, ORIG_CLIENT_ID, Field::client_id("newClientOrderId"), Field::decimal("newQty").mandatory()],
+        Weight::Fixed(4),
+        amend::amend,
+    ),
+    signed(
+        "GET",
+        "/api/v3/order/amendments",
+        &[SYMBOL, ORDER_ID.mandatory(), Field::digits("fromExecutionId"), LIMIT],
+        Weight::Fixed(4),
+        amend::amendments,
+    ),
+    signed("POST", "/api/v3/order/oco", &list_params::ELDER_OCO, Weight::FreeOnSuccess(1), list::elder_oco),
+    signed("POST", "/api/v3/orderList/oco", &list_params::OCO, Weight::FreeOnSuccess(1), list::oco),
+    signed("POST", "/api/v3/orderList/oto", &list_params::OTO, Weight::FreeOnSuccess(1), list::oto),
+    signed("POST", "/api/v3/orderList/otoco", &list_params::OTOCO, Weight::FreeOnSuccess(1), list::otoco),
+    signed("POST", "/api/v3/orderList/opo", &list_params::OPO, Weight::FreeOnSuccess(1), list::opo),
+    signed("POST", "/api/v3/orderList/opoco", &list_params::OPOCO, Weight::FreeOnSuccess(1), list::opoco),
+    signed(
+        "DELETE",
+        "/api/v3/orderList",
+        &[SYMBOL, LIST_ID, LIST_CLIENT_ID, Field::client_id("newClientOrderId")],
+        Weight::FreeOnSuccess(1),
+        list::cancel,
+    ),
+    signed("GET", "/api/v3/orderList", &[LIST_ID, ORIG_CLIENT_ID], Weight::Fixed(4), list::list),
+    signed("GET", "/api/v3/allOrderList", &[FROM_ID, START, END, LIMIT], Weight::Fixed(20), list::all),
+    signed("GET", "/api/v3/openOrderList", &[], Weight::Fixed(6), list::open),
     open("/api/v3/ping", &[], Weight::Fixed(1), market::ping),
     open(
         "/api/v3/exchangeInfo",

@@ -51,6 +51,12 @@ pub(super) enum FilterRow {
     MaxPosition {
         max_position: String,
     },
+    MaxNumOrderLists {
+        max_num_order_lists: u32,
+    },
+    MaxNumOrderAmends {
+        max_num_order_amends: u32,
+    },
     /// This one and those below are told and bind nothing yet.
     IcebergParts {
         limit: u32,
@@ -67,12 +73,6 @@ pub(super) enum FilterRow {
         min_trailing_below_delta: u32,
         max_trailing_below_delta: u32,
     },
-    MaxNumOrderLists {
-        max_num_order_lists: u32,
-    },
-    MaxNumOrderAmends {
-        max_num_order_amends: u32,
-    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub(super) struct LotRow {
     step_size: String,
 }
 
-/// A filter of the whole exchange. All but the first are told and bind nothing yet.
+/// A filter of the whole exchange. Those of algo and iceberg orders are told and bind nothing yet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
 #[expect(clippy::enum_variant_names, reason = "the exchange's names")]
@@ -172,9 +172,13 @@ impl SymbolRow {
             FilterRow::IcebergParts { .. }
             | FilterRow::MaxNumIcebergOrders { .. }
             | FilterRow::MaxNumAlgoOrders { .. }
-            | FilterRow::TrailingDelta { .. }
-            | FilterRow::MaxNumOrderLists { .. }
-            | FilterRow::MaxNumOrderAmends { .. } => {}
+            | FilterRow::TrailingDelta { .. } => {}
+            FilterRow::MaxNumOrderLists { max_num_order_lists } => {
+                filters.max_num_order_lists = Some(*max_num_order_lists);
+            }
+            FilterRow::MaxNumOrderAmends { max_num_order_amends } => {
+                filters.max_num_order_amends = Some(*max_num_order_amends);
+            }
         }
         Ok(())
     }
@@ -206,7 +210,15 @@ impl Symbols {
             let limit = limit.parse().map_err(|_| bad("limit", limit, DECIMAL))?;
             Ok(MaxAsset { asset: self.known_asset(asset).ok_or_else(unknown)?, limit })
         });
-        Ok(ExchangeFilters { max_num_orders, max_asset: max_asset.collect::<Result<_, SymbolsError>>()? })
+        let max_num_order_lists = self.exchange_filters.iter().find_map(|row| match row {
+            ExchangeFilterRow::ExchangeMaxNumOrderLists { max_num_order_lists } => Some(*max_num_order_lists),
+            _ => None,
+        });
+        Ok(ExchangeFilters {
+            max_num_orders,
+            max_num_order_lists,
+            max_asset: max_asset.collect::<Result<_, SymbolsError>>()?,
+        })
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) fn tell(streams: &mut Streams, sources: Sources<'_>, events: &[Event]
                     user::execution_report(execution, symbols, strategies.of(execution.order.id))
                 });
             }
+            Event::List(update) => {
+                to_account(streams, keys, update.list.account, || user::list_status(update, symbols));
+            }
             Event::Balances { time, account, changes } => {
                 to_account(streams, keys, *account, || user::account_position(*time, changes, symbols));
             }

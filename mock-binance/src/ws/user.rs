@@ -1,9 +1,10 @@
 //! Payloads of the user data stream (Binance `user-data-stream.md`), without the envelope that the WebSocket API puts
 //! round them.
 
-use exchange_engine::{Amount, Balance, Execution, ExecutionKind, Price, Quantity, Timestamp};
+use exchange_engine::{Amount, Balance, Execution, ExecutionKind, ListUpdate, Price, Quantity, Timestamp};
 use serde::Serialize;
 
+use crate::api::render::list_id;
 use crate::json::{Text, ZERO, text};
 use crate::strategy::Strategy;
 use crate::symbols::Symbols;
@@ -85,11 +86,13 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         ExecutionKind::New => ("NEW", None),
         ExecutionKind::Trade(fill) => ("TRADE", Some(fill)),
         ExecutionKind::Canceled(_) => ("CANCELED", None),
+        ExecutionKind::Replaced(_) => ("REPLACED", None),
         ExecutionKind::Expired => ("EXPIRED", None),
     };
     // A cancel has a name of its own, and the order's name becomes the original one.
     let (client_id, original_client_id) = match &execution.kind {
         ExecutionKind::Canceled(cancel_id) => (cancel_id.as_str(), order.client_order_id.as_str()),
+        ExecutionKind::Replaced(before) => (order.client_order_id.as_str(), before.as_str()),
         _ => (order.client_order_id.as_str(), ""),
     };
     text(&ExecutionReport {
@@ -104,7 +107,7 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         p: Text(order.price),
         stop_price: Text(order.stop_price.unwrap_or_default()),
         iceberg_quantity: ZERO,
-        g: -1,
+        g: list_id(order.list),
         original_client_id,
         x: kind,
         status: order.status.as_str(),
@@ -130,6 +133,52 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         j: strategy.strategy_id,
         strategy_type: strategy.strategy_type,
         expiry_reason: order.expiry_reason.map(exchange_engine::ExpiryReason::as_str),
+    })
+}
+
+#[derive(Serialize)]
+struct ListStatus<'a> {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+    s: &'a str,
+    g: u32,
+    c: &'static str,
+    l: &'static str,
+    #[serde(rename = "L")]
+    order_status: &'static str,
+    r: &'static str,
+    #[serde(rename = "C")]
+    client_id: &'a str,
+    #[serde(rename = "T")]
+    transaction_time: u64,
+    #[serde(rename = "O")]
+    orders: Vec<ListedOrder<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedOrder<'a> {
+    s: &'a str,
+    i: u64,
+    c: &'a str,
+}
+
+/// `listStatus`: one step in a list's life, told after the reports of its orders.
+pub(crate) fn list_status(update: &ListUpdate, symbols: &Symbols) -> String {
+    let ListUpdate { time, list, is_renamed } = update;
+    let symbol = symbols.name(list.symbol);
+    text(&ListStatus {
+        e: "listStatus",
+        event_time: time.as_millis(),
+        s: symbol,
+        g: list.id.0,
+        c: list.kind.contingency(),
+        l: if *is_renamed { "UPDATED" } else { list.status_type() },
+        order_status: list.order_status(),
+        r: "NONE",
+        client_id: list.client_id.as_str(),
+        transaction_time: time.as_millis(),
+        orders: list.orders.iter().map(|(id, name)| ListedOrder { s: symbol, i: id.0, c: name.as_str() }).collect(),
     })
 }
 

@@ -53,7 +53,15 @@ struct ErrorBody {
     code: i32,
     msg: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Wait>,
+    data: Option<ErrorData>,
+}
+
+/// What an error tells besides: its own particulars, or when to come back.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ErrorData {
+    Own(Box<RawValue>),
+    Wait(Wait),
 }
 
 /// When a refused client may come back.
@@ -135,10 +143,12 @@ impl Connection {
         let (status, result, error) = match &done.result {
             Ok(body) => (200, serde_json::from_slice(body).ok(), None),
             Err(error) => {
-                let data = error.retry_after_s().map(|seconds| Wait {
+                let wait = error.retry_after_s().map(|seconds| Wait {
                     server_time: now.as_millis(),
                     retry_after: now.as_millis().saturating_add(seconds.saturating_mul(1_000)),
                 });
+                let own = error.data().map(|data| ErrorData::Own(data.to_owned()));
+                let data = own.or(wait.map(ErrorData::Wait));
                 (error.status(), None, Some(ErrorBody { code: error.code(), msg: error.to_string(), data }))
             }
         };

@@ -141,6 +141,20 @@ impl Bench {
         answer["listenKey"].as_str().unwrap().to_owned()
     }
 
+    /// A request of the first account over the WebSocket API; `query` has its parameters by name, `{key}` and `{now}`
+    /// for the account's key and the time.
+    pub(crate) fn ws_request(&self, method: &str, query: &str) -> String {
+        let now = self.clock.now_ms().to_string();
+        let payload = query.replace("{key}", self.account().api_key()).replace("{now}", &now);
+        let mut params: serde_json::Map<String, Value> = payload
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect();
+        params.insert("signature".to_owned(), Value::from(sign(self.account().secret(), &payload)));
+        serde_json::json!({ "id": method, "method": method, "params": params }).to_string()
+    }
+
     pub(crate) async fn connect(&self, target: &str) -> Socket {
         let url = format!("{}{target}", self.mock.ws_url());
         let (stream, _) = tokio_tungstenite::connect_async(url).await.unwrap();

@@ -1,0 +1,313 @@
+//! Facts as bytes: a tag, then numbers of variable length (seven bits a byte, signed ones folded onto unsigned).
+//!
+//! What follows from other numbers is not written: the quote amount of a trade is its price times its quantity.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use crate::command::{OrderType, Side, TimeInForce};
+use crate::fact::{Accepted, Closing, Fact, ListOpened, Member, Request, Traded};
+use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId};
+use crate::limits::{OrderCountHit, WindowLimit};
+use crate::list::ListKind;
+use crate::money::{Amount, Price, Quantity};
+use crate::order::ExpiryReason;
+use crate::rejection::Rejection;
+use crate::spec::{Filter, SymbolStatus};
+use crate::time::Timestamp;
+
+pub(super) use read::Reader;
+
+pub(super) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let low = u8::try_from(value & 0x7f).unwrap_or_default();
+        value >>= 7;
+        if value == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn put_i64(out: &mut Vec<u8>, value: i64) {
+    put_u64(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
+}
+
+fn put_client(out: &mut Vec<u8>, id: Option<&ClientOrderId>) {
+    let text = id.map_or("", ClientOrderId::as_str);
+    put_u64(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// The place of a value in the list of all values of its kind.
+fn put_one_of<T: PartialEq>(out: &mut Vec<u8>, all: &[T], value: &T) {
+    let place = all.iter().position(|one| one == value).unwrap_or(all.len());
+    put_u64(out, place as u64);
+}
+
+const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
+const ORDER_TYPES: [OrderType; 7] = [
+    OrderType::Limit,
+    OrderType::LimitMaker,
+    OrderType::Market,
+    OrderType::StopLoss,
+    OrderType::StopLossLimit,
+    OrderType::TakeProfit,
+    OrderType::TakeProfitLimit,
+];
+const TIMES_IN_FORCE: [TimeInForce; 3] = [TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok];
+const EXPIRIES: [ExpiryReason; 7] = [
+    ExpiryReason::UnfilledIoc,
+    ExpiryReason::UnfilledFok,
+    ExpiryReason::InsufficientLiquidity,
+    ExpiryReason::Rejected,
+    ExpiryReason::OcoTrigger,
+    ExpiryReason::OtoPhaseOneExpired,
+    ExpiryReason::None,
+];
+const LIST_KINDS: [ListKind; 5] = [ListKind::Oco, ListKind::Oto, ListKind::Otoco, ListKind::Opo, ListKind::Opoco];
+const STATUSES: [SymbolStatus; 5] =
+    [SymbolStatus::Trading, SymbolStatus::EndOfDay, SymbolStatus::Halt, SymbolStatus::Break, SymbolStatus::CancelOnly];
+const FILTERS: [Filter; 14] = [
+    Filter::Price,
+    Filter::PercentPriceBySide,
+    Filter::LotSize,
+    Filter::MarketLotSize,
+    Filter::Notional,
+    Filter::MaxNumOrders,
+    Filter::PercentPrice,
+    Filter::MinNotional,
+    Filter::MaxPosition,
+    Filter::ExchangeMaxNumOrders,
+    Filter::MaxAsset,
+    Filter::MaxNumOrderLists,
+    Filter::ExchangeMaxNumOrderLists,
+    Filter::MaxNumOrderAmends,
+];
+/// The causes without particulars. `Filter` and `TooManyOrders` take the two places after these.
+const CAUSES: [Rejection; 29] = [
+    Rejection::UnknownAccount,
+    Rejection::UnknownAsset,
+    Rejection::UnknownSymbol,
+    Rejection::MarketClosed,
+    Rejection::OrderTypeNotAllowed,
+    Rejection::QuoteOrderQtyNotAllowed,
+    Rejection::InvalidQuantity,
+    Rejection::InvalidPrice,
+    Rejection::DuplicateOrder,
+    Rejection::WouldTake,
+    Rejection::NoLiquidity,
+    Rejection::LiquidityBelowLot,
+    Rejection::InsufficientBalance,
+    Rejection::UnknownOrder,
+    Rejection::ClientOrderIdMismatch,
+    Rejection::CancelRestricted,
+    Rejection::Overflow,
+    Rejection::WouldTrigger,
+    Rejection::OcoNotAllowed,
+    Rejection::OtoNotAllowed,
+    Rejection::OpoNotAllowed,
+    Rejection::CancelReplaceNotAllowed,
+    Rejection::AmendNotAllowed,
+    Rejection::ListNotSupported,
+    Rejection::DuplicateList,
+    Rejection::ListPrices,
+    Rejection::UnknownList,
+    Rejection::AmendIncrease,
+    Rejection::AmendNothing,
+];
+const CAUSE_FILTER: u64 = CAUSES.len() as u64;
+const CAUSE_TOO_MANY: u64 = CAUSE_FILTER + 1;
+
+const ACCOUNT_OPENED: u8 = 0;
+const DEPOSITED: u8 = 1;
+const WITHDRAWN: u8 = 2;
+const ACCEPTED: u8 = 3;
+const BOOKED: u8 = 4;
+const TRADED: u8 = 5;
+const CANCELED: u8 = 6;
+const EXPIRED: u8 = 7;
+const REJECTED: u8 = 8;
+const STATUS_CHANGED: u8 = 9;
+const TRIGGERED: u8 = 10;
+const LIST_OPENED: u8 = 11;
+const RELEASED: u8 = 12;
+const LIST_CLOSED: u8 = 13;
+const AMENDED: u8 = 14;
+const NOT_ATTEMPTED: u8 = 15;
+/// As `ACCEPTED`, of an order in a list.
+const ACCEPTED_IN_LIST: u8 = 16;
+
+pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
+    match fact {
+        Fact::AccountOpened { account, provider } => {
+            out.push(ACCOUNT_OPENED);
+            put_u64(out, account.0.into());
+            put_u64(out, (*provider).into());
+        }
+        Fact::Deposited { account, asset, amount } => {
+            out.push(DEPOSITED);
+            put_transfer(out, *account, *asset, *amount);
+        }
+        Fact::Withdrawn { account, asset, amount } => {
+            out.push(WITHDRAWN);
+            put_transfer(out, *account, *asset, *amount);
+        }
+        Fact::Accepted(a) => {
+            out.push(if a.member.is_some() { ACCEPTED_IN_LIST } else { ACCEPTED });
+            put_u64(out, a.order.0);
+            put_u64(out, a.account.0.into());
+            put_u64(out, a.symbol.0.into());
+            put_one_of(out, &SIDES, &a.side);
+            put_one_of(out, &ORDER_TYPES, &a.order_type);
+            put_one_of(out, &TIMES_IN_FORCE, &a.time_in_force);
+            put_i64(out, a.price.units());
+            put_i64(out, a.quantity.units());
+            put_i64(out, a.quote_order_qty.units());
+            put_client(out, a.client_order_id.as_ref());
+            if a.order_type.stop_goal().is_some() {
+                put_i64(out, a.stop_price.units());
+            }
+            if let Some(Member { list, pending, twin_holds }) = a.member {
+                put_u64(out, list.0.into());
+                put_u64(out, u64::from(pending) << 1 | u64::from(twin_holds));
+            }
+        }
+        Fact::ListOpened(ListOpened { list, account, symbol, kind, client_id }) => {
+            out.push(LIST_OPENED);
+            put_u64(out, list.0.into());
+            put_u64(out, account.0.into());
+            put_u64(out, symbol.0.into());
+            put_one_of(out, &LIST_KINDS, kind);
+            put_client(out, Some(client_id));
+        }
+        Fact::Released { order, quantity, twin_holds } => {
+            out.push(RELEASED);
+            put_u64(out, order.0);
+            put_i64(out, quantity.units());
+            put_u64(out, (*twin_holds).into());
+        }
+        Fact::ListClosed { list } => {
+            out.push(LIST_CLOSED);
+            put_u64(out, list.0.into());
+        }
+        Fact::Amended { order, quantity, client_order_id } => {
+            out.push(AMENDED);
+            put_u64(out, order.0);
+            put_i64(out, quantity.units());
+            put_client(out, Some(client_order_id));
+        }
+        Fact::NotAttempted { account } => {
+            out.push(NOT_ATTEMPTED);
+            put_u64(out, account.0.into());
+        }
+        Fact::Triggered { order } => {
+            out.push(TRIGGERED);
+            put_u64(out, order.0);
+        }
+        Fact::Booked { order } => {
+            out.push(BOOKED);
+            put_u64(out, order.0);
+        }
+        Fact::Traded(t) => {
+            out.push(TRADED);
+            put_u64(out, t.maker.0);
+            put_u64(out, t.taker.0);
+            put_i64(out, t.price.units());
+            put_i64(out, t.quantity.units());
+            put_i64(out, t.maker_commission.units());
+            put_i64(out, t.taker_commission.units());
+        }
+        Fact::Closed { order, closing: Closing::Canceled(by) } => {
+            out.push(CANCELED);
+            put_u64(out, order.0);
+            put_client(out, by.as_ref());
+        }
+        Fact::Closed { order, closing: Closing::Expired(reason) } => {
+            out.push(EXPIRED);
+            put_u64(out, order.0);
+            put_one_of(out, &EXPIRIES, reason);
+        }
+        Fact::Rejected { account, request, cause } => {
+            out.push(REJECTED);
+            put_u64(out, account.0.into());
+            put_request(out, *request);
+            put_cause(out, cause);
+        }
+        Fact::StatusChanged { symbol, status, until } => {
+            out.push(STATUS_CHANGED);
+            put_u64(out, symbol.0.into());
+            put_one_of(out, &STATUSES, status);
+            put_u64(out, until.is_some().into());
+            put_u64(out, until.unwrap_or_default().as_micros());
+        }
+    }
+}
+
+fn put_transfer(out: &mut Vec<u8>, account: AccountId, asset: AssetId, amount: Amount) {
+    put_u64(out, account.0.into());
+    put_u64(out, asset.0.into());
+    put_i64(out, amount.units());
+}
+
+fn put_request(out: &mut Vec<u8>, request: Request) {
+    match request {
+        Request::Place { symbol, side, order_type } => {
+            out.push(0);
+            put_u64(out, symbol.0.into());
+            put_one_of(out, &SIDES, &side);
+            put_one_of(out, &ORDER_TYPES, &order_type);
+        }
+        Request::Cancel { symbol } => {
+            out.push(1);
+            put_u64(out, symbol.0.into());
+        }
+        Request::CancelAll { symbol } => {
+            out.push(2);
+            put_u64(out, symbol.0.into());
+        }
+        Request::PlaceList { symbol, kind } => {
+            out.push(5);
+            put_u64(out, symbol.0.into());
+            put_one_of(out, &LIST_KINDS, &kind);
+        }
+        Request::CancelList { symbol } => {
+            out.push(6);
+            put_u64(out, symbol.0.into());
+        }
+        Request::CancelReplace { symbol } => {
+            out.push(7);
+            put_u64(out, symbol.0.into());
+        }
+        Request::Amend { symbol } => {
+            out.push(8);
+            put_u64(out, symbol.0.into());
+        }
+        Request::Deposit { asset } => {
+            out.push(3);
+            put_u64(out, asset.0.into());
+        }
+        Request::Withdraw { asset } => {
+            out.push(4);
+            put_u64(out, asset.0.into());
+        }
+    }
+}
+
+fn put_cause(out: &mut Vec<u8>, cause: &Rejection) {
+    match cause {
+        Rejection::Filter(filter) => {
+            put_u64(out, CAUSE_FILTER);
+            put_one_of(out, &FILTERS, filter);
+        }
+        Rejection::TooManyOrders(hit) => {
+            put_u64(out, CAUSE_TOO_MANY);
+            put_u64(out, hit.limit.window_secs.into());
+            put_u64(out, hit.limit.limit.into());
+            put_u64(out, hit.resets_at.as_micros());
+        }
+        plain => put_one_of(out, &CAUSES, plain),
+    }
+}

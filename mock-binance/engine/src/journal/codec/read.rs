@@ -1,0 +1,209 @@
+//! Bytes back to facts.
+
+use super::{
+    ACCEPTED, ACCEPTED_IN_LIST, ACCOUNT_OPENED, AMENDED, Accepted, AccountId, Amount, AssetId, BOOKED, CANCELED,
+    CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES, ClientOrderId, Closing, DEPOSITED, EXPIRED, EXPIRIES, FILTERS, Fact,
+    LIST_CLOSED, LIST_KINDS, LIST_OPENED, ListId, ListOpened, Member, NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit,
+    OrderId, Price, Quantity, REJECTED, RELEASED, Rejection, Request, SIDES, STATUS_CHANGED, STATUSES, SymbolId,
+    TIMES_IN_FORCE, TRADED, TRIGGERED, Timestamp, Traded, WITHDRAWN, WindowLimit,
+};
+
+/// Reads what the parent module writes; `None` at anything else.
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*first)
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn i64(&mut self) -> Option<i64> {
+        let folded = self.u64()?;
+        Some((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
+    }
+
+    fn narrow<T: TryFrom<u64>>(&mut self) -> Option<T> {
+        T::try_from(self.u64()?).ok()
+    }
+
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+        let place: usize = self.narrow()?;
+        all.get(place).copied()
+    }
+
+    fn account(&mut self) -> Option<AccountId> {
+        self.narrow().map(AccountId)
+    }
+
+    fn asset(&mut self) -> Option<AssetId> {
+        self.narrow().map(AssetId)
+    }
+
+    fn symbol(&mut self) -> Option<SymbolId> {
+        self.narrow().map(SymbolId)
+    }
+
+    fn list(&mut self) -> Option<ListId> {
+        self.narrow().map(ListId)
+    }
+
+    fn order(&mut self) -> Option<OrderId> {
+        self.u64().map(OrderId)
+    }
+
+    fn price(&mut self) -> Option<Price> {
+        self.i64().map(Price::from_units)
+    }
+
+    fn quantity(&mut self) -> Option<Quantity> {
+        self.i64().map(Quantity::from_units)
+    }
+
+    fn amount(&mut self) -> Option<Amount> {
+        self.i64().map(Amount::from_units)
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        self.u64().map(Timestamp::from_micros)
+    }
+
+    #[expect(clippy::option_option, reason = "no name is one thing, no readable name another")]
+    fn client(&mut self) -> Option<Option<ClientOrderId>> {
+        let len: usize = self.narrow()?;
+        let (text, rest) = self.bytes.split_at_checked(len)?;
+        self.bytes = rest;
+        if text.is_empty() {
+            return Some(None);
+        }
+        std::str::from_utf8(text).ok()?.parse().ok().map(Some)
+    }
+
+    pub(crate) fn fact(&mut self) -> Option<Fact> {
+        Some(match self.byte()? {
+            ACCOUNT_OPENED => Fact::AccountOpened { account: self.account()?, provider: self.u64()? != 0 },
+            DEPOSITED => Fact::Deposited { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
+            WITHDRAWN => Fact::Withdrawn { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
+            ACCEPTED => self.accepted().map(Fact::Accepted)?,
+            ACCEPTED_IN_LIST => {
+                let accepted = self.accepted()?;
+                let list = self.list()?;
+                let flags = self.u64()?;
+                let member = Member { list, pending: flags & 2 != 0, twin_holds: flags & 1 != 0 };
+                Fact::Accepted(Accepted { member: Some(member), ..accepted })
+            }
+            LIST_OPENED => Fact::ListOpened(ListOpened {
+                list: self.list()?,
+                account: self.account()?,
+                symbol: self.symbol()?,
+                kind: self.one_of(&LIST_KINDS)?,
+                client_id: self.client()??,
+            }),
+            RELEASED => {
+                Fact::Released { order: self.order()?, quantity: self.quantity()?, twin_holds: self.u64()? != 0 }
+            }
+            LIST_CLOSED => Fact::ListClosed { list: self.list()? },
+            AMENDED => {
+                Fact::Amended { order: self.order()?, quantity: self.quantity()?, client_order_id: self.client()?? }
+            }
+            NOT_ATTEMPTED => Fact::NotAttempted { account: self.account()? },
+            TRIGGERED => Fact::Triggered { order: self.order()? },
+            BOOKED => Fact::Booked { order: self.order()? },
+            TRADED => {
+                let (maker, taker) = (self.order()?, self.order()?);
+                let (price, quantity) = (self.price()?, self.quantity()?);
+                Fact::Traded(Traded {
+                    maker,
+                    taker,
+                    price,
+                    quantity,
+                    quote: price.times(quantity).ok()?,
+                    maker_commission: self.amount()?,
+                    taker_commission: self.amount()?,
+                })
+            }
+            CANCELED => Fact::Closed { order: self.order()?, closing: Closing::Canceled(self.client()?) },
+            EXPIRED => Fact::Closed { order: self.order()?, closing: Closing::Expired(self.one_of(&EXPIRIES)?) },
+            REJECTED => Fact::Rejected { account: self.account()?, request: self.request()?, cause: self.cause()? },
+            STATUS_CHANGED => {
+                let (symbol, status) = (self.symbol()?, self.one_of(&STATUSES)?);
+                let given = self.u64()? != 0;
+                Fact::StatusChanged { symbol, status, until: Some(self.time()?).filter(|_| given) }
+            }
+            _ => return None,
+        })
+    }
+
+    fn accepted(&mut self) -> Option<Accepted> {
+        let mut accepted = Accepted {
+            order: self.order()?,
+            account: self.account()?,
+            symbol: self.symbol()?,
+            side: self.one_of(&SIDES)?,
+            order_type: self.one_of(&ORDER_TYPES)?,
+            time_in_force: self.one_of(&TIMES_IN_FORCE)?,
+            price: self.price()?,
+            stop_price: Price::ZERO,
+            quantity: self.quantity()?,
+            quote_order_qty: self.amount()?,
+            client_order_id: self.client()?,
+            member: None,
+        };
+        if accepted.order_type.stop_goal().is_some() {
+            accepted.stop_price = self.price()?;
+        }
+        Some(accepted)
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        Some(match self.byte()? {
+            0 => Request::Place {
+                symbol: self.symbol()?,
+                side: self.one_of(&SIDES)?,
+                order_type: self.one_of(&ORDER_TYPES)?,
+            },
+            1 => Request::Cancel { symbol: self.symbol()? },
+            2 => Request::CancelAll { symbol: self.symbol()? },
+            3 => Request::Deposit { asset: self.asset()? },
+            4 => Request::Withdraw { asset: self.asset()? },
+            5 => Request::PlaceList { symbol: self.symbol()?, kind: self.one_of(&LIST_KINDS)? },
+            6 => Request::CancelList { symbol: self.symbol()? },
+            7 => Request::CancelReplace { symbol: self.symbol()? },
+            8 => Request::Amend { symbol: self.symbol()? },
+            _ => return None,
+        })
+    }
+
+    fn cause(&mut self) -> Option<Rejection> {
+        match self.u64()? {
+            CAUSE_FILTER => self.one_of(&FILTERS).map(Rejection::Filter),
+            CAUSE_TOO_MANY => {
+                let limit = WindowLimit { window_secs: self.narrow()?, limit: self.narrow()? };
+                Some(Rejection::TooManyOrders(OrderCountHit { limit, resets_at: self.time()? }))
+            }
+            plain => CAUSES.get(usize::try_from(plain).ok()?).copied(),
+        }
+    }
+}
