@@ -13,6 +13,7 @@ use wiremock::MockServer;
 use crate::account::Account;
 use crate::builder::{Builder, StartError};
 use crate::clock::{Clock, Deadlines};
+use crate::faults::{Fault, FaultError, FaultStatus};
 use crate::rest::host::{self, Host};
 use crate::rest::{Face, Overlay};
 use crate::state::Hub;
@@ -168,6 +169,23 @@ impl MockBinance {
     /// As [`requests`](Self::requests), and forgets them: a long run need not keep them all.
     pub fn take_requests(&self) -> Vec<RequestRecord> {
         self.hub.lock().0.transcript.take()
+    }
+
+    /// Lets a fault happen from now on, in place of one of the same name.
+    pub fn add_fault(&self, fault: Fault) -> Result<(), FaultError> {
+        fault.check()?;
+        self.hub.lock().0.streams.faults.add(fault);
+        Ok(())
+    }
+
+    /// Ends a fault; whether there was one of this name.
+    pub fn remove_fault(&self, name: &str) -> bool {
+        self.hub.lock().0.streams.faults.remove(name)
+    }
+
+    /// All faults by name, with how often each was met.
+    pub fn faults(&self) -> Vec<FaultStatus> {
+        self.hub.lock().0.streams.faults.list()
     }
 
     /// Counts of the WebSocket face.

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use crate::account::Accounts;
 use crate::bans::{Bans, Sources as Addresses};
 use crate::clock::{Clock, Deadlines};
+use crate::faults::{Faults, Timers};
 use crate::house::House;
 use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::strategy::Strategies;
@@ -48,6 +49,7 @@ pub(crate) struct State {
     pub(crate) listen_key_mode: ListenKeys,
     pub(crate) streams: Streams,
     pub(crate) lifetimes: Lifetimes,
+    pub(crate) timers: Timers,
     cadence: Cadence,
     pub(crate) transcript: Transcript,
     pub(crate) strategies: Strategies,
@@ -83,8 +85,9 @@ impl State {
             bans: parts.bans,
             listen_keys: ListenKeyStore::new(parts.seed),
             listen_key_mode: parts.listen_key_mode,
-            streams: Streams::default(),
+            streams: Streams::new(Faults::new(parts.seed)),
             lifetimes: Lifetimes::new(parts.connection_rules),
+            timers: Timers::default(),
             cadence: Cadence::default(),
             transcript: Transcript::new(parts.keep_requests),
             strategies: Strategies::default(),
@@ -124,6 +127,7 @@ impl State {
         }
         self.lifetimes.run_due(now, &mut self.streams);
         self.cadence.run_due(now, &self.exchange, &self.symbols, &mut self.streams);
+        self.timers.run_due(now);
     }
 
     /// Remembers a request without its secrets.
@@ -154,6 +158,7 @@ impl State {
             status: asked.status,
             code: asked.code,
             weight: asked.weight,
+            faults: asked.faults.to_vec(),
             user_agent: asked.user_agent.map(clean),
         };
         self.transcript.push(record);
@@ -162,7 +167,8 @@ impl State {
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let exchange = self.exchange.next_deadline();
         let keys = self.listen_keys.next_deadline();
-        exchange.into_iter().chain(keys).chain(self.cadence.next_deadline()).chain(self.lifetimes.next_deadline()).min()
+        let streams = self.cadence.next_deadline().into_iter().chain(self.lifetimes.next_deadline());
+        exchange.into_iter().chain(keys).chain(streams).chain(self.timers.next_deadline()).min()
     }
 
     /// Begins to follow the streams that have come to be heard.
@@ -202,6 +208,20 @@ impl Hub {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Waits until the mock's clock has come so far.
+    pub(crate) async fn wait_until(&self, due: Timestamp) {
+        let told = {
+            let (mut state, now) = self.lock();
+            if now >= due {
+                return;
+            }
+            state.timers.at(due)
+        };
+        self.deadline_moved.notify_one();
+        // The sender goes away only with the mock.
+        let _ = told.await;
     }
 }
 

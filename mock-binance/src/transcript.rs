@@ -30,7 +30,7 @@ pub struct RequestRecord {
     pub params: Vec<(String, String)>,
     /// The label of the account whose key was sent; `unknown` for a key of nobody; nothing when none was sent.
     pub key: Option<String>,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; 0 when a fault broke the connection off before it.
     pub status: u16,
     /// Binance's error code, when the answer is an error.
     pub code: Option<i32>,
@@ -38,6 +38,9 @@ pub struct RequestRecord {
     pub weight: u32,
     /// The client's `User-Agent`.
     pub user_agent: Option<String>,
+    /// The names of the faults that met it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// A request and its outcome as a face sees them, secrets included.
@@ -50,6 +53,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) status: u16,
     pub(crate) code: Option<i32>,
     pub(crate) weight: u32,
+    pub(crate) faults: &'a [String],
 }
 
 /// The latest records of one mock.

@@ -62,6 +62,7 @@ mod tests {
                     code: None,
                     weight: 2,
                     user_agent: None,
+                    faults: Vec::new(),
                 })
                 .collect();
             assert_eq!(issued(records.iter()), expected, "{requests:?}");

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::interval::Interval;
+use crate::faults::Refusal;
 use crate::json;
 
 /// Why a request was refused. `Display` is exactly the `msg` of the answer.
@@ -149,6 +150,9 @@ pub(crate) enum ApiError {
     ClientIdMismatch,
     #[error("An unknown error occurred while processing the request.")]
     Internal,
+    /// A fault answers in place of the exchange.
+    #[error("{}", .0.msg)]
+    Fault(Refusal),
 }
 
 impl ApiError {
@@ -163,6 +167,7 @@ impl ApiError {
             | Self::CancelReplace { limited_for_s: Some(_), .. } => 429,
             Self::CancelReplace { partially: true, .. } => 409,
             Self::Internal => 500,
+            Self::Fault(refusal) => refusal.status,
             _ => 400,
         }
     }
@@ -171,6 +176,7 @@ impl ApiError {
     pub(crate) fn code(&self) -> i32 {
         match self {
             Self::Internal => -1000,
+            Self::Fault(refusal) => refusal.code,
             Self::TooMuchWeight { .. } | Self::TooManyRequests { .. } | Self::Banned { .. } => -1003,
             Self::Message(_) => -1013,
             Self::UnknownMethod => -1020,
@@ -232,6 +238,7 @@ impl ApiError {
             | Self::Banned { retry_after_s, .. }
             | Self::TooManyOrders { retry_after_s, .. }
             | Self::CancelReplace { limited_for_s: Some(retry_after_s), .. } => Some(*retry_after_s),
+            Self::Fault(refusal) => refusal.retry_after_s,
             _ => None,
         }
     }

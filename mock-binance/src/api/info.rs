@@ -51,7 +51,7 @@ pub(crate) fn exchange_info(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
         .collect();
     Ok(json::bytes(&ExchangeInfo {
         timezone: "UTC",
-        server_time: call.unit.of(call.now),
+        server_time: call.unit.of(call.server_time),
         rate_limits: rate_limits(&call.state.exchange.spec().limits),
         exchange_filters: call.state.symbols.exchange_filter_rows(),
         symbols,

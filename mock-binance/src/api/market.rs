@@ -24,7 +24,7 @@ pub(crate) fn time(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     struct ServerTime {
         server_time: u64,
     }
-    Ok(json::bytes(&ServerTime { server_time: call.unit.of(call.now) }))
+    Ok(json::bytes(&ServerTime { server_time: call.unit.of(call.server_time) }))
 }
 
 impl Call<'_> {

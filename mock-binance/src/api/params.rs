@@ -184,6 +184,13 @@ impl<'a> Params<'a> {
     }
 
     /// Name and value in the order in which they were sent.
+    /// What tells one request from another for something else: all parameters but those that date and sign it.
+    pub(crate) fn what_for(&self) -> String {
+        let dates = ["timestamp", "recvWindow", "signature"];
+        let kept = self.iter().filter(|(name, _)| !dates.contains(name));
+        kept.flat_map(|(name, value)| [name, "=", value, "&"]).collect()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (&**name, &**value))
     }

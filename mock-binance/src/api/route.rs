@@ -38,6 +38,8 @@ pub(crate) struct Call<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) params: &'a Params<'a>,
     pub(crate) now: Timestamp,
+    /// What the server believes the time to be: `now`, unless a fault has put its clock wrong.
+    pub(crate) server_time: Timestamp,
     pub(crate) unit: TimeUnit,
     /// Who asks; nobody in particular on endpoints that need no key.
     pub(crate) account: AccountId,

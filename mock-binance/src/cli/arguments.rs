@@ -13,6 +13,8 @@ Examples:
       A fixed port, one account with 500 USDT and nothing else, BTC at 65000.
   MOCK_BINANCE_API_KEY=my-key MOCK_BINANCE_SECRET=my-secret mock-binance --listen-keys gone
       Credentials of your own; listen keys are answered with 410, as the live exchange does.
+  mock-binance --fault mock-binance/faults/timeout-after-booking.json
+      The first order is booked, and its client told -1007: does it ask before it sends the order again?
   mock-binance --public-key account.pem
       An account that signs with an RSA or Ed25519 key instead of an HMAC secret.
 
@@ -47,6 +49,11 @@ pub(crate) struct Arguments {
     /// A saved answer of GET /api/v3/exchangeInfo whose symbols are used in place of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub(crate) symbols: Option<PathBuf>,
+
+    /// A file with a fault that happens from the start, such as a lost answer; repeat it for each. docs/faults.md lists
+    /// what there is
+    #[arg(long = "fault", value_name = "FILE")]
+    pub(crate) faults: Vec<PathBuf>,
 
     /// The API key of the account; generated from the seed when absent
     #[arg(long, value_name = "KEY", env = "MOCK_BINANCE_API_KEY", hide_env_values = true, requires = "credential")]

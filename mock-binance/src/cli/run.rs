@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mock_binance::{Account, Builder, ListenKeys, MockBinance};
+use mock_binance::{Account, Builder, Fault, ListenKeys, MockBinance};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,6 +33,9 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mock = builder(arguments)?.start().await?;
+    for path in &arguments.faults {
+        mock.add_fault(Fault::from_file(path)?)?;
+    }
     if let Some(account) = mock.accounts().first() {
         let mut out = std::io::stdout().lock();
         out.write_all(greeting(&mock, account, credentials(arguments)).as_bytes())?;

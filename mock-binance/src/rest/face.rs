@@ -17,6 +17,7 @@ use crate::api::interval::Interval;
 use crate::api::params::Params;
 use crate::api::render::TimeUnit;
 use crate::api::route::{self, Call, Route, Security};
+use crate::faults::{Delivery, Meeting, Request as Met};
 use crate::limits::{banned, charge};
 use crate::listen_keys::ListenKeys;
 use crate::state::{Hub, State};
@@ -86,15 +87,22 @@ pub(crate) struct Received<'a> {
 }
 
 impl Face {
-    pub(crate) fn answer(&self, received: &Received<'_>) -> Response {
+    /// The answer, and what happens to it on its way.
+    pub(crate) fn answer(&self, received: &Received<'_>) -> (Response, Delivery) {
         // Only a GET is never given its parameters in a body.
         let form: &[u8] = if received.method == "GET" { b"" } else { received.body };
         let params = Params::read(received.query, form);
 
         let (mut state, now) = self.hub.lock();
         let deadline = state.next_deadline();
-        let incoming = Incoming { received, params: &params, source: state.sources.id(received.peer) };
-        let answer = incoming.answer(&mut state, now);
+        let asks_for = if state.streams.faults.is_empty() { String::new() } else { params.what_for() };
+        let met =
+            Met { method: received.method, path: received.path, symbol: params.get("symbol"), asks_for: &asks_for };
+        let meeting = state.streams.faults.meet(now, met);
+        let server_time = meeting.server_time(now);
+        let incoming = Incoming { received, params: &params, source: state.sources.id(received.peer), server_time };
+        let answer = incoming.meet(&mut state, now, met, &meeting);
+        let dropped = meeting.delivery.drop;
         state.record(
             now,
             &Asked {
@@ -103,9 +111,10 @@ impl Face {
                 params: &params,
                 key: incoming.api_key(),
                 user_agent: text_header(received.headers, "user-agent"),
-                status: answer.status,
-                code: answer.code,
+                status: if dropped { 0 } else { answer.status },
+                code: answer.code.filter(|_| !dropped),
                 weight: answer.weight,
+                faults: &meeting.names,
             },
         );
         let deadline_moved = state.next_deadline() != deadline;
@@ -114,7 +123,7 @@ impl Face {
         if deadline_moved {
             self.hub.deadline_moved.notify_one();
         }
-        respond(answer)
+        (respond(answer), meeting.delivery)
     }
 }
 
@@ -124,9 +133,23 @@ struct Incoming<'a> {
     params: &'a Params<'a>,
     /// Whose weight it spends.
     source: u32,
+    server_time: Timestamp,
 }
 
 impl Incoming<'_> {
+    /// The answer that a client gets once the faults have had their way.
+    fn meet(&self, state: &mut State, now: Timestamp, met: Met<'_>, meeting: &Meeting) -> Answer {
+        let mut answer = if meeting.stopped { Answer::plain(503, HTML, "") } else { self.answer(state, now) };
+        if let Some(refusal) = &meeting.refusal {
+            let Answer { weight, used_weight, .. } = answer;
+            return Answer { weight, used_weight, ..Answer::error(&ApiError::Fault(refusal.clone())) };
+        }
+        if answer.status == 200 {
+            answer.body = state.streams.faults.alter(meeting, met, answer.body);
+        }
+        answer
+    }
+
     fn answer(&self, state: &mut State, now: Timestamp) -> Answer {
         let route = route::find(self.received.method, self.received.path);
         if route.is_some_and(Route::is_listen_key) && state.listen_key_mode == ListenKeys::Gone {
@@ -181,12 +204,14 @@ impl Incoming<'_> {
             Security::Key => Some(auth::account(&state.accounts, self.api_key())?.id),
             Security::Signed => {
                 let account = auth::account(&state.accounts, self.api_key())?;
-                auth::check_time(self.params, now)?;
+                auth::check_time(self.params, self.server_time)?;
                 auth::check_signature(account, self.params, self.received.query, self.received.body)?;
                 Some(account.id)
             }
         };
-        let mut call = Call { state, params: self.params, now, unit, account: account.unwrap_or(AccountId::FEES) };
+        let server_time = self.server_time;
+        let account_id = account.unwrap_or(AccountId::FEES);
+        let mut call = Call { state, params: self.params, now, server_time, unit, account: account_id };
         let body = (route.run)(&mut call)?;
         Ok((body, account))
     }

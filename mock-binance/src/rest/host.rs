@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use super::face::{Face, Received};
 use super::overlay::Overlay;
+use crate::faults::{Delivery, deliver};
 use crate::state::Hub;
 use crate::{ws, ws_api};
 
@@ -69,17 +70,18 @@ async fn answer(
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    match host.overlay.answer(&parts, &body).await {
-        Some(answer) => answer,
-        None => face(&host.face, peer, &parts, &body),
+    if let Some(answer) = host.overlay.answer(&parts, &body).await {
+        return answer;
     }
+    let (response, delivery) = face(&host.face, peer, &parts, &body);
+    deliver(host.hub.clone(), delivery, response).await
 }
 
 fn canonical(peer: SocketAddr) -> IpAddr {
     peer.ip().to_canonical()
 }
 
-fn face(face: &Face, peer: SocketAddr, parts: &Parts, body: &Bytes) -> Response {
+fn face(face: &Face, peer: SocketAddr, parts: &Parts, body: &Bytes) -> (Response, Delivery) {
     face.answer(&Received {
         peer: canonical(peer),
         method: parts.method.as_str(),

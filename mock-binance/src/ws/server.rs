@@ -92,6 +92,7 @@ async fn converse(hub: &Hub, id: ConnectionId, socket: WebSocket, mut frames: Un
                     while let Some(Ok(_)) = source.next().await {}
                     return;
                 }
+                Some(Outgoing::BreakOff) => return,
                 Some(Outgoing::Close) | None => {
                     // Whoever has gone already needs no farewell.
                     let _ = sink.send(Message::Close(None)).await;

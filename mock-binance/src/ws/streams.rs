@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::faults::{Faults, Told};
+
 /// How many streams one connection may hear.
 const STREAMS_MAX: usize = 1024;
 const TOO_MANY: &str = r#"{"error":{"code":4,"msg":"Too many subscriptions"}}"#;
@@ -30,6 +32,8 @@ pub(crate) enum Outgoing {
     /// With this payload.
     Ping(String),
     Close,
+    /// To break off, without a word.
+    BreakOff,
     /// To close for breaking a rule.
     Refuse(&'static str),
 }
@@ -45,6 +49,8 @@ pub(crate) struct Streams {
     listeners: BTreeMap<String, BTreeSet<ConnectionId>>,
     opened: u64,
     frames_sent: u64,
+    /// What may become of events, and of requests to the other faces.
+    pub(crate) faults: Faults,
 }
 
 #[derive(Debug)]
@@ -56,6 +62,10 @@ struct Connection {
 }
 
 impl Streams {
+    pub(crate) fn new(faults: Faults) -> Self {
+        Self { faults, ..Self::default() }
+    }
+
     pub(crate) fn connect(
         &mut self,
         combined: bool,
@@ -167,10 +177,29 @@ impl Streams {
 
     /// Sends an event to all listeners of a stream. It is written only when there is one.
     pub(crate) fn publish(&mut self, name: &str, write: impl FnOnce() -> String) {
+        if !self.listeners.contains_key(name) {
+            return;
+        }
+        let event = write();
+        if self.faults.spare_events() {
+            self.send_event(name, event);
+            return;
+        }
+        match self.faults.tell(name, event) {
+            Told::Frames(frames) => frames.into_iter().for_each(|frame| self.send_event(name, frame)),
+            Told::Disconnect => {
+                for id in self.listeners.get(name).cloned().unwrap_or_default() {
+                    self.end(id, Outgoing::BreakOff);
+                }
+            }
+        }
+    }
+
+    fn send_event(&mut self, name: &str, event: String) {
         let Some(listeners) = self.listeners.get(name) else {
             return;
         };
-        let raw = Utf8Bytes::from(write());
+        let raw = Utf8Bytes::from(event);
         let mut wrapped = None;
         for id in listeners {
             let Some(connection) = self.connections.get(id) else {

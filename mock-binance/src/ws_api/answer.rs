@@ -16,6 +16,7 @@ use crate::api::interval::Interval;
 use crate::api::params::Params;
 use crate::api::render::TimeUnit;
 use crate::api::route::{Call, Route, Security};
+use crate::faults::{Delivery, Meeting, Request as Met};
 use crate::limits::{banned, charge};
 use crate::state::{Hub, State};
 use crate::transcript::Asked;
@@ -33,6 +34,7 @@ pub(crate) struct Connection {
 pub(crate) struct Answered {
     pub(crate) text: String,
     pub(crate) ends: bool,
+    pub(crate) delivery: Delivery,
 }
 
 #[derive(Serialize)]
@@ -115,8 +117,20 @@ impl Connection {
         let key = request.take("apiKey");
         let deadline = state.next_deadline();
         let params = Params::of(&request.params);
-        let asking = Asking { request: &request, params: &params, key: key.as_deref(), payloads: &payloads, source };
-        let done = asking.run(&mut state, now, self.unit);
+        let asks_for = if state.streams.faults.is_empty() { String::new() } else { params.what_for() };
+        let met = Met { method: "WS", path: &request.method, symbol: params.get("symbol"), asks_for: &asks_for };
+        let meeting = state.streams.faults.meet(now, met);
+        let server_time = meeting.server_time(now);
+        let asking = Asking {
+            request: &request,
+            params: &params,
+            key: key.as_deref(),
+            payloads: &payloads,
+            source,
+            server_time,
+        };
+        let done = asking.meet(&mut state, now, self.unit, met, &meeting);
+        let dropped = meeting.delivery.drop;
         state.record(
             now,
             &Asked {
@@ -125,12 +139,14 @@ impl Connection {
                 params: &params,
                 key: key.as_deref(),
                 user_agent: None,
-                status: done.result.as_ref().map_or_else(ApiError::status, |_| 200),
-                code: done.result.as_ref().err().map(ApiError::code),
+                status: if dropped { 0 } else { done.result.as_ref().map_or_else(ApiError::status, |_| 200) },
+                code: done.result.as_ref().err().filter(|_| !dropped).map(ApiError::code),
                 weight: done.weight,
+                faults: &meeting.names,
             },
         );
-        let answered = Self::told(&state, now, source, &request.id, rate_limits, &done);
+        let mut answered = Self::told(&state, now, source, &request.id, rate_limits, &done);
+        answered.delivery = meeting.delivery;
         let deadline_moved = state.next_deadline() != deadline;
         drop(state);
         if deadline_moved {
@@ -162,7 +178,11 @@ impl Connection {
                 .collect()
         });
         let ends = matches!(done.result, Err(ApiError::Banned { .. }));
-        Answered { text: crate::json::text(&Answer { id, status, result, error, rate_limits }), ends }
+        Answered {
+            text: crate::json::text(&Answer { id, status, result, error, rate_limits }),
+            ends,
+            delivery: Delivery::default(),
+        }
     }
 }
 
@@ -180,9 +200,20 @@ struct Asking<'a> {
     /// What may have been signed.
     payloads: &'a [String; 2],
     source: u32,
+    server_time: Timestamp,
 }
 
 impl Asking<'_> {
+    /// What a client is told once the faults have had their way.
+    fn meet(&self, state: &mut State, now: Timestamp, unit: TimeUnit, met: Met<'_>, meeting: &Meeting) -> Done {
+        let mut done = if meeting.stopped { Done::refused(ApiError::Internal) } else { self.run(state, now, unit) };
+        if let Some(refusal) = &meeting.refusal {
+            done.result = Err(ApiError::Fault(refusal.clone()));
+        }
+        done.result = done.result.map(|body| state.streams.faults.alter(meeting, met, body));
+        done
+    }
+
     fn run(&self, state: &mut State, now: Timestamp, unit: TimeUnit) -> Done {
         if let Some(until) = state.bans.until(now, self.source) {
             return Done::refused(banned(now, until));
@@ -219,7 +250,7 @@ impl Asking<'_> {
         self.params.check(route.fields, signed)?;
         let account = if signed {
             let account = auth::account(&state.accounts, self.key)?;
-            auth::check_time(self.params, now)?;
+            auth::check_time(self.params, self.server_time)?;
             let [raw, encoded] = self.payloads.each_ref().map(String::as_bytes);
             auth::check_signature(account, self.params, raw, b"")
                 .or_else(|_| auth::check_signature(account, self.params, encoded, b""))?;
@@ -227,7 +258,9 @@ impl Asking<'_> {
         } else {
             None
         };
-        let mut call = Call { state, params: self.params, now, unit, account: account.unwrap_or(AccountId::FEES) };
+        let server_time = self.server_time;
+        let account_id = account.unwrap_or(AccountId::FEES);
+        let mut call = Call { state, params: self.params, now, server_time, unit, account: account_id };
         let body = (route.run)(&mut call)?;
         Ok((body, account))
     }

@@ -70,7 +70,16 @@ async fn converse(connection: Connection, mut socket: WebSocket, mut stop: watch
                 return;
             }
         };
-        let Answered { text, ends } = connection.answer(&text);
+        let Answered { text, ends, delivery } = connection.answer(&text);
+        if let Some(due) = delivery.not_before {
+            tokio::select! {
+                () = connection.hub.wait_until(due) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+        if delivery.drop {
+            return;
+        }
         if socket.send(Message::Text(text.into())).await.is_err() {
             return;
         }

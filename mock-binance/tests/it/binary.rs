@@ -106,6 +106,8 @@ fn what_cannot_start_says_why() {
         (&["--balance", "DOGE=1"], "there is no asset `DOGE` to put into `account-1`"),
         (&["--balance", "USDT=ten"], "the balance of USDT in account-1 is `ten`"),
         (&["--symbols", "no/such/file"], "cannot read the symbols in `no/such/file`"),
+        (&["--fault", "no/such/file"], "`no/such/file`: cannot read the fault"),
+        (&["--fault", "tests/data/most_hit_errors.json"], "`tests/data/most_hit_errors.json`: "),
         (&["--listen", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
         (&["--public-key", "no/such/file"], "cannot read the public key in `no/such/file`"),
         (&["--public-key", "Cargo.toml"], "cannot use the public key of account `account-1`: it is no PEM"),

@@ -11,6 +11,8 @@ mod answers;
 mod binary;
 mod cadence;
 mod errors;
+mod faults_events;
+mod faults_requests;
 mod filters;
 mod lifetimes;
 mod limits;

@@ -1,6 +1,7 @@
 //! The refusals that clients meet most: each entry of a list of them has a request here that brings it about.
 
 use mock_binance::engine::{LimitsSpec, WindowLimit};
+use mock_binance::{Effect, Fault, Stage};
 
 use crate::support::{Answer, Bench, bench_with};
 
@@ -13,9 +14,8 @@ struct Entry {
 }
 
 /// Entries that no request brings about yet, by code: whoever changes that takes the entry off. The exchange has two
-/// answers to a key it does not know, and the mock gives the other one (-2015); the mock's engine never fails to answer
-/// in time (-1007).
-const NOT_YET: [i64; 2] = [-2008, -1007];
+/// answers to a key it does not know, and the mock gives the other one (-2015).
+const NOT_YET: [i64; 1] = [-2008];
 
 /// Like the exchange, except that it takes 50 orders in 10 seconds, as the list has it, and bans at once.
 async fn bench() -> Bench {
@@ -99,7 +99,10 @@ async fn provoke(bench: &Bench, entry: &Entry) -> Answer {
             let query = format!("{LIMIT}&cancelReplaceMode={mode}&cancelOrderId=999999");
             bench.signed("POST", "/api/v3/order/cancelReplace", &query).await
         }
-        -1007 => order(LIMIT).await,
+        -1007 => {
+            bench.mock.add_fault(Fault::new("late", Effect::Timeout { stage: Stage::After })).unwrap();
+            order(LIMIT).await
+        }
         other => panic!("no request for {other}: {} ({})", entry.msg, entry.when),
     }
 }
