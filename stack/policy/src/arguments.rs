@@ -90,7 +90,7 @@ impl Mentions {
 
     /// Finds the mentioned keys in `arguments`.
     pub(crate) fn bind<'a>(&self, arguments: &'a Map<String, Value>) -> Result<Bound<'a>, Ambiguous<'_>> {
-        let mut bound = Bound { few: [None; FEW], many: Vec::new() };
+        let mut bound = Bound::default();
         if self.keys.is_empty() {
             return Ok(bound);
         }
@@ -161,6 +161,13 @@ impl Path {
     /// As the document writes it, such as `args.quantity`.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+}
+
+impl Default for Bound<'_> {
+    /// Nothing was found.
+    fn default() -> Self {
+        Self { few: [None; FEW], many: Vec::new() }
     }
 }
 

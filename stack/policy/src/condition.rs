@@ -18,10 +18,11 @@ use std::cmp::Ordering;
 
 use regex::Regex;
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::arguments::{Bound, Path};
 use crate::decimal::{self, NotDecimal};
+use crate::facts::{Fact, ToolFacts};
 use crate::seam::Seam;
 
 /// What came of judging a condition.
@@ -43,6 +44,10 @@ pub(crate) enum Cause {
     Form,
     #[error("has more digits than can be compared exactly")]
     Digits,
+    #[error("has no value for a call with such arguments")]
+    NoCase,
+    #[error("needs a reference price, and the policy has none for this symbol")]
+    NoReference,
 }
 
 impl From<NotDecimal> for Cause {
@@ -58,8 +63,81 @@ impl From<NotDecimal> for Cause {
 /// One `{path, op, value}`.
 #[derive(Debug)]
 pub(crate) struct Condition {
-    pub(crate) path: Path,
+    pub(crate) path: Subject,
     pub(crate) test: Test,
+    /// What the condition is when the argument is absent, if it is asked only when present.
+    pub(crate) absent: Option<Truth>,
+}
+
+/// What a condition is about.
+#[derive(Debug)]
+pub(crate) enum Subject {
+    /// `args.…`
+    Argument(Path),
+    /// `facts.…`
+    Fact {
+        /// As the document writes it.
+        text: String,
+        name: String,
+    },
+}
+
+impl Subject {
+    /// As the document writes it.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Argument(path) => path.text(),
+            Self::Fact { text, .. } => text,
+        }
+    }
+}
+
+/// What there is to judge by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) bound: &'a Bound<'a>,
+    pub(crate) arguments: &'a Map<String, Value>,
+    pub(crate) facts: Option<&'a ToolFacts>,
+}
+
+/// What a subject is in one call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Operand<'a> {
+    Absent,
+    Value(&'a Value),
+    /// A computed fact.
+    Exact(Decimal),
+    Unknown(Cause),
+}
+
+impl<'a> Evidence<'a> {
+    fn of(&self, subject: &Subject) -> Operand<'a> {
+        let found = |value: Option<&'a Value>| value.map_or(Operand::Absent, Operand::Value);
+        match subject {
+            Subject::Argument(path) => found(self.bound.get(path)),
+            Subject::Fact { name, .. } => match self.facts.and_then(|facts| facts.facts.get(name)) {
+                Some(Fact::Argument(argument)) => found(self.arguments.get(argument)),
+                Some(Fact::Computed(expression)) => {
+                    expression.value(self.arguments).map_or_else(Operand::Unknown, Operand::Exact)
+                }
+                None => Operand::Unknown(Cause::NoCase),
+            },
+        }
+    }
+
+    /// What is charged for the call: a decimal without a sign.
+    pub(crate) fn amount(&self, subject: &Subject) -> Result<Decimal, Cause> {
+        let amount = self.of(subject).decimal()?;
+        if amount.is_sign_negative() && !amount.is_zero() { Err(Cause::Form) } else { Ok(amount) }
+    }
+
+    fn judge(&self, condition: &Condition, seam: Seam) -> Truth {
+        match (self.of(&condition.path), condition.absent, &condition.test) {
+            (Operand::Absent, Some(truth), _) => truth,
+            (operand, _, Test::CompareWith(comparison, other)) => comparison.between(operand, self.of(other)),
+            (operand, _, test) => test.judge(operand, seam),
+        }
+    }
 }
 
 /// An operator with its value.
@@ -74,6 +152,37 @@ pub(crate) enum Test {
     Regex(Regex),
     Contains(Literal),
     Exists(bool),
+    /// From the first to the second, both included.
+    Between(Decimal, Decimal),
+    /// One of these strings, by exact bytes.
+    OneOf(Vec<String>),
+    /// So many characters, from the first to the second, both included.
+    Length(u64, u64),
+    /// Every character is of the class.
+    Characters(Class),
+    /// Against another subject, both as exact decimals.
+    CompareWith(Comparison, Subject),
+}
+
+/// A class of characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Digits,
+    Letters,
+    Alphanumeric,
+    /// Letters, digits, `-` and `_`.
+    Identifier,
+}
+
+impl Class {
+    fn holds(self, text: &str) -> bool {
+        text.chars().all(|character| match self {
+            Self::Digits => character.is_ascii_digit(),
+            Self::Letters => character.is_ascii_alphabetic(),
+            Self::Alphanumeric => character.is_ascii_alphanumeric(),
+            Self::Identifier => character.is_ascii_alphanumeric() || matches!(character, '-' | '_'),
+        })
+    }
 }
 
 /// An ordering operator.
@@ -106,10 +215,10 @@ pub(crate) enum AllTruth<'c> {
 }
 
 /// Judges a list of conditions, all of which must be true. An empty list is.
-pub(crate) fn all<'c>(conditions: &'c [Condition], arguments: &Bound<'_>, seam: Seam) -> AllTruth<'c> {
+pub(crate) fn all<'c>(conditions: &'c [Condition], evidence: &Evidence<'_>, seam: Seam) -> AllTruth<'c> {
     let mut verdict = AllTruth::True;
     for condition in conditions {
-        match condition.test.judge(arguments.get(&condition.path), seam) {
+        match evidence.judge(condition, seam) {
             Truth::True => {}
             Truth::False => return AllTruth::False(condition),
             Truth::Unevaluable(cause) => {
@@ -123,12 +232,15 @@ pub(crate) fn all<'c>(conditions: &'c [Condition], arguments: &Bound<'_>, seam: 
 }
 
 impl Test {
-    /// Judges one argument, `None` if the call does not have it.
-    pub(crate) fn judge(&self, argument: Option<&Value>, seam: Seam) -> Truth {
-        let argument = match (self, argument) {
-            (Self::Exists(wanted), found) => return truth(found.is_some() == *wanted),
-            (_, Some(argument)) => argument,
-            (_, None) => return Truth::Unevaluable(Cause::Missing),
+    /// Judges one argument or fact.
+    pub(crate) fn judge(&self, operand: Operand<'_>, seam: Seam) -> Truth {
+        let argument = match (self, operand) {
+            (_, Operand::Unknown(cause)) => return Truth::Unevaluable(cause),
+            (Self::Exists(wanted), Operand::Absent) => return truth(!wanted),
+            (Self::Exists(wanted), _) => return truth(*wanted),
+            (_, Operand::Absent) => return Truth::Unevaluable(Cause::Missing),
+            (_, Operand::Exact(number)) => return self.judge_exact(number, seam),
+            (_, Operand::Value(argument)) => argument,
         };
         match self {
             Self::Eq(literal) => literal.equals(argument),
@@ -145,7 +257,29 @@ impl Test {
                 (Value::Array(elements), _) => any(elements.iter().map(|element| literal.equals(element))),
                 _ => Truth::Unevaluable(Cause::Type),
             },
-            Self::Exists(_) => truth(true),
+            Self::Between(least, most) => match decimal::of_value(argument) {
+                Ok(number) => truth(*least <= number && number <= *most),
+                Err(error) => Truth::Unevaluable(error.into()),
+            },
+            Self::OneOf(words) => text_of(argument, |text| words.iter().any(|word| word == text)),
+            Self::Length(least, most) => {
+                text_of(argument, |text| (*least..=*most).contains(&(text.chars().count() as u64)))
+            }
+            Self::Characters(class) => text_of(argument, |text| class.holds(text)),
+            // Its other side is known only to the evidence.
+            Self::Exists(_) | Self::CompareWith(..) => Truth::Unevaluable(Cause::Type),
+        }
+    }
+
+    fn judge_exact(&self, number: Decimal, seam: Seam) -> Truth {
+        match self {
+            Self::Eq(literal) => literal.equals_exactly(number),
+            Self::Neq(literal) => literal.equals_exactly(number).not(),
+            Self::In(literals) => any(literals.iter().map(|literal| literal.equals_exactly(number))),
+            Self::NotIn(literals) => any(literals.iter().map(|literal| literal.equals_exactly(number))).not(),
+            Self::Compare(comparison, bound) => comparison.decide(number, *bound, seam),
+            Self::Between(least, most) => truth(*least <= number && number <= *most),
+            _ => Truth::Unevaluable(Cause::Type),
         }
     }
 
@@ -156,24 +290,40 @@ impl Test {
             Self::Neq(_) => "neq",
             Self::In(_) => "in",
             Self::NotIn(_) => "not_in",
-            Self::Compare(Comparison::Lt, _) => "lt",
-            Self::Compare(Comparison::Lte, _) => "lte",
-            Self::Compare(Comparison::Gt, _) => "gt",
-            Self::Compare(Comparison::Gte, _) => "gte",
+            Self::Compare(Comparison::Lt, _) | Self::CompareWith(Comparison::Lt, _) => "lt",
+            Self::Compare(Comparison::Lte, _) | Self::CompareWith(Comparison::Lte, _) => "lte",
+            Self::Compare(Comparison::Gt, _) | Self::CompareWith(Comparison::Gt, _) => "gt",
+            Self::Compare(Comparison::Gte, _) | Self::CompareWith(Comparison::Gte, _) => "gte",
             Self::Regex(_) => "regex",
             Self::Contains(_) => "contains",
             Self::Exists(_) => "exists",
+            Self::Between(..) => "between",
+            Self::OneOf(_) => "one_of",
+            Self::Length(..) => "length",
+            Self::Characters(_) => "characters",
         }
     }
 }
 
 impl Comparison {
     fn judge(self, argument: &Value, bound: Decimal, seam: Seam) -> Truth {
-        let ordering = match decimal::of_value(argument) {
-            Ok(number) if seam.compares_as_text() => decimal::text(number).cmp(&decimal::text(bound)),
-            Ok(number) => number.cmp(&bound),
-            Err(error) => return Truth::Unevaluable(error.into()),
-        };
+        match decimal::of_value(argument) {
+            Ok(number) => self.decide(number, bound, seam),
+            Err(error) => Truth::Unevaluable(error.into()),
+        }
+    }
+
+    /// Compares two subjects of one call.
+    fn between(self, left: Operand<'_>, right: Operand<'_>) -> Truth {
+        match (left.decimal(), right.decimal()) {
+            (Ok(left), Ok(right)) => self.decide(left, right, Seam::default()),
+            (Err(cause), _) | (_, Err(cause)) => Truth::Unevaluable(cause),
+        }
+    }
+
+    fn decide(self, number: Decimal, bound: Decimal, seam: Seam) -> Truth {
+        let ordering =
+            if seam.compares_as_text() { decimal::text(number).cmp(&decimal::text(bound)) } else { number.cmp(&bound) };
         truth(match self {
             Self::Lt => ordering == Ordering::Less,
             Self::Lte => ordering != Ordering::Greater,
@@ -183,7 +333,28 @@ impl Comparison {
     }
 }
 
+impl Operand<'_> {
+    fn decimal(self) -> Result<Decimal, Cause> {
+        match self {
+            Self::Absent => Err(Cause::Missing),
+            Self::Value(value) => Ok(decimal::of_value(value)?),
+            Self::Exact(number) => Ok(number),
+            Self::Unknown(cause) => Err(cause),
+        }
+    }
+}
+
 impl Literal {
+    /// Whether a computed fact is this. A canonical string in quotes is meant as the decimal that it is: a computed
+    /// value has no spelling.
+    fn equals_exactly(&self, number: Decimal) -> Truth {
+        match self {
+            Self::Null => Truth::False,
+            Self::Number(value) | Self::Text(_, Some(value)) => truth(*value == number),
+            Self::Bool(_) | Self::Text(_, None) => Truth::Unevaluable(Cause::Type),
+        }
+    }
+
     fn equals(&self, argument: &Value) -> Truth {
         let exactly = |number: Decimal| match decimal::of_value(argument) {
             Ok(argument) => truth(argument == number),
@@ -207,6 +378,13 @@ impl Truth {
             Self::False => Self::True,
             Self::Unevaluable(cause) => Self::Unevaluable(cause),
         }
+    }
+}
+
+fn text_of(argument: &Value, holds: impl Fn(&str) -> bool) -> Truth {
+    match argument {
+        Value::String(text) => truth(holds(text)),
+        _ => Truth::Unevaluable(Cause::Type),
     }
 }
 

@@ -44,7 +44,8 @@ pub(crate) struct Key {
 
 #[derive(PartialEq, Eq)]
 struct Owner {
-    grant: Box<str>,
+    /// `None` for a counter of all grants together.
+    grant: Option<Box<str>>,
     session: Option<Box<str>>,
 }
 
@@ -52,7 +53,7 @@ struct Owner {
 #[derive(Clone, Copy)]
 struct KeyRef<'a> {
     limit: usize,
-    grant: &'a str,
+    grant: Option<&'a str>,
     /// Sessions count within their grant: their ids are the clients' choice, and one client must not use up the
     /// quota of another.
     session: Option<&'a str>,
@@ -64,11 +65,27 @@ struct Expiry {
     key: Key,
 }
 
+/// What one counter was charged for one call.
+pub(crate) struct Charge {
+    key: Key,
+    amount: u64,
+}
+
+/// How much each limit of a call is charged, in their order; those beyond the end are charged one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Amounts(pub(crate) Vec<u64>);
+
+impl Amounts {
+    fn at(&self, position: usize) -> u64 {
+        self.0.get(position).copied().unwrap_or(1)
+    }
+}
+
 /// Why a call may not be charged, and by which limit.
 #[derive(Debug)]
 pub(crate) enum Shortage<'p> {
     /// The limit is used up. Waiting is for the last of all limits that are, and `None` if no waiting helps.
-    Reached { limit: &'p LimitUse, retry_after_ms: Option<u64> },
+    Reached { limit: &'p LimitUse, amount: u64, retry_after_ms: Option<u64> },
     /// The limit would need a counter, and there is no room for one.
     Full { limit: &'p LimitUse },
 }
@@ -92,6 +109,7 @@ impl Counters {
     pub(crate) fn check<'p>(
         &mut self,
         limits: impl Iterator<Item = &'p LimitUse> + Clone,
+        amounts: &Amounts,
         specs: &[CounterSpec],
         call: &Call<'_>,
         now: u64,
@@ -100,29 +118,30 @@ impl Counters {
         self.reclaim(specs, now, RECLAIMED_PER_CALL);
         self.find(limits.clone(), specs, call, seam);
         let mut reached: Option<Shortage<'p>> = None;
-        for (limit, found) in limits.clone().zip(&self.found) {
+        for (position, (limit, found)) in limits.clone().zip(&self.found).enumerate() {
             let Some(spec) = specs.get(limit.counter) else { continue };
-            let measure = spec.measure;
+            let (measure, amount) = (spec.measure, amounts.at(position));
             let window = found.and_then(|index| self.windows.get_index_mut(index)).map(|(_, window)| window);
             let (live, retry_after_ms) = match window {
                 Some(window) => {
                     window.expire(measure, now);
                     let live =
                         if seam.counts_by_calendar() { window.live_by_calendar(measure, now) } else { window.live() };
-                    let has_room = live < measure.max();
-                    (live, if has_room { Some(0) } else { window.retry_after_ms(measure, now) })
+                    let has_room = amount <= measure.max().saturating_sub(live);
+                    (live, if has_room { Some(0) } else { window.retry_after_ms(measure, now, amount) })
                 }
-                None => (0, if measure.max() == 0 { None } else { Some(0) }),
+                None => (0, if amount > measure.max() { None } else { Some(0) }),
             };
-            if live < measure.max().saturating_add(u64::from(seam.is_off_by_one())) {
+            if live.saturating_add(amount) <= measure.max().saturating_add(u64::from(seam.is_off_by_one())) {
                 continue;
             }
             reached = Some(match reached {
-                Some(Shortage::Reached { limit: first, retry_after_ms: earlier }) => Shortage::Reached {
+                Some(Shortage::Reached { limit: first, amount, retry_after_ms: earlier }) => Shortage::Reached {
                     limit: first,
+                    amount,
                     retry_after_ms: earlier.zip(retry_after_ms).map(|(earlier, this)| earlier.max(this)),
                 },
-                _ => Shortage::Reached { limit, retry_after_ms },
+                _ => Shortage::Reached { limit, amount, retry_after_ms },
             });
         }
         match reached {
@@ -155,23 +174,25 @@ impl Counters {
     pub(crate) fn charge<'p>(
         &mut self,
         limits: impl Iterator<Item = &'p LimitUse>,
+        amounts: &Amounts,
         specs: &[CounterSpec],
         call: &Call<'_>,
         now: u64,
         seam: Seam,
-    ) -> Vec<Key> {
+    ) -> Vec<Charge> {
         let mut charged = Vec::with_capacity(self.found.len());
         for (position, limit) in limits.enumerate() {
             let Some(spec) = specs.get(limit.counter) else { continue };
+            let amount = amounts.at(position);
             let found = self.found.get(position).copied().flatten();
             if let Some((key, window)) = found.and_then(|index| self.windows.get_index_mut(index)) {
-                window.charge(spec.measure, now);
-                charged.push(key.clone());
+                window.charge(spec.measure, now, amount);
+                charged.push(Charge { key: key.clone(), amount });
                 continue;
             }
             let key = KeyRef::of(limit.counter, spec, call, seam).to_key();
             let mut window = Window::default();
-            window.charge(spec.measure, now);
+            window.charge(spec.measure, now, amount);
             self.created += 1;
             self.expiries.push(Reverse(Expiry {
                 at: window.empty_at(spec.measure).unwrap_or(u64::MAX),
@@ -179,19 +200,19 @@ impl Counters {
                 key: key.clone(),
             }));
             self.windows.insert(key.clone(), window);
-            charged.push(key);
+            charged.push(Charge { key, amount });
         }
         charged
     }
 
     /// Takes back one call that was charged to `key` `at`. A counter that has been reclaimed since, or that belongs
     /// to another guard, is left alone.
-    pub(crate) fn refund(&mut self, key: &Key, specs: &[CounterSpec], at: u64) {
+    pub(crate) fn refund(&mut self, Charge { key, amount }: &Charge, specs: &[CounterSpec], at: u64) {
         let Some(spec) = specs.get(key.limit) else { return };
         if let Some((_, same, window)) = self.windows.get_full_mut(key)
             && Arc::ptr_eq(&same.owner, &key.owner)
         {
-            window.refund(spec.measure, at);
+            window.refund(spec.measure, at, *amount);
         }
     }
 
@@ -241,20 +262,21 @@ impl Counters {
 impl<'a> KeyRef<'a> {
     fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, seam: Seam) -> Self {
         let by_session = spec.scope == Scope::Session || seam.scopes_by_session_only();
-        Self { limit, grant: call.grant, session: by_session.then_some(call.session) }
+        let grant = (spec.scope != Scope::Server).then_some(call.grant);
+        Self { limit, grant, session: by_session.then_some(call.session) }
     }
 
     fn to_key(self) -> Key {
         Key {
             limit: self.limit,
-            owner: Arc::new(Owner { grant: self.grant.into(), session: self.session.map(Into::into) }),
+            owner: Arc::new(Owner { grant: self.grant.map(Into::into), session: self.session.map(Into::into) }),
         }
     }
 }
 
 impl Key {
     fn as_ref(&self) -> KeyRef<'_> {
-        KeyRef { limit: self.limit, grant: &self.owner.grant, session: self.owner.session.as_deref() }
+        KeyRef { limit: self.limit, grant: self.owner.grant.as_deref(), session: self.owner.session.as_deref() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::counters::Key;
+use crate::counters::Charge;
 
 /// Milliseconds since an epoch of the caller's choice, usually Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -67,15 +67,15 @@ pub enum Decision {
 pub struct Permit {
     rule: Arc<str>,
     charged_at: u64,
-    charges: Vec<Key>,
+    charges: Vec<Charge>,
 }
 
 impl Permit {
-    pub(crate) fn new(rule: Arc<str>, charged_at: u64, charges: Vec<Key>) -> Self {
+    pub(crate) fn new(rule: Arc<str>, charged_at: u64, charges: Vec<Charge>) -> Self {
         Self { rule, charged_at, charges }
     }
 
-    pub(crate) fn into_charges(self) -> (u64, Vec<Key>) {
+    pub(crate) fn into_charges(self) -> (u64, Vec<Charge>) {
         (self.charged_at, self.charges)
     }
 
@@ -125,6 +125,8 @@ pub enum Reason {
     ActionDenied,
     /// An argument's key differs only by case from one that the tool's rules mention.
     AmbiguousArgument,
+    /// The manifest does not name one of the arguments.
+    UndeclaredArgument,
     /// A `deny_if` rule matched.
     DenyIfMatched,
     /// A `require` rule did not hold.
@@ -141,13 +143,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which the guard looks for them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoPolicy,
         Self::Hidden,
         Self::Unlisted,
         Self::AmbiguousTool,
         Self::ActionDenied,
         Self::AmbiguousArgument,
+        Self::UndeclaredArgument,
         Self::DenyIfMatched,
         Self::RequireFailed,
         Self::Unevaluable,
@@ -165,6 +168,7 @@ impl Reason {
             Self::AmbiguousTool => "ambiguous_tool",
             Self::ActionDenied => "action_denied",
             Self::AmbiguousArgument => "ambiguous_argument",
+            Self::UndeclaredArgument => "undeclared_argument",
             Self::DenyIfMatched => "deny_if_matched",
             Self::RequireFailed => "require_failed",
             Self::Unevaluable => "unevaluable",

@@ -130,15 +130,17 @@ impl Guard {
             return Decision::Allow(Permit::new(policy.default_rule().clone(), now, Vec::new()));
         }
         let (counters, seam) = (&mut self.counters, self.seam);
-        let verdict = judge(policy, call, seam, |limits| counters.check(limits, policy.counters(), call, now, seam));
+        let verdict = judge(policy, call, seam, |limits, amounts| {
+            counters.check(limits, amounts, policy.counters(), call, now, seam)
+        });
         match verdict {
             Err(denial) => Decision::Deny(denial),
             Ok(Pass::Ask(escalation)) => Decision::Escalate(escalation),
-            Ok(Pass::Allow { rule, limits }) => {
+            Ok(Pass::Allow { rule, limits, amounts }) => {
                 let charges = if seam.never_charges() {
                     Vec::new()
                 } else {
-                    self.counters.charge(limits, policy.counters(), call, now, seam)
+                    self.counters.charge(limits, &amounts, policy.counters(), call, now, seam)
                 };
                 Decision::Allow(Permit::new(rule.clone(), now, charges))
             }
@@ -155,8 +157,8 @@ impl Guard {
         };
         let Some(policy) = self.policy.as_ref().filter(|_| refunds) else { return };
         let (charged_at, charges) = permit.into_charges();
-        for key in &charges {
-            self.counters.refund(key, policy.counters(), charged_at);
+        for charge in &charges {
+            self.counters.refund(charge, policy.counters(), charged_at);
         }
     }
 

@@ -22,6 +22,7 @@ mod document;
 mod arguments;
 mod condition;
 mod decimal;
+mod facts;
 
 mod window;
 

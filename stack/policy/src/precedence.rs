@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::condition::{AllTruth, Condition};
-use crate::condition::{Cause, all};
-use crate::counters::Shortage;
+use crate::condition::{AllTruth, Cause, Condition, Evidence, all};
+use crate::counters::{Amounts, Shortage};
 use crate::decision::{Call, Denial, Escalation, Reason};
 use crate::document::{Action, Clause, LimitUse, Policy, Reasoned, Standing, ToolRules};
+use crate::facts;
 use crate::seam::Seam;
 
 /// A call that no rule refused.
 pub(crate) enum Pass<'p> {
     /// Charge `limits`, then let it through.
-    Allow { rule: &'p Arc<str>, limits: Limits<'p> },
+    Allow { rule: &'p Arc<str>, limits: Limits<'p>, amounts: Amounts },
     /// Ask a person.
     Ask(Escalation),
 }
@@ -27,10 +27,12 @@ pub(crate) type Limits<'p> = std::iter::Chain<std::slice::Iter<'p, LimitUse>, st
 /// 3. the tool is not listed, the default is `allow`, and a lenient server could take its name for one that the
 ///    policy names: denied, `ambiguous_tool`;
 /// 4. the tool's action is `deny`: denied, `action_denied`;
-/// 5. an argument's key differs only by case from one that the rules mention: denied, `ambiguous_argument`;
+/// 5. an argument's key differs only by case from one that the rules mention, `ambiguous_argument`, or is none that
+///    the manifest declares, `undeclared_argument`: denied;
 /// 6. the first `deny_if` that matches, `deny_if_matched`, or cannot be evaluated, `unevaluable`: denied;
 /// 7. the first `require` that does not hold, `require_failed`, or cannot be evaluated, `unevaluable`: denied;
-/// 8. the first limit, of all tools before the tool's own, that is used up: denied, `limit_reached`;
+/// 8. the first budget whose amount cannot be told, `unevaluable`; then the first limit, of all tools before the
+///    tool's own, that is used up, `limit_reached`: denied;
 /// 9. there is no room for a counter that a limit needs: denied, `state_full`;
 /// 10. the tool's action is `require_approval`: escalated and not charged, so that an approval lifts nothing above;
 /// 11. otherwise the call is charged to every limit in one step, and allowed.
@@ -38,7 +40,7 @@ pub(crate) fn judge<'p>(
     policy: &'p Policy,
     call: &Call<'_>,
     seam: Seam,
-    check: impl FnOnce(Limits<'p>) -> Result<(), Shortage<'p>>,
+    check: impl FnOnce(Limits<'p>, &Amounts) -> Result<(), Shortage<'p>>,
 ) -> Result<Pass<'p>, Denial> {
     let rules = match policy.standing(call.tool) {
         Standing::Hidden(rules) if seam.lets_hidden_be_called() => rules,
@@ -58,13 +60,14 @@ pub(crate) fn judge<'p>(
     }
     let own: &[LimitUse] = rules.map_or(&[], |rules| &rules.limits);
     let limits = policy.all_tools().iter().chain(own);
-    check(limits.clone()).map_err(|shortage| out_of(&shortage, policy))?;
+    let amounts = amounts(limits.clone(), rules, call)?;
+    check(limits.clone(), &amounts).map_err(|shortage| out_of(&shortage, policy))?;
     match rules.map(|rules| &rules.action) {
         Some(Action::RequireApproval(Reasoned { rule, reason })) => Ok(Pass::Ask(Escalation {
             rule: rule.clone(),
             message: reason.clone().unwrap_or_else(|| "a person must approve calls of this tool".to_owned()),
         })),
-        _ => Ok(Pass::Allow { rule: rules.map_or(policy.default_rule(), |rules| &rules.rule), limits }),
+        _ => Ok(Pass::Allow { rule: rules.map_or(policy.default_rule(), |rules| &rules.rule), limits, amounts }),
     }
 }
 
@@ -78,9 +81,17 @@ fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam) -> Result<(), Denia
         let message = format!("an argument's key differs from `{}` only by case", ambiguous.mentioned);
         denial(Reason::AmbiguousArgument, &rules.rule, &message)
     })?;
+    if let Some(facts) = &rules.facts
+        && !call.arguments.keys().all(|key| facts.arguments.contains(key))
+    {
+        // The key is the caller's, so it is not repeated.
+        let message = "the tool has no such argument as one of this call's";
+        return Err(denial(Reason::UndeclaredArgument, &rules.rule, message));
+    }
+    let evidence = Evidence { bound: &bound, arguments: call.arguments, facts: rules.facts.as_deref() };
     let deny_if: &[Clause] = if seam.ignores_deny_if() { &[] } else { &rules.deny_if };
     for clause in deny_if {
-        match all(&clause.conditions, &bound, seam) {
+        match all(&clause.conditions, &evidence, seam) {
             AllTruth::False(_) => {}
             AllTruth::True => return Err(refused(clause)),
             AllTruth::Unevaluable(condition, cause) => return Err(unevaluable(clause, condition, cause)),
@@ -88,13 +99,33 @@ fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam) -> Result<(), Denia
     }
     let require: &[Clause] = if seam.ignores_require() { &[] } else { &rules.require };
     for clause in require {
-        match all(&clause.conditions, &bound, seam) {
+        match all(&clause.conditions, &evidence, seam) {
             AllTruth::True => {}
             AllTruth::False(condition) => return Err(unmet(clause, condition)),
             AllTruth::Unevaluable(condition, cause) => return Err(unevaluable(clause, condition, cause)),
         }
     }
     Ok(())
+}
+
+/// How much each limit is to be charged. Most calls have no budget, and then nothing is allocated.
+fn amounts(limits: Limits<'_>, rules: Option<&ToolRules>, call: &Call<'_>) -> Result<Amounts, Denial> {
+    if limits.clone().all(|limit| limit.of.is_none()) {
+        return Ok(Amounts::default());
+    }
+    let unevaluable = |limit: &LimitUse, path: &str, cause: Cause| {
+        let message = format!("the policy cannot count this call: `{path}` {cause}");
+        denial(Reason::Unevaluable, &limit.rule, &message)
+    };
+    // The tool's own rules have bound the arguments before, so that this finds nothing ambiguous.
+    let bound = rules.and_then(|rules| rules.mentions.bind(call.arguments).ok()).unwrap_or_default();
+    let facts = rules.and_then(|rules| rules.facts.as_deref());
+    let evidence = Evidence { bound: &bound, arguments: call.arguments, facts };
+    let amount = |limit: &LimitUse| match &limit.of {
+        None => Ok(1),
+        Some(of) => evidence.amount(of).and_then(facts::units).map_err(|cause| unevaluable(limit, of.text(), cause)),
+    };
+    limits.map(amount).collect::<Result<_, _>>().map(Amounts)
 }
 
 fn refused(clause: &Clause) -> Denial {
@@ -121,8 +152,12 @@ fn unevaluable(clause: &Clause, condition: &Condition, cause: Cause) -> Denial {
 
 fn out_of(shortage: &Shortage<'_>, policy: &Policy) -> Denial {
     match shortage {
-        Shortage::Reached { limit, retry_after_ms } => {
+        Shortage::Reached { limit, amount, retry_after_ms } => {
             let message = limit.on_deny.clone().unwrap_or_else(|| match policy.counters().get(limit.counter) {
+                Some(spec) if spec.of.is_some() => {
+                    let (max, amount) = (facts::text_of_units(spec.measure.max()), facts::text_of_units(*amount));
+                    format!("the budget of {max} {} has no room for {amount}", spec.per)
+                }
                 Some(spec) => format!("the limit of {} calls {} is used up", spec.measure.max(), spec.per),
                 None => "the limit is used up".to_owned(),
             });

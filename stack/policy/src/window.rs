@@ -5,6 +5,9 @@
 //! [`ENTRIES_EXACT_MAX`] calls can be live. A window that admits more remembers granules of 1/4096 of its length: all
 //! calls of a granule count as if they were made with the last of them. They expire late and never early, so that a
 //! window never admits more than the exact definition would.
+//!
+//! A call weighs one, or in a budget what it spends: money in units of 10⁻⁸. A budget does not bound the number of its
+//! calls, so it always remembers granules, and takes at most about 64 KiB.
 
 use std::collections::VecDeque;
 
@@ -24,6 +27,11 @@ impl Measure {
     pub(crate) fn new(length_ms: u64, max: u64) -> Self {
         let granule_ms = if max <= ENTRIES_EXACT_MAX { 1 } else { length_ms.div_ceil(ENTRIES_EXACT_MAX).max(1) };
         Self { length_ms, max, granule_ms }
+    }
+
+    /// At most `max` units, by any number of calls, within any `length_ms` milliseconds.
+    pub(crate) fn of_amounts(length_ms: u64, max: u64) -> Self {
+        Self { length_ms, max, granule_ms: length_ms.div_ceil(ENTRIES_EXACT_MAX).max(1) }
     }
 
     pub(crate) fn max(self) -> u64 {
@@ -51,7 +59,7 @@ pub(crate) struct Window {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     at: u64,
-    calls: u64,
+    amount: u64,
 }
 
 impl Window {
@@ -60,57 +68,57 @@ impl Window {
         while let Some(oldest) = self.entries.front()
             && !measure.is_live(oldest.at, now)
         {
-            self.live -= oldest.calls;
+            self.live = self.live.saturating_sub(oldest.amount);
             self.entries.pop_front();
         }
     }
 
-    /// How many calls are in the window, as of the last [`Window::expire`].
+    /// How much is in the window, as of the last [`Window::expire`].
     pub(crate) fn live(&self) -> u64 {
         self.live
     }
 
-    /// How many of them are in the same calendar-aligned window as `now`.
+    /// How much of it is in the same calendar-aligned window as `now`.
     pub(crate) fn live_by_calendar(&self, measure: Measure, now: u64) -> u64 {
         let length = measure.length_ms.max(1);
-        self.entries.iter().filter(|entry| entry.at / length == now / length).map(|entry| entry.calls).sum()
+        self.entries.iter().filter(|entry| entry.at / length == now / length).map(|entry| entry.amount).sum()
     }
 
-    /// Adds a call made at `now`, which must not lie before any other.
-    pub(crate) fn charge(&mut self, measure: Measure, now: u64) {
-        self.live += 1;
+    /// Adds a call of `amount` made at `now`, which must not lie before any other.
+    pub(crate) fn charge(&mut self, measure: Measure, now: u64, amount: u64) {
+        self.live = self.live.saturating_add(amount);
         match self.entries.back_mut() {
             Some(newest) if measure.granule(newest.at) == measure.granule(now) => {
                 newest.at = now;
-                newest.calls += 1;
+                newest.amount = newest.amount.saturating_add(amount);
             }
-            _ => self.entries.push_back(Entry { at: now, calls: 1 }),
+            _ => self.entries.push_back(Entry { at: now, amount }),
         }
     }
 
-    /// Takes back one call that was charged `at`, unless it has expired.
-    pub(crate) fn refund(&mut self, measure: Measure, at: u64) {
+    /// Takes back one call of `amount` that was charged `at`, unless it has expired.
+    pub(crate) fn refund(&mut self, measure: Measure, at: u64, amount: u64) {
         let granule = measure.granule(at);
         let index = self.entries.partition_point(|entry| measure.granule(entry.at) < granule);
         let Some(entry) = self.entries.get_mut(index).filter(|entry| measure.granule(entry.at) == granule) else {
             return;
         };
-        entry.calls -= 1;
-        self.live -= 1;
-        if entry.calls == 0 {
+        entry.amount = entry.amount.saturating_sub(amount);
+        self.live = self.live.saturating_sub(amount);
+        if entry.amount == 0 {
             self.entries.remove(index);
         }
     }
 
-    /// After how many milliseconds there is room for a call, if nothing else is charged until then. `None` if never.
-    pub(crate) fn retry_after_ms(&self, measure: Measure, now: u64) -> Option<u64> {
-        // With a maximum of 0 there never is room.
-        let spare = measure.max.checked_sub(1)?;
+    /// After how many milliseconds there is room for `amount`, if nothing else is charged until then. `None` if never.
+    pub(crate) fn retry_after_ms(&self, measure: Measure, now: u64, amount: u64) -> Option<u64> {
+        // For more than the maximum there never is room.
+        let spare = measure.max.checked_sub(amount)?;
         let Some(mut surplus) = self.live.checked_sub(spare).filter(|surplus| *surplus > 0) else {
             return Some(0);
         };
         for entry in &self.entries {
-            surplus = surplus.saturating_sub(entry.calls);
+            surplus = surplus.saturating_sub(entry.amount);
             if surplus == 0 {
                 return Some(entry.at.checked_add(measure.length_ms)?.saturating_sub(now));
             }

@@ -11,7 +11,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "mcp-gateway", version, after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The policy, a JSON document of version "1". Without a valid one nothing is started.
+    /// The policy, a JSON document of version "1" or "2". Without a valid one nothing is started.
     #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY")]
     pub(crate) policy: PathBuf,
 

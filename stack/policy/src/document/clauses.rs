@@ -3,14 +3,34 @@
 use regex::RegexBuilder;
 use serde_json::Value;
 
+use super::manifest::amount;
 use super::model::Clause;
-use super::reader::{Node, Reader, kind, quoted};
-use crate::arguments::{Mentions, Path};
-use crate::condition::{Comparison, Condition, Literal, Test};
+use super::reader::{Node, Reader, Version, kind, quoted};
+use crate::arguments::Mentions;
+use crate::condition::{Class, Comparison, Condition, Literal, Subject, Test, Truth};
 use crate::decimal;
+use crate::facts::ToolFacts;
 
 /// How much memory a compiled pattern may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// What a tool's rules may speak of.
+#[derive(Default)]
+pub(super) struct Terms<'m> {
+    pub(super) mentions: Mentions,
+    /// The tool's part of the manifest, in version "2".
+    pub(super) facts: Option<&'m ToolFacts>,
+    /// Whether it is `all_tools` whose rules these are: its facts are looked for in each tool.
+    pub(super) all_tools: bool,
+}
+
+/// What a condition that is asked only of a present argument is when the argument is absent: the truth by which its
+/// list goes on as if the condition were not there.
+#[derive(Clone, Copy)]
+enum Absent {
+    Matches,
+    Holds,
+}
 
 #[derive(Clone, Copy)]
 enum Op {
@@ -22,9 +42,14 @@ enum Op {
     Regex,
     Contains,
     Exists,
+    Between,
+    OneOf,
+    Length,
+    Characters,
 }
 
-const OPS: [(&str, Op); 11] = [
+/// Those of version "1" first.
+const OPS: [(&str, Op); 15] = [
     ("eq", Op::Eq),
     ("neq", Op::Neq),
     ("in", Op::In),
@@ -36,25 +61,41 @@ const OPS: [(&str, Op); 11] = [
     ("regex", Op::Regex),
     ("contains", Op::Contains),
     ("exists", Op::Exists),
+    ("between", Op::Between),
+    ("one_of", Op::OneOf),
+    ("length", Op::Length),
+    ("characters", Op::Characters),
+];
+const OPS_OF_VERSION_1: usize = 11;
+
+const CLASSES: [(&str, Class); 4] = [
+    ("digits", Class::Digits),
+    ("letters", Class::Letters),
+    ("alphanumeric", Class::Alphanumeric),
+    ("identifier", Class::Identifier),
 ];
 
 /// Reads `deny_if`: rules of conditions, all of which must be true.
-pub(super) fn deny_if(reader: &mut Reader<'_>, node: &Node<'_>, mentions: &mut Mentions) -> Vec<Clause> {
-    reader.array(node, "`deny_if`").iter().filter_map(|rule| clause(reader, rule, mentions)).collect()
+pub(super) fn deny_if(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Vec<Clause> {
+    reader.array(node, "`deny_if`").iter().filter_map(|rule| clause(reader, rule, terms, Absent::Matches)).collect()
 }
 
 /// Reads `require`: conditions, or rules of conditions like those of `deny_if`.
-pub(super) fn require(reader: &mut Reader<'_>, node: &Node<'_>, mentions: &mut Mentions) -> Vec<Clause> {
+pub(super) fn require(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Vec<Clause> {
     reader
         .array(node, "`require`")
         .iter()
         .filter_map(|rule| {
             if rule.value.get("conditions").is_some() {
-                return clause(reader, rule, mentions);
+                return clause(reader, rule, terms, Absent::Holds);
             }
-            let members = reader.object(rule, "a requirement", &["path", "op", "value", "on_deny"])?;
+            let members = reader.object(
+                rule,
+                "a requirement",
+                keys(reader, &["path", "op", "value", "on_deny", "if_present", "other"]),
+            )?;
             let on_deny = rule.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
-            let condition = condition(reader, rule, mentions)?;
+            let condition = condition(reader, rule, terms, Absent::Holds)?;
             Some(Clause {
                 rule: rule.pointer.clone(),
                 conditions: vec![condition],
@@ -64,50 +105,106 @@ pub(super) fn require(reader: &mut Reader<'_>, node: &Node<'_>, mentions: &mut M
         .collect()
 }
 
-fn clause(reader: &mut Reader<'_>, node: &Node<'_>, mentions: &mut Mentions) -> Option<Clause> {
+fn clause(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, absent: Absent) -> Option<Clause> {
     let members = reader.object(node, "a rule", &["conditions", "on_deny"])?;
     let on_deny = node.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
     let remedy = "write `\"conditions\": [{ \"path\": …, \"op\": …, \"value\": … }]`";
     let list = reader.required(node, members, "conditions", remedy)?;
     let mut conditions = Vec::new();
     for node in reader.array(&list, "`conditions`") {
-        reader.object(&node, "a condition", &["path", "op", "value"]);
+        reader.object(&node, "a condition", keys(reader, &["path", "op", "value", "if_present", "other"]));
         // A condition that could not be read is an error, so that the shorter list is never used.
-        conditions.extend(condition(reader, &node, mentions));
+        conditions.extend(condition(reader, &node, terms, absent));
     }
     Some(Clause { rule: node.pointer.clone(), conditions, on_deny: on_deny.map(str::to_owned) })
 }
 
-fn condition(reader: &mut Reader<'_>, node: &Node<'_>, mentions: &mut Mentions) -> Option<Condition> {
+/// Without the last two of `keys` in version "1".
+fn keys<'k>(reader: &Reader<'_>, keys: &'k [&'k str]) -> &'k [&'k str] {
+    let known = match reader.version() {
+        Version::One => keys.len().saturating_sub(2),
+        Version::Two => keys.len(),
+    };
+    keys.get(..known).unwrap_or_default()
+}
+
+fn condition(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, absent: Absent) -> Option<Condition> {
     let members = node.value.as_object()?;
     let path = reader
         .required(node, members, "path", "name the argument, such as `\"path\": \"args.symbol\"`")
-        .and_then(|node| path(reader, &node, mentions));
+        .and_then(|node| subject(reader, &node, terms));
+    let (ops, v2) = match reader.version() {
+        Version::One => (OPS.get(..OPS_OF_VERSION_1).unwrap_or_default(), false),
+        Version::Two => (OPS.as_slice(), true),
+    };
     let op = reader
         .required(node, members, "op", "name the operator, such as `\"op\": \"eq\"`")
-        .and_then(|node| reader.word(&node, "operator", &OPS));
+        .and_then(|node| reader.word(&node, "operator", ops));
     let value = node.member(members, "value");
-    let test = match (op, value) {
-        (Some(Op::Exists), None) => Some(Test::Exists(true)),
-        (Some(op), Some(value)) => test(reader, op, &value),
-        (Some(_), None) => {
+    let other = node.member(members, "other").filter(|_| v2);
+    let test = match (op, value, other) {
+        (Some(Op::Compare(comparison)), None, Some(other)) => {
+            subject(reader, &other, terms).map(|other| Test::CompareWith(comparison, other))
+        }
+        (Some(_), _, Some(other)) => {
+            let message = "`other` is compared by `lt`, `lte`, `gt` or `gte`, and stands in place of `value`";
+            reader.wrong_key(&other.pointer, message, "use one of these operators, without `value`");
+            None
+        }
+        (Some(Op::Exists), None, None) => Some(Test::Exists(true)),
+        (Some(op), Some(value), None) => test(reader, op, &value),
+        (Some(_), None, None) => {
             reader.missing(node, "value", "give the value to compare with");
             None
         }
-        (None, _) => None,
+        (None, ..) => None,
     };
-    Some(Condition { path: path?, test: test? })
+    let if_present = match node.member(members, "if_present").filter(|_| v2) {
+        None => false,
+        Some(Node { value: Value::Bool(wanted), .. }) => *wanted,
+        Some(node) => {
+            let message = format!("`if_present` is {}", kind(node.value));
+            reader.wrong(&node.pointer, message, "write true or false without quotes");
+            false
+        }
+    };
+    let absent = if_present.then_some(match absent {
+        Absent::Matches => Truth::False,
+        Absent::Holds => Truth::True,
+    });
+    Some(Condition { path: path?, test: test?, absent })
 }
 
-fn path(reader: &mut Reader<'_>, node: &Node<'_>, mentions: &mut Mentions) -> Option<Path> {
+/// Reads a path: `args.…`, or in version "2" `facts.…`.
+pub(super) fn subject(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Option<Subject> {
     let text = reader.string(node, "`path`")?;
+    let v2 = reader.version() == Version::Two;
+    if let Some(name) = text.strip_prefix("facts.").filter(|_| v2) {
+        if terms.all_tools || terms.facts.is_some_and(|facts| facts.facts.contains_key(name)) {
+            return Some(Subject::Fact { text: text.to_owned(), name: name.to_owned() });
+        }
+        let known: Vec<&str> = terms.facts.iter().flat_map(|facts| facts.facts.keys()).map(String::as_str).collect();
+        let remedy = format!("its facts are: `{}`", known.join("`, `"));
+        reader.wrong(&node.pointer, format!("the manifest gives this tool no fact {}", quoted(name)), remedy);
+        return None;
+    }
     let mut segments = text.split('.');
-    let remedy = if segments.next() == Some("args") {
+    let remedy = if segments.next() == Some("args") && !terms.all_tools {
         let segments: Vec<&str> = segments.collect();
+        let undeclared =
+            segments.first().filter(|first| v2 && terms.facts.is_some_and(|facts| !facts.arguments.contains(**first)));
+        if let Some(name) = undeclared.filter(|name| !name.is_empty()) {
+            let message = format!("the manifest gives this tool no argument {}", quoted(name));
+            let remedy = "calls with it are denied without a rule; correct the name, or declare it in the manifest";
+            reader.wrong(&node.pointer, message, remedy);
+            return None;
+        }
         if !segments.is_empty() && segments.iter().all(|segment| !segment.is_empty()) {
-            return Some(mentions.note(text, &segments));
+            return Some(Subject::Argument(terms.mentions.note(text, &segments)));
         }
         "write `args.` and the argument's name, with single points between names".to_owned()
+    } else if terms.all_tools {
+        "tools have different arguments: write `facts.` and a fact that each listed tool has".to_owned()
     } else {
         let bare = !text.is_empty() && !text.starts_with(['.', '$', '/']) && !text.contains("args");
         if bare { format!("did you mean `args.{text}`?") } else { "write `args.` and the argument's name".to_owned() }
@@ -145,6 +242,21 @@ fn test(reader: &mut Reader<'_>, op: Op, node: &Node<'_>) -> Option<Test> {
                 }
             }
         }
+        Op::Between => {
+            let (least, most) = range(reader, node, "`between` takes the least and the most", amount)?;
+            Test::Between(least, most)
+        }
+        Op::OneOf => {
+            let nodes = reader.array(node, "the value of `one_of`");
+            let words: Vec<Option<&str>> = nodes.iter().map(|node| reader.string(node, "a word")).collect();
+            Test::OneOf(words.into_iter().map(|word| word.map(str::to_owned)).collect::<Option<_>>()?)
+        }
+        Op::Length => {
+            let count = |reader: &mut Reader<'_>, node: &Node<'_>, what: &str| reader.count(node, what, 0);
+            let (least, most) = range(reader, node, "`length` takes the least and the most", count)?;
+            Test::Length(least, most)
+        }
+        Op::Characters => Test::Characters(reader.word(node, "class of characters", &CLASSES)?),
         Op::Exists => match node.value {
             Value::Bool(wanted) => Test::Exists(*wanted),
             other => {
@@ -154,6 +266,27 @@ fn test(reader: &mut Reader<'_>, op: Op, node: &Node<'_>) -> Option<Test> {
             }
         },
     })
+}
+
+/// Reads `[least, most]`.
+fn range<T: PartialOrd>(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    what: &str,
+    bound: impl Fn(&mut Reader<'_>, &Node<'_>, &str) -> Option<T>,
+) -> Option<(T, T)> {
+    let nodes = reader.array(node, what);
+    let [least, most] = nodes.as_slice() else {
+        reader.wrong(&node.pointer, what, "write an array of two: `[least, most]`");
+        return None;
+    };
+    let (least, most) = (bound(reader, least, "the least"), bound(reader, most, "the most"));
+    let (least, most) = (least?, most?);
+    if least > most {
+        reader.wrong(&node.pointer, "nothing lies between these two", "write the smaller one first");
+        return None;
+    }
+    Some((least, most))
 }
 
 fn literals(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Vec<Literal>> {

@@ -3,8 +3,12 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use super::clauses::{Terms, subject};
+use super::manifest::amount;
 use super::model::{CounterSpec, LimitUse, Scope};
-use super::reader::{Node, Reader, quoted};
+use super::reader::{Node, Reader, Version, quoted};
+use crate::condition::Subject;
+use crate::facts;
 use crate::window::Measure;
 
 const SECOND_MS: u64 = 1000;
@@ -27,10 +31,16 @@ impl Counters {
     }
 
     /// Reads a list of limits. A counter that `charged` already has is charged once and not twice.
-    pub(super) fn limits(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, charged: &[LimitUse]) -> Vec<LimitUse> {
+    pub(super) fn limits(
+        &mut self,
+        reader: &mut Reader<'_>,
+        node: &Node<'_>,
+        charged: &[LimitUse],
+        terms: &mut Terms<'_>,
+    ) -> Vec<LimitUse> {
         let mut uses: Vec<LimitUse> = Vec::new();
         for node in reader.array(node, "`limits`") {
-            let Some(limit) = self.limit(reader, &node) else { continue };
+            let Some(limit) = self.limit(reader, &node, terms) else { continue };
             if let Some(other) = charged.iter().chain(&uses).find(|other| other.counter == limit.counter) {
                 let message = format!("this counter is charged at `{}` already, and each call counts once", other.rule);
                 reader.warn("counted_once", &limit.rule, message);
@@ -46,13 +56,20 @@ impl Counters {
         let members = reader.object(node, "`rate_limit`", &["max", "window"])?;
         let max = max(reader, node, members);
         let seconds = window(reader, node, members);
-        let spec = CounterSpec::new(seconds?, max?, Scope::Session);
+        let spec = CounterSpec::new(seconds?, max?, Scope::Session, None);
         self.specs.push(spec);
-        Some(LimitUse { rule: node.pointer.clone(), counter: self.specs.len() - 1, on_deny: None })
+        Some(LimitUse { rule: node.pointer.clone(), counter: self.specs.len() - 1, of: None, on_deny: None })
     }
 
-    fn limit(&mut self, reader: &mut Reader<'_>, node: &Node<'_>) -> Option<LimitUse> {
-        let members = reader.object(node, "a limit", &["counter", "window", "max", "scope", "on_deny"])?;
+    fn limit(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Option<LimitUse> {
+        const KEYS: [&str; 6] = ["counter", "window", "max", "scope", "on_deny", "of"];
+        const SCOPES: [(&str, Scope); 3] =
+            [("grant", Scope::Grant), ("session", Scope::Session), ("server", Scope::Server)];
+        let (known, scopes) = match reader.version() {
+            Version::One => (KEYS.len() - 1, SCOPES.len() - 1),
+            Version::Two => (KEYS.len(), SCOPES.len()),
+        };
+        let members = reader.object(node, "a limit", KEYS.get(..known).unwrap_or_default())?;
         let remedy = "name it after what it counts, such as `\"counter\": \"orders\"`";
         let counter = reader.required(node, members, "counter", remedy).and_then(|name| {
             let text = reader.string(&name, "`counter`")?;
@@ -62,14 +79,22 @@ impl Counters {
             (!text.is_empty()).then_some(text)
         });
         let seconds = window(reader, node, members);
-        let max = max(reader, node, members);
+        let of = node.member(members, "of");
+        let of = match (&of, reader.version()) {
+            (Some(of), Version::Two) => Some(subject(reader, of, terms)?),
+            _ => None,
+        };
+        let max = match of {
+            Some(_) => budget(reader, node, members),
+            None => max(reader, node, members),
+        };
         let scope = match node.member(members, "scope") {
-            Some(scope) => reader.word(&scope, "scope", &[("grant", Scope::Grant), ("session", Scope::Session)]),
+            Some(scope) => reader.word(&scope, "scope", SCOPES.get(..scopes).unwrap_or_default()),
             None => Some(Scope::Grant),
         };
         let on_deny = node.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
-        let counter = self.named(reader, node, counter?, CounterSpec::new(seconds?, max?, scope?))?;
-        Some(LimitUse { rule: node.pointer.clone(), counter, on_deny: on_deny.map(str::to_owned) })
+        let counter = self.named(reader, node, counter?, CounterSpec::new(seconds?, max?, scope?, of.as_ref()))?;
+        Some(LimitUse { rule: node.pointer.clone(), counter, of, on_deny: on_deny.map(str::to_owned) })
     }
 
     /// The counter called `name`. Wherever it is met it must count alike.
@@ -90,13 +115,18 @@ impl Counters {
 }
 
 impl CounterSpec {
-    fn new(seconds: u64, max: u64, scope: Scope) -> Self {
+    fn new(seconds: u64, max: u64, scope: Scope, of: Option<&Subject>) -> Self {
         let per = match WINDOWS.iter().find(|(_, length)| *length == seconds) {
             Some((word @ "hour", _)) => format!("an {word}"),
             Some((word, _)) => format!("a {word}"),
             None => format!("in {seconds} seconds"),
         };
-        Self { measure: Measure::new(seconds * SECOND_MS, max), scope, per }
+        let length_ms = seconds * SECOND_MS;
+        let measure = match of {
+            Some(_) => Measure::of_amounts(length_ms, max),
+            None => Measure::new(length_ms, max),
+        };
+        Self { measure, scope, of: of.map(|of| of.text().to_owned()), per }
     }
 }
 
@@ -104,6 +134,22 @@ impl CounterSpec {
 fn max(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value>) -> Option<u64> {
     let member = reader.required(limit, members, "max", "say how many calls may pass, such as `\"max\": 10`");
     member.and_then(|max| reader.count(&max, "`max`", 0))
+}
+
+/// Reads the `max` of a budget, in units of 10⁻⁸.
+fn budget(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value>) -> Option<u64> {
+    let remedy = "say how much may be spent, such as `\"max\": \"5000\"`";
+    let node = reader.required(limit, members, "max", remedy)?;
+    let written = amount(reader, &node, "`max`")?;
+    // A budget is not rounded: it would be another one than its author wrote.
+    match facts::units(written) {
+        Ok(units) if written.normalize().scale() <= 8 => Some(units),
+        _ => {
+            let remedy = "write at most 8 digits behind the point, and less than 184467440737";
+            reader.wrong(&node.pointer, "`max` cannot be counted exactly", remedy);
+            None
+        }
+    }
 }
 
 /// Reads `window`, in seconds.

@@ -1,4 +1,4 @@
-//! The policy document, version "1".
+//! The policy document, versions "1" and "2".
 //!
 //! ```json
 //! { "version": "1", "default": "deny", "hide": ["delete_account"],
@@ -13,6 +13,19 @@
 //!       "action": "require_approval", "reason": "orders are approved by a person" } } }
 //! ```
 //!
+//! Version "2" takes comments and names a manifest, which closes each tool's list of arguments and says what they come
+//! to; conditions and budgets may then speak of `facts.…`:
+//!
+//! ```json
+//! { "version": "2", "default": "deny", "manifest": "binance-mcp",
+//!   "references": { "BTCUSDT": "75000" }, // above the market: what has no price of its own is valued by it
+//!   "tools": { "bn_new_order": {
+//!       "require": [ { "path": "facts.symbol", "op": "one_of", "value": ["BTCUSDT"] },
+//!                    { "path": "args.recvWindow", "op": "between", "value": [1, 5000], "if_present": true },
+//!                    { "path": "facts.notional", "op": "between", "value": ["10", "500"] } ],
+//!       "limits": [ { "counter": "turnover", "window": "day", "of": "facts.notional", "max": "5000" } ] } } }
+//! ```
+//!
 //! A document is taken whole or refused with everything that is wrong with it; what it does not know it refuses, so
 //! that a typing error never switches a protection off. `schema/policy.v1.json` describes it to editors.
 
@@ -22,6 +35,7 @@ mod reader;
 
 mod clauses;
 mod limits;
+mod manifest;
 mod parse;
 mod vain;
 mod warn;

@@ -6,7 +6,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::warn::Warning;
 use crate::arguments::Mentions;
-use crate::condition::Condition;
+use crate::condition::{Condition, Subject};
+use crate::facts::ToolFacts;
 use crate::strict;
 use crate::window::Measure;
 
@@ -45,6 +46,8 @@ pub(crate) struct ToolRules {
     pub(crate) rule: Arc<str>,
     pub(crate) action: Action,
     pub(crate) mentions: Mentions,
+    /// The arguments that the tool has and the facts that they come to. Only in version "2".
+    pub(crate) facts: Option<Arc<ToolFacts>>,
     pub(crate) deny_if: Vec<Clause>,
     pub(crate) require: Vec<Clause>,
     /// Without those that `all_tools` charges already.
@@ -80,6 +83,8 @@ pub(crate) struct LimitUse {
     pub(crate) rule: String,
     /// Its index among the policy's counters.
     pub(crate) counter: usize,
+    /// What is charged; one for each call if it is not given.
+    pub(crate) of: Option<Subject>,
     pub(crate) on_deny: Option<String>,
 }
 
@@ -88,6 +93,8 @@ pub(crate) struct LimitUse {
 pub(crate) struct CounterSpec {
     pub(crate) measure: Measure,
     pub(crate) scope: Scope,
+    /// What it counts, as the document writes it, if not calls.
+    pub(crate) of: Option<String>,
     /// The window as people say it.
     pub(crate) per: String,
 }
@@ -97,6 +104,8 @@ pub(crate) struct CounterSpec {
 pub(crate) enum Scope {
     Grant,
     Session,
+    /// All calls of all grants.
+    Server,
 }
 
 /// What a policy says of one tool.

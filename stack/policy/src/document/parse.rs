@@ -1,21 +1,27 @@
 //! Reads a whole document.
 
+use std::sync::Arc;
+
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value};
 
+use super::clauses::{self, Terms};
 use super::error::PolicyErrors;
 use super::limits::Counters;
+use super::manifest::{self, Manifest};
 use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
-use super::reader::{Node, Reader, quoted};
-use super::{clauses, vain};
-use crate::arguments::Mentions;
+use super::reader::{Node, Reader, Version, quoted};
+use super::vain;
+use crate::condition::Subject;
 use crate::pointer;
 
-const KEYS: [&str; 6] = ["$schema", "version", "default", "hide", "all_tools", "tools"];
+/// Those of version "1" first.
+const KEYS: [&str; 8] = ["$schema", "version", "default", "hide", "all_tools", "tools", "manifest", "references"];
+const KEYS_OF_VERSION_1: usize = 6;
 const TOOL_KEYS: [&str; 6] = ["action", "reason", "deny_if", "require", "limits", "rate_limit"];
 
 impl Policy {
-    /// Reads a policy document, version "1".
+    /// Reads a policy document, version "1" or "2".
     ///
     /// Either the whole document is understood or it is refused with everything that is wrong with it.
     ///
@@ -40,7 +46,11 @@ impl Policy {
 }
 
 fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
-    let members = reader.object(root, "the document", &KEYS)?;
+    let known = match reader.version() {
+        Version::One => KEYS_OF_VERSION_1,
+        Version::Two => KEYS.len(),
+    };
+    let members = reader.object(root, "the document", KEYS.get(..known).unwrap_or_default())?;
     version(reader, root, members);
     if let Some(schema) = root.member(members, "$schema") {
         reader.string(&schema, "`$schema`");
@@ -50,6 +60,11 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
         .required(root, members, "default", remedy)
         .and_then(|node| reader.word(&node, "default", &[("deny", Default::Deny), ("allow", Default::Allow)]));
 
+    let manifest = match reader.version() {
+        Version::One => None,
+        Version::Two => Some(read_manifest(reader, root, members, default)?),
+    };
+
     let mut names: IndexMap<String, Named> = IndexMap::new();
     let hides_all = hide(reader, root, members, &mut names);
     let mut counters = Counters::default();
@@ -58,7 +73,7 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
         && let Some(members) = reader.object(&node, "`all_tools`", &["limits"])
         && let Some(limits) = node.member(members, "limits")
     {
-        all_tools = counters.limits(reader, &limits, &[]);
+        all_tools = counters.limits(reader, &limits, &[], &mut Terms { all_tools: true, ..Terms::default() });
     }
     if let Some(node) = root.member(members, "tools")
         && let Some(members) = reader.open_object(&node, "`tools`")
@@ -68,7 +83,7 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
             if let Some(problem) = bad_name(name) {
                 reader.wrong_key(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
             }
-            let rules = tool(reader, &node, &mut counters, &all_tools);
+            let rules = tool(reader, &node, &mut counters, &all_tools, manifest.as_ref());
             names.entry(name.clone()).or_default().rules = rules;
         }
     }
@@ -85,15 +100,61 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
     })
 }
 
+/// Reads what version "2" has at its top, and holds it to listing what it allows.
+fn read_manifest(
+    reader: &mut Reader<'_>,
+    root: &Node<'_>,
+    members: &Map<String, Value>,
+    default: Option<Default>,
+) -> Option<Manifest> {
+    if default == Some(Default::Allow) {
+        let message =
+            "version 2 closes the arguments of every tool, and cannot close those of a tool that it never named";
+        reader.wrong("/default", message, "write `\"default\": \"deny\"` and list what may be called");
+    }
+    let references = root.member(members, "references").map(|node| manifest::references(reader, &node));
+    let remedy = "write `\"manifest\": \"binance-mcp\"`, or a manifest as an object";
+    let node = reader.required(root, members, "manifest", remedy)?;
+    manifest::manifest(reader, &node, &Arc::new(references.unwrap_or_default()))
+}
+
+/// The part of the manifest for the tool at `node`, which must have every fact that `all_tools` counts.
+fn of_manifest(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    all_tools: &[LimitUse],
+    manifest: &Manifest,
+) -> Option<Arc<crate::facts::ToolFacts>> {
+    let name = pointer::last(&node.pointer);
+    let Some(facts) = manifest.get(&name) else {
+        let message = format!("the manifest does not know the tool {}", quoted(&name));
+        reader.wrong_key(
+            &node.pointer,
+            message,
+            "correct the name, or declare the tool and its arguments in the manifest",
+        );
+        return None;
+    };
+    for limit in all_tools {
+        if let Some(Subject::Fact { name: fact, .. }) = &limit.of
+            && !facts.facts.contains_key(fact)
+        {
+            let message = format!("`{}` counts a fact {} that this tool does not have", limit.rule, quoted(fact));
+            reader.wrong_key(&node.pointer, message, "add the fact to the tool in the manifest, or correct its name");
+        }
+    }
+    Some(Arc::clone(facts))
+}
+
 fn version(reader: &mut Reader<'_>, root: &Node<'_>, members: &Map<String, Value>) {
     match members.get("version") {
-        Some(Value::String(version)) if version == "1" => {}
+        Some(Value::String(version)) if version == "1" || version == "2" => {}
         Some(Value::String(version)) => {
             let message = format!("version {} is not known", quoted(version));
-            reader.wrong("/version", message, "write `\"version\": \"1\"`");
+            reader.wrong("/version", message, "write `\"version\": \"1\"` or `\"2\"`");
         }
-        Some(_) => reader.wrong("/version", "the version is not a string", "write `\"version\": \"1\"`"),
-        None => reader.missing(root, "version", "write `\"version\": \"1\"`"),
+        Some(_) => reader.wrong("/version", "the version is not a string", "write `\"version\": \"1\"` or `\"2\"`"),
+        None => reader.missing(root, "version", "write `\"version\": \"1\"` or `\"2\"`"),
     }
 }
 
@@ -137,23 +198,30 @@ fn tool(
     node: &Node<'_>,
     counters: &mut Counters,
     all_tools: &[LimitUse],
+    manifest: Option<&Manifest>,
 ) -> Option<ToolRules> {
     let members = reader.object(node, "a tool's entry", &TOOL_KEYS)?;
-    let mut mentions = Mentions::default();
+    let facts = match manifest {
+        Some(manifest) => Some(of_manifest(reader, node, all_tools, manifest)?),
+        None => None,
+    };
+    let mut terms = Terms { facts: facts.as_deref(), ..Terms::default() };
     let action = action(reader, node, members);
-    let deny_if = node.member(members, "deny_if").map(|node| clauses::deny_if(reader, &node, &mut mentions));
-    let require = node.member(members, "require").map(|node| clauses::require(reader, &node, &mut mentions));
+    let deny_if = node.member(members, "deny_if").map(|node| clauses::deny_if(reader, &node, &mut terms));
+    let require = node.member(members, "require").map(|node| clauses::require(reader, &node, &mut terms));
     let mut limits = match node.member(members, "limits") {
-        Some(node) => counters.limits(reader, &node, all_tools),
+        Some(node) => counters.limits(reader, &node, all_tools, &mut terms),
         None => Vec::new(),
     };
     if let Some(node) = node.member(members, "rate_limit") {
         limits.extend(counters.rate_limit(reader, &node));
     }
+    let mentions = terms.mentions;
     Some(ToolRules {
         rule: node.pointer.as_str().into(),
         action: action?,
         mentions,
+        facts,
         deny_if: deny_if.unwrap_or_default(),
         require: require.unwrap_or_default(),
         limits,

@@ -20,25 +20,49 @@ pub(super) struct Node<'v> {
     pub(super) pointer: String,
 }
 
+/// Which language a document is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    One,
+    Two,
+}
+
 /// Reads nodes, and goes on after an error, so that an author sees all of them at once.
 pub(super) struct Reader<'s> {
     source: &'s str,
+    version: Version,
     outline: OnceCell<Outline>,
     errors: Vec<PolicyError>,
     warnings: Vec<Warning>,
 }
 
 impl<'s> Reader<'s> {
-    /// Opens `source`, which must be closed JSON.
+    /// Opens `source`, which must be closed JSON; of version "2" it may have comments.
     pub(super) fn open(source: &'s str) -> Result<(Self, Value), PolicyErrors> {
-        let reader = Self { source, outline: OnceCell::new(), errors: Vec::new(), warnings: Vec::new() };
-        match strict::parse(source.as_bytes(), Self::limits()) {
-            Ok(root) => Ok((reader, root)),
+        let parsed = strict::parse(source.as_bytes(), Self::limits());
+        let root = match parsed {
+            Err(error) if error.kind() == strict::StrictErrorKind::UnexpectedCharacter => {
+                match strict::parse(source.as_bytes(), Self::limits().with_comments()) {
+                    Ok(root) if version_of(&root) == Version::Two => Ok(root),
+                    Err(second) if second.place() != error.place() => Err(second),
+                    _ => Err(error),
+                }
+            }
+            parsed => parsed,
+        };
+        match root {
+            Ok(root) => {
+                let version = version_of(&root);
+                let reader =
+                    Self { source, version, outline: OnceCell::new(), errors: Vec::new(), warnings: Vec::new() };
+                Ok((reader, root))
+            }
             Err(error) => {
                 let remedy = match error.kind() {
-                    strict::StrictErrorKind::UnexpectedCharacter => {
-                        Some("policy documents are plain JSON, without comments or trailing commas".to_owned())
-                    }
+                    strict::StrictErrorKind::UnexpectedCharacter => Some(
+                        "policy documents are plain JSON, without comments or trailing commas; version 2 takes comments"
+                            .to_owned(),
+                    ),
                     _ => None,
                 };
                 let message = error.kind().to_string();
@@ -46,6 +70,15 @@ impl<'s> Reader<'s> {
                 Err(PolicyErrors::new(vec![error]))
             }
         }
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// What was read besides a policy, or everything that was wrong.
+    pub(super) fn finish<T>(self, value: T) -> Result<T, PolicyErrors> {
+        if self.errors.is_empty() { Ok(value) } else { Err(PolicyErrors::new(self.errors)) }
     }
 
     /// The policy with what is in vain in it, or everything that was wrong.
@@ -68,7 +101,11 @@ impl<'s> Reader<'s> {
         self.outline.get_or_init(|| {
             let mut outline = Outline::default();
             // The document was read before, so that this cannot fail.
-            let _ = strict::parse_observed(self.source.as_bytes(), Self::limits(), &mut outline);
+            let limits = match self.version {
+                Version::One => Self::limits(),
+                Version::Two => Self::limits().with_comments(),
+            };
+            let _ = strict::parse_observed(self.source.as_bytes(), limits, &mut outline);
             outline
         })
     }
@@ -202,6 +239,14 @@ impl<'v> Node<'v> {
     /// The member `key` of the object `members`, which is this node's value.
     pub(super) fn member(&self, members: &'v Map<String, Value>, key: &str) -> Option<Self> {
         members.get(key).map(|value| Self { value, pointer: pointer::child(&self.pointer, key) })
+    }
+}
+
+/// The version that a document says it is of; anything but "2" is read, and refused if need be, as "1".
+fn version_of(root: &Value) -> Version {
+    match root.get("version") {
+        Some(Value::String(version)) if version == "2" => Version::Two,
+        _ => Version::One,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::model::{Action, Clause, Default, LimitUse, Policy, ToolRules};
 use super::reader::Reader;
-use crate::condition::{Comparison, Condition, Literal, Test, Truth};
+use crate::condition::{Comparison, Condition, Literal, Operand, Test, Truth};
 use crate::decimal;
 use crate::seam::Seam;
 
@@ -164,7 +164,8 @@ impl Look<'_, '_, '_> {
 /// Whether no call can make all of `conditions` true. Says no when in doubt.
 fn is_contradictory(conditions: &[&Condition]) -> bool {
     let mut by_path: IndexMap<&str, Vec<&Test>> = IndexMap::new();
-    for condition in conditions {
+    // What is asked only of a present argument excludes nothing where it holds of an absent one.
+    for condition in conditions.iter().filter(|condition| condition.absent != Some(Truth::True)) {
         by_path.entry(condition.path.text()).or_default().push(&condition.test);
     }
     by_path.values().any(|tests| absent(tests) || empty_range(tests) || no_candidate(tests))
@@ -216,9 +217,10 @@ fn may_pass(candidate: &Literal, tests: &[&Test]) -> bool {
     };
     let numeric = matches!(candidate, Literal::Number(_) | Literal::Text(_, Some(_)));
     tests.iter().any(|test| numeric && matches!(test, Test::Regex(_) | Test::Contains(_)))
+        || tests.iter().any(|test| matches!(test, Test::CompareWith(..)))
         || spellings
             .iter()
-            .any(|value| tests.iter().all(|test| test.judge(Some(value), Seam::default()) == Truth::True))
+            .any(|value| tests.iter().all(|test| test.judge(Operand::Value(value), Seam::default()) == Truth::True))
 }
 
 /// A number as an argument could carry it: as a string, and as a JSON number.

@@ -21,6 +21,8 @@ pub struct Limits {
     pub bytes_max: usize,
     /// How deeply arrays and objects may be nested. 64 by default, and never more than 128: the parser recurses.
     pub depth_max: usize,
+    /// Whether `// …` and `/* … */` count as blanks. Never for frames: no other parser would agree.
+    pub(crate) comments: bool,
 }
 
 impl Limits {
@@ -35,11 +37,17 @@ impl Limits {
     pub const fn with_depth_max(self, depth_max: usize) -> Self {
         Self { depth_max, ..self }
     }
+
+    /// The same for a document that people write, with comments.
+    #[must_use]
+    pub(crate) const fn with_comments(self) -> Self {
+        Self { comments: true, ..self }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes_max: 1 << 20, depth_max: 64 }
+        Self { bytes_max: 1 << 20, depth_max: 64, comments: false }
     }
 }
 
@@ -100,7 +108,8 @@ pub(crate) fn parse_observed(bytes: &[u8], limits: Limits, observer: &mut impl O
         whole(Kind::InvalidUtf8, valid.unwrap_or_default(), error.valid_up_to())
     })?;
     let depth_left = limits.depth_max.min(DEPTH_CEILING);
-    let mut parser = Parser { text, bytes, at: 0, depth_left, roomy_left: ROOMY_OBJECTS, observer };
+    let comments = limits.comments;
+    let mut parser = Parser { text, bytes, at: 0, depth_left, roomy_left: ROOMY_OBJECTS, comments, observer };
     parser.document().map_err(|fault| fault.locate(text))
 }
 
@@ -110,6 +119,7 @@ struct Parser<'t, 'o, O> {
     at: usize,
     depth_left: usize,
     roomy_left: usize,
+    comments: bool,
     observer: &'o mut O,
 }
 
@@ -423,9 +433,29 @@ impl<'t, O: Observer> Parser<'t, '_, O> {
     }
 
     fn skip_blanks(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+        loop {
+            while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+                self.at += 1;
+            }
+            if !self.comments || !self.skip_comment() {
+                return;
+            }
         }
+    }
+
+    /// Skips one comment, and returns whether there was one. One that never ends is none, so that its first character
+    /// is what was not expected.
+    fn skip_comment(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = if rest.starts_with("//") {
+            Some(rest.find('\n').unwrap_or(rest.len()))
+        } else if let Some(body) = rest.strip_prefix("/*") {
+            body.find("*/").map(|end| end + 4)
+        } else {
+            None
+        };
+        self.at += length.unwrap_or(0);
+        length.is_some()
     }
 
     #[cold]

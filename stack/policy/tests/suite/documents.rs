@@ -94,7 +94,7 @@ fn the_frame_of_a_document() {
     check(&json!([]), "", &["the document is an array", "write an object"]);
     check(&json!({ "default": "deny" }), "", &["`version` is missing"]);
     check(&json!({ "version": "1" }), "", &["`default` is missing", "`\"default\": \"deny\"`"]);
-    check(&json!({ "version": "2", "default": "deny" }), "/version", &["version `2` is not known"]);
+    check(&json!({ "version": "3", "default": "deny" }), "/version", &["version `3` is not known"]);
     check(&json!({ "version": 1, "default": "deny" }), "/version", &["not a string"]);
     check(&json!({ "version": "1", "default": "Deny" }), "/default", &["did you mean `deny`?"]);
     check(&json!({ "version": "1", "default": true }), "/default", &["a boolean", "write a string"]);

@@ -18,6 +18,7 @@ mod settle;
 mod conditions;
 mod documents;
 mod strict;
+mod version_2;
 mod warnings;
 
 mod cases;

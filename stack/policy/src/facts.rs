@@ -1,0 +1,191 @@
+//! Facts: what a call's arguments come to, as a manifest defines it for each tool.
+//!
+//! A fact is an argument under a common name (`symbol`), or a decimal that is computed from arguments (`notional`).
+//! A computed fact has a value or none: an argument that is missing, spelt otherwise than as a canonical decimal, or a
+//! result that cannot be held exactly leaves it without one, and then no rule over it can be evaluated.
+
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+
+use crate::condition::Cause;
+use crate::decimal;
+
+/// The price of each symbol by which the policy values what has no price of its own.
+pub(crate) type References = IndexMap<String, Decimal>;
+
+/// What a manifest says of one tool.
+#[derive(Debug, Default)]
+pub(crate) struct ToolFacts {
+    /// Every argument that the tool has. A call with another one is denied.
+    pub(crate) arguments: IndexSet<String>,
+    pub(crate) facts: IndexMap<String, Fact>,
+}
+
+/// One fact of a tool.
+#[derive(Debug)]
+pub(crate) enum Fact {
+    /// The argument itself.
+    Argument(String),
+    Computed(Expression),
+}
+
+/// How a decimal is computed from arguments.
+#[derive(Debug)]
+pub(crate) enum Expression {
+    /// The argument, which must be a canonical decimal.
+    Decimal(String),
+    Constant(Decimal),
+    /// The policy's reference price of the symbol that the argument names by exact bytes.
+    Reference(String, Arc<References>),
+    Product(Vec<Self>),
+    Greatest(Vec<Self>),
+    /// The first case whose guards all hold.
+    Cases(Vec<(Vec<Guard>, Self)>),
+}
+
+/// When a case applies.
+#[derive(Debug)]
+pub(crate) enum Guard {
+    /// The argument is one of these strings, by exact bytes.
+    OneOf(String, Vec<String>),
+    /// The call has the argument.
+    With(String),
+    /// The call does not have the argument.
+    Without(String),
+    /// The argument is a canonical decimal of at most this.
+    AtMost(String, Decimal),
+}
+
+impl Expression {
+    /// The value for a call with `arguments`.
+    pub(crate) fn value(&self, arguments: &Map<String, Value>) -> Result<Decimal, Cause> {
+        match self {
+            Self::Decimal(name) => unsigned(arguments.get(name).ok_or(Cause::Missing)?),
+            Self::Constant(value) => Ok(*value),
+            Self::Reference(name, references) => match arguments.get(name) {
+                Some(Value::String(symbol)) => references.get(symbol).copied().ok_or(Cause::NoReference),
+                Some(_) => Err(Cause::Type),
+                None => Err(Cause::Missing),
+            },
+            Self::Product(factors) => factors
+                .iter()
+                .try_fold(Decimal::ONE, |product, factor| exact_product(product, factor.value(arguments)?)),
+            Self::Greatest(values) => {
+                values.iter().try_fold(Decimal::ZERO, |greatest, value| Ok(greatest.max(value.value(arguments)?)))
+            }
+            Self::Cases(cases) => {
+                for (guards, value) in cases {
+                    if holds(guards, arguments)? {
+                        return value.value(arguments);
+                    }
+                }
+                Err(Cause::NoCase)
+            }
+        }
+    }
+}
+
+/// Whether all guards hold. One that cannot be told leaves the whole fact without a value, unless another is plainly
+/// not met.
+fn holds(guards: &[Guard], arguments: &Map<String, Value>) -> Result<bool, Cause> {
+    let mut untold = None;
+    for guard in guards {
+        match guard.holds(arguments) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(cause) => untold = untold.or(Some(cause)),
+        }
+    }
+    untold.map_or(Ok(true), Err)
+}
+
+impl Guard {
+    fn holds(&self, arguments: &Map<String, Value>) -> Result<bool, Cause> {
+        Ok(match self {
+            Self::OneOf(name, words) => match arguments.get(name) {
+                Some(Value::String(text)) => words.contains(text),
+                Some(_) => return Err(Cause::Type),
+                None => return Err(Cause::Missing),
+            },
+            Self::With(name) => arguments.contains_key(name),
+            Self::Without(name) => !arguments.contains_key(name),
+            Self::AtMost(name, most) => match arguments.get(name) {
+                Some(value) => unsigned(value)? <= *most,
+                None => return Err(Cause::Missing),
+            },
+        })
+    }
+}
+
+/// A decimal whose text, as it is forwarded, is canonical: a number with a sign or an exponent is none.
+fn unsigned(value: &Value) -> Result<Decimal, Cause> {
+    match value {
+        Value::String(text) => Ok(decimal::of_text(text)?),
+        Value::Number(number) => match number.as_u64() {
+            Some(whole) => Ok(Decimal::from(whole)),
+            None => Ok(decimal::of_text(&number.to_string())?),
+        },
+        _ => Err(Cause::Type),
+    }
+}
+
+/// The product with all its digits. The decimal type itself would round.
+fn exact_product(a: Decimal, b: Decimal) -> Result<Decimal, Cause> {
+    let (a, b) = (a.normalize(), b.normalize());
+    let mantissa = a.mantissa().checked_mul(b.mantissa()).ok_or(Cause::Digits)?;
+    Decimal::try_from_i128_with_scale(mantissa, a.scale() + b.scale()).map_err(|_| Cause::Digits)
+}
+
+/// How many digits behind the point a budget counts.
+const UNIT_DIGITS: u32 = 8;
+
+/// An amount in units of 10⁻⁸, rounded up, so that what is too fine to count is never free.
+pub(crate) fn units(amount: Decimal) -> Result<u64, Cause> {
+    let amount = amount.normalize();
+    let power = |digits: u32| 10_i128.checked_pow(digits).ok_or(Cause::Digits);
+    let units = if let Some(missing) = UNIT_DIGITS.checked_sub(amount.scale()) {
+        amount.mantissa().checked_mul(power(missing)?).ok_or(Cause::Digits)?
+    } else {
+        let unit = power(amount.scale() - UNIT_DIGITS)?;
+        let whole = amount.mantissa() / unit;
+        whole + i128::from(amount.mantissa() % unit > 0)
+    };
+    u64::try_from(units).map_err(|_| Cause::Digits)
+}
+
+/// Units of 10⁻⁸ as people write them.
+pub(crate) fn text_of_units(units: u64) -> String {
+    decimal::text(Decimal::from_i128_with_scale(i128::from(units), UNIT_DIGITS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Decimal {
+        decimal::of_text(text).unwrap()
+    }
+
+    #[test]
+    fn a_product_keeps_every_digit_or_is_refused() {
+        let product = |a: &str, b: &str| exact_product(of(a), of(b)).map(decimal::text);
+        assert_eq!(product("0.00000001", "0.00000001").as_deref(), Ok("0.0000000000000001"));
+        assert_eq!(product("0.05000000", "60000.00000000").as_deref(), Ok("3000"));
+        assert_eq!(product("99999999999999999999", "99999999999999999999"), Err(Cause::Digits));
+        assert_eq!(product("0.00000000000000000001", "0.00000000000000000001"), Err(Cause::Digits));
+    }
+
+    #[test]
+    fn what_is_finer_than_a_unit_counts_as_one() {
+        assert_eq!(units(of("0")), Ok(0));
+        assert_eq!(units(of("0.00000001")), Ok(1));
+        assert_eq!(units(of("0.0000000000000001")), Ok(1));
+        assert_eq!(units(of("1.000000001")), Ok(100_000_001));
+        assert_eq!(units(of("184467440737.09551615")), Ok(u64::MAX));
+        assert_eq!(units(of("184467440737.09551616")), Err(Cause::Digits));
+        assert_eq!(text_of_units(100_000_001), "1.00000001");
+    }
+}
