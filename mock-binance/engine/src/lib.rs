@@ -44,6 +44,7 @@ mod list;
 pub mod market;
 pub mod money;
 mod order;
+mod packing;
 mod query;
 mod rejection;
 mod report;

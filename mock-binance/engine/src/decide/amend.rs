@@ -47,14 +47,14 @@ pub(crate) fn amend(
         return Err(Rejection::Filter(Filter::MaxNumOrderAmends));
     }
     let around = Surroundings { state, now, account, spec, symbol: request.symbol, open_besides: -1 };
-    filters::pass(&asked(record, request.quantity), &around)?;
+    filters::pass(&asked(&record, request.quantity), &around)?;
     if let Some(name) = &request.client_order_id {
         let namesake = state.named(account_id, request.symbol, name).filter(|other| *other != slot);
         if namesake.and_then(|other| state.record(other)).is_some_and(|record| record.status.is_open()) {
             return Err(Rejection::DuplicateOrder);
         }
     }
-    if state.names.is_full() {
+    if state.is_full() {
         return Err(Rejection::Overflow);
     }
     let name = request.client_order_id.unwrap_or_else(|| ClientOrderId::for_amendment(slot.id(), count + 1));
@@ -62,7 +62,7 @@ pub(crate) fn amend(
     if let Some(twin) = state.open_twin(slot)
         && let Some(record) = state.record(twin)
     {
-        become_smaller(state, twin, request.quantity, state.client_order_id(twin, record), plan);
+        become_smaller(state, twin, request.quantity, state.client_order_id(twin, &record), plan);
     }
     Ok(slot.id())
 }

@@ -28,7 +28,9 @@ pub(crate) fn find_order(
     let slot = found.ok_or(Rejection::UnknownOrder)?;
     let record = state.record(slot).ok_or(Rejection::UnknownOrder)?;
     match target {
-        OrderRef::Both(_, name) if state.client_order_id(slot, record) != name => Err(Rejection::ClientOrderIdMismatch),
+        OrderRef::Both(_, name) if state.client_order_id(slot, &record) != name => {
+            Err(Rejection::ClientOrderIdMismatch)
+        }
         _ => Ok(slot),
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn place_list(
     check_names(state, account_id, list, &orders)?;
 
     let id = state.lists.next().ok_or(Rejection::Overflow)?;
-    let first = state.next_order().filter(|_| !state.names.is_full()).ok_or(Rejection::Overflow)?;
+    let first = state.next_order().filter(|_| !state.is_full()).ok_or(Rejection::Overflow)?;
     let client_id = list.client_id.unwrap_or_else(|| ClientOrderId::for_list(id));
     plan.push(Fact::ListOpened(ListOpened { list: id, account: account_id, symbol: list.symbol, kind, client_id }));
     let accepted = |place: u64, order: &NewOrder, pending: bool, twin_holds: bool| {
@@ -332,7 +332,7 @@ fn release(
     for slot in pending {
         let record = state.record(*slot).ok_or(Rejection::UnknownOrder)?;
         let quantity = if list.kind.pays_other() { lots(spec, record.order_type, extra) } else { record.quantity };
-        let order = asked(record, quantity);
+        let order = asked(&record, quantity);
         if !quantity.is_positive() {
             return Err(Rejection::InvalidQuantity);
         }

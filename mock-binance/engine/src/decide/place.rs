@@ -89,7 +89,7 @@ pub(crate) fn place(
     }
     pass_filters(state, now, account, spec, order)?;
     check_name(state, account_id, order)?;
-    let id = state.next_order().filter(|_| !state.names.is_full()).ok_or(Rejection::Overflow)?;
+    let id = state.next_order().filter(|_| !state.is_full()).ok_or(Rejection::Overflow)?;
     let desire = Desire { state, account, spec, order, is_held: false, extra: Amount::ZERO, matches };
     let intent = desire.intent()?;
 

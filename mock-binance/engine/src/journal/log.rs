@@ -2,6 +2,7 @@
 
 use crate::fact::{Entry, Fact};
 use crate::journal::codec;
+use crate::packing::{Reader, put_u64};
 use crate::time::Timestamp;
 
 /// Room for a chunk's entries; the longest entry is far shorter.
@@ -65,7 +66,7 @@ impl Journal {
     pub(crate) fn push(&mut self, at: Timestamp, fact: &Fact) {
         let at = at.max(self.last_at);
         self.scratch.clear();
-        codec::put_u64(&mut self.scratch, at.micros_since(self.last_at));
+        put_u64(&mut self.scratch, at.micros_since(self.last_at));
         codec::put_fact(&mut self.scratch, fact);
         let full = self.chunks.last().is_none_or(|chunk| chunk.bytes.len() + self.scratch.len() > CHUNK_BYTES);
         if full {
@@ -127,7 +128,7 @@ impl Iterator for Entries<'_> {
                 return None;
             }
         }
-        let mut reader = codec::Reader::new(self.bytes);
+        let mut reader = Reader::new(self.bytes);
         let at = self.at.plus_micros(reader.u64()?);
         let fact = reader.fact()?;
         let entry = Entry { seq: self.seq, at, fact };

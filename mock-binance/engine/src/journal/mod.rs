@@ -3,7 +3,7 @@
 //! Entries are kept as bytes, a few for each number, in chunks that never move: a million orders must not cost a
 //! million large structs. [`Entry`](crate::Entry) values are made while reading.
 
-mod codec;
+pub(crate) mod codec;
 mod log;
 
 pub use log::{Entries, Journal};

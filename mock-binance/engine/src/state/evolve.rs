@@ -86,7 +86,7 @@ impl State {
     }
 
     pub(super) fn order_mut(&mut self, slot: Slot) -> Result<&mut OrderRecord, Inconsistent> {
-        slot.place().and_then(|place| self.orders.get_mut(place)).ok_or(Inconsistent)
+        self.orders.open_mut(slot).ok_or(Inconsistent)
     }
 
     pub(super) fn assets(&self, symbol: SymbolId) -> Result<(AssetId, AssetId), Inconsistent> {
@@ -130,7 +130,7 @@ impl State {
         let lock = record.lock(record.quantity)?;
         let (base, quote) = self.assets(accepted.symbol)?;
         let paid_with = if accepted.side == Side::Buy { quote } else { base };
-        self.orders.push(record);
+        self.orders.push(record).ok_or(Inconsistent)?;
         self.executions += 1;
         let Self { accounts, spec, .. } = self;
         let place = usize::try_from(accepted.account.0).map_err(|_| Inconsistent)?;
@@ -258,6 +258,11 @@ impl State {
         if left.is_zero() {
             self.leave_book(maker_slot)?;
         }
+        for slot in [maker_slot, taker_slot] {
+            if !self.order_mut(slot)?.status.is_open() {
+                self.orders.retire(slot).ok_or(Inconsistent)?;
+            }
+        }
         self.executions += 2;
         Ok(())
     }
@@ -324,7 +329,8 @@ impl State {
             account.updated = now;
             account.purse_mut(if side == Side::Buy { quote } else { base }).ok_or(Inconsistent)?.release(lock)?;
         }
-        self.left_by(now, slot)
+        self.left_by(now, slot)?;
+        self.orders.retire(slot).ok_or(Inconsistent)
     }
 
     /// Takes an order out of the book with whatever of it still rests.

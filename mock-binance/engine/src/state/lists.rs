@@ -109,7 +109,7 @@ impl State {
     /// A list as readers see it.
     pub(crate) fn list_view(&self, id: ListId) -> Option<OrderList> {
         let list = self.lists.get(id)?;
-        let named = |slot: Slot| self.record(slot).map(|record| (slot.id(), self.client_order_id(slot, record)));
+        let named = |slot: Slot| self.record(slot).map(|record| (slot.id(), self.client_order_id(slot, &record)));
         Some(OrderList {
             id,
             account: list.account,
@@ -156,7 +156,7 @@ impl State {
 
     pub(super) fn close_list(&mut self, now: Timestamp, id: ListId) -> Evolved {
         let list = self.lists.get(id).ok_or(Inconsistent)?;
-        let open = |slot| self.record(slot).is_none_or(|record: &OrderRecord| record.status.is_open());
+        let open = |slot| self.record(slot).is_none_or(|record: OrderRecord| record.status.is_open());
         if list.is_done || list.orders().any(open) {
             return Err(Inconsistent);
         }
@@ -250,7 +250,7 @@ impl State {
     pub(super) fn amend(&mut self, now: Timestamp, order: OrderId, quantity: Quantity, name: ClientOrderId) -> Evolved {
         let slot = Slot::of(order).ok_or(Inconsistent)?;
         let record = self.record(slot).ok_or(Inconsistent)?;
-        let before = self.client_order_id(slot, record);
+        let before = self.client_order_id(slot, &record);
         let (account, symbol) = (record.account, record.symbol);
         let name_id = if name == before {
             record.name

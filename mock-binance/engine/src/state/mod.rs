@@ -1,6 +1,7 @@
 //! What is so now. It changes only by [`State::evolve`] on a fact, so a journal is all there is to know.
 
 mod accounts;
+mod archive;
 mod book;
 mod charts;
 mod evolve;
@@ -8,6 +9,7 @@ mod lists;
 mod names;
 mod orders;
 mod stops;
+mod store;
 mod tape;
 mod world;
 

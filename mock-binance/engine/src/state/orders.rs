@@ -1,4 +1,4 @@
-//! Every order ever accepted, packed.
+//! One order as it is kept while it is open.
 
 use crate::command::{OrderType, Side, TimeInForce};
 use crate::fact::Accepted;
@@ -31,7 +31,7 @@ impl Slot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderRecord {
     /// The limit price; of types that have none, the `quoteOrderQty`.
-    price_or_quote: i64,
+    pub(super) price_or_quote: i64,
     /// Zero unless of a type that waits for a price.
     pub(crate) stop_price: Price,
     pub(crate) quantity: Quantity,

@@ -10,6 +10,7 @@ use crate::spec::{ExchangeSpec, SymbolStatus};
 use crate::state::lists::Lists;
 use crate::state::names::Names;
 use crate::state::stops::Stops;
+use crate::state::store::Orders;
 use crate::state::tape::{Tape, TradeRecord};
 use crate::state::{Account, Book, OrderRecord, Slot};
 use crate::time::Timestamp;
@@ -42,7 +43,7 @@ pub(crate) struct State {
     pub(crate) clock: Timestamp,
     pub(crate) markets: Vec<Market>,
     pub(super) accounts: Vec<Account>,
-    pub(super) orders: Vec<OrderRecord>,
+    pub(super) orders: Orders,
     pub(crate) names: Names,
     pub(crate) lists: Lists,
     /// Of each asset, all that came in less all that went out. Because this fits, every balance does.
@@ -66,7 +67,7 @@ impl State {
             clock: Timestamp::EPOCH,
             markets: markets.collect(),
             accounts: vec![Account::new(&spec, Timestamp::EPOCH, true)],
-            orders: Vec::new(),
+            orders: Orders::default(),
             names: Names::default(),
             lists: Lists::default(),
             supply: vec![Amount::ZERO; spec.assets.len()],
@@ -92,8 +93,13 @@ impl State {
         self.supply.get(usize::from(asset.0)).copied()
     }
 
-    pub(crate) fn record(&self, order: Slot) -> Option<&OrderRecord> {
-        self.orders.get(order.place()?)
+    pub(crate) fn record(&self, order: Slot) -> Option<OrderRecord> {
+        self.orders.get(order)
+    }
+
+    /// Whether there is no room for one more order or one more name.
+    pub(crate) fn is_full(&self) -> bool {
+        self.names.is_full() || self.orders.is_full()
     }
 
     pub(crate) fn order_count(&self) -> usize {
@@ -123,7 +129,7 @@ impl State {
             cumulative_quote: record.cumulative_quote,
             status: record.status,
             expiry_reason: record.expiry_reason,
-            client_order_id: self.client_order_id(slot, record),
+            client_order_id: self.client_order_id(slot, &record),
             time: record.time,
             working_time: Some(record.working).filter(|_| record.is_placed()),
             update_time: record.updated,

@@ -1,4 +1,4 @@
-//! Facts as bytes: a tag, then numbers of variable length (seven bits a byte, signed ones folded onto unsigned).
+//! Facts as bytes: a tag, then numbers of variable length.
 //!
 //! What follows from other numbers is not written: the quote amount of a trade is its price times its quantity.
 
@@ -13,27 +13,10 @@ use crate::limits::{OrderCountHit, WindowLimit};
 use crate::list::ListKind;
 use crate::money::{Amount, Price, Quantity};
 use crate::order::ExpiryReason;
+use crate::packing::{put_u64, put_units};
 use crate::rejection::Rejection;
 use crate::spec::{Filter, SymbolStatus};
 use crate::time::Timestamp;
-
-pub(super) use read::Reader;
-
-pub(super) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
-    loop {
-        let low = u8::try_from(value & 0x7f).unwrap_or_default();
-        value >>= 7;
-        if value == 0 {
-            out.push(low);
-            return;
-        }
-        out.push(low | 0x80);
-    }
-}
-
-fn put_i64(out: &mut Vec<u8>, value: i64) {
-    put_u64(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
-}
 
 fn put_client(out: &mut Vec<u8>, id: Option<&ClientOrderId>) {
     let text = id.map_or("", ClientOrderId::as_str);
@@ -47,8 +30,8 @@ fn put_one_of<T: PartialEq>(out: &mut Vec<u8>, all: &[T], value: &T) {
     put_u64(out, place as u64);
 }
 
-const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
-const ORDER_TYPES: [OrderType; 7] = [
+pub(crate) const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
+pub(crate) const ORDER_TYPES: [OrderType; 7] = [
     OrderType::Limit,
     OrderType::LimitMaker,
     OrderType::Market,
@@ -57,8 +40,8 @@ const ORDER_TYPES: [OrderType; 7] = [
     OrderType::TakeProfit,
     OrderType::TakeProfitLimit,
 ];
-const TIMES_IN_FORCE: [TimeInForce; 3] = [TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok];
-const EXPIRIES: [ExpiryReason; 7] = [
+pub(crate) const TIMES_IN_FORCE: [TimeInForce; 3] = [TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok];
+pub(crate) const EXPIRIES: [ExpiryReason; 7] = [
     ExpiryReason::UnfilledIoc,
     ExpiryReason::UnfilledFok,
     ExpiryReason::InsufficientLiquidity,
@@ -163,12 +146,12 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             put_one_of(out, &SIDES, &a.side);
             put_one_of(out, &ORDER_TYPES, &a.order_type);
             put_one_of(out, &TIMES_IN_FORCE, &a.time_in_force);
-            put_i64(out, a.price.units());
-            put_i64(out, a.quantity.units());
-            put_i64(out, a.quote_order_qty.units());
+            put_units(out, a.price.units());
+            put_units(out, a.quantity.units());
+            put_units(out, a.quote_order_qty.units());
             put_client(out, a.client_order_id.as_ref());
             if a.order_type.stop_goal().is_some() {
-                put_i64(out, a.stop_price.units());
+                put_units(out, a.stop_price.units());
             }
             if let Some(Member { list, pending, twin_holds }) = a.member {
                 put_u64(out, list.0.into());
@@ -186,7 +169,7 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
         Fact::Released { order, quantity, twin_holds } => {
             out.push(RELEASED);
             put_u64(out, order.0);
-            put_i64(out, quantity.units());
+            put_units(out, quantity.units());
             put_u64(out, (*twin_holds).into());
         }
         Fact::ListClosed { list } => {
@@ -196,7 +179,7 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
         Fact::Amended { order, quantity, client_order_id } => {
             out.push(AMENDED);
             put_u64(out, order.0);
-            put_i64(out, quantity.units());
+            put_units(out, quantity.units());
             put_client(out, Some(client_order_id));
         }
         Fact::NotAttempted { account } => {
@@ -215,10 +198,10 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             out.push(TRADED);
             put_u64(out, t.maker.0);
             put_u64(out, t.taker.0);
-            put_i64(out, t.price.units());
-            put_i64(out, t.quantity.units());
-            put_i64(out, t.maker_commission.units());
-            put_i64(out, t.taker_commission.units());
+            put_units(out, t.price.units());
+            put_units(out, t.quantity.units());
+            put_units(out, t.maker_commission.units());
+            put_units(out, t.taker_commission.units());
         }
         Fact::Closed { order, closing: Closing::Canceled(by) } => {
             out.push(CANCELED);
@@ -249,7 +232,7 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
 fn put_transfer(out: &mut Vec<u8>, account: AccountId, asset: AssetId, amount: Amount) {
     put_u64(out, account.0.into());
     put_u64(out, asset.0.into());
-    put_i64(out, amount.units());
+    put_units(out, amount.units());
 }
 
 fn put_request(out: &mut Vec<u8>, request: Request) {

@@ -7,54 +7,15 @@ use super::{
     OrderId, Price, Quantity, REJECTED, RELEASED, Rejection, Request, SIDES, STATUS_CHANGED, STATUSES, SymbolId,
     TIMES_IN_FORCE, TRADED, TRIGGERED, Timestamp, Traded, WITHDRAWN, WindowLimit,
 };
+use crate::packing::Reader;
 
-/// Reads what the parent module writes; `None` at anything else.
-pub(crate) struct Reader<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
-    }
-
-    pub(crate) const fn rest(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.bytes.split_first()?;
-        self.bytes = rest;
-        Some(*first)
-    }
-
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    pub(crate) fn i64(&mut self) -> Option<i64> {
-        let folded = self.u64()?;
-        Some((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
-    }
-
-    fn narrow<T: TryFrom<u64>>(&mut self) -> Option<T> {
-        T::try_from(self.u64()?).ok()
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+impl Reader<'_> {
+    pub(crate) fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
         let place: usize = self.narrow()?;
         all.get(place).copied()
     }
 
-    fn account(&mut self) -> Option<AccountId> {
+    pub(crate) fn account(&mut self) -> Option<AccountId> {
         self.narrow().map(AccountId)
     }
 
@@ -62,11 +23,11 @@ impl<'a> Reader<'a> {
         self.narrow().map(AssetId)
     }
 
-    fn symbol(&mut self) -> Option<SymbolId> {
+    pub(crate) fn symbol(&mut self) -> Option<SymbolId> {
         self.narrow().map(SymbolId)
     }
 
-    fn list(&mut self) -> Option<ListId> {
+    pub(crate) fn list(&mut self) -> Option<ListId> {
         self.narrow().map(ListId)
     }
 
@@ -74,16 +35,16 @@ impl<'a> Reader<'a> {
         self.u64().map(OrderId)
     }
 
-    fn price(&mut self) -> Option<Price> {
-        self.i64().map(Price::from_units)
+    pub(crate) fn price(&mut self) -> Option<Price> {
+        self.units().map(Price::from_units)
     }
 
-    fn quantity(&mut self) -> Option<Quantity> {
-        self.i64().map(Quantity::from_units)
+    pub(crate) fn quantity(&mut self) -> Option<Quantity> {
+        self.units().map(Quantity::from_units)
     }
 
-    fn amount(&mut self) -> Option<Amount> {
-        self.i64().map(Amount::from_units)
+    pub(crate) fn amount(&mut self) -> Option<Amount> {
+        self.units().map(Amount::from_units)
     }
 
     fn time(&mut self) -> Option<Timestamp> {

@@ -1,0 +1,239 @@
+//! A closed order as bytes. What an ordinary order does not have, or what follows from the rest, is told by a flag.
+
+use crate::journal::codec::{EXPIRIES, ORDER_TYPES, SIDES, TIMES_IN_FORCE};
+use crate::money::{Amount, Price, Quantity};
+use crate::order::OrderStatus;
+use crate::packing::{Reader, put_u64, put_units};
+use crate::state::OrderRecord;
+use crate::state::book::NodeId;
+use crate::time::Timestamp;
+
+/// More than the longest order takes: eighteen numbers of at most ten bytes.
+pub(super) const ORDER_BYTES_MAX: usize = 256;
+
+const STATUSES: [OrderStatus; 6] = [
+    OrderStatus::Filled,
+    OrderStatus::Canceled,
+    OrderStatus::Expired,
+    OrderStatus::New,
+    OrderStatus::PartiallyFilled,
+    OrderStatus::PendingNew,
+];
+
+/// Nothing of it traded.
+const UNTOUCHED: u64 = 1;
+/// All of it traded.
+const WHOLE: u64 = 1 << 1;
+/// It was placed after it was accepted.
+const WORKED_LATER: u64 = 1 << 2;
+/// What its trades came to is not its price times their quantity.
+const OTHER_QUOTE: u64 = 1 << 3;
+const NAMED: u64 = 1 << 4;
+const EXPIRY_REASON: u64 = 1 << 5;
+const STOP_PRICE: u64 = 1 << 6;
+const IN_LIST: u64 = 1 << 7;
+const WAITING: u64 = 1 << 8;
+const PENDING: u64 = 1 << 9;
+const TWIN_HOLDS: u64 = 1 << 10;
+
+/// The place of a value in the list of all values of its kind, as one digit of a number of mixed base.
+fn digit<T: PartialEq>(number: u64, all: &[T], value: &T) -> u64 {
+    let place = all.iter().position(|one| one == value).unwrap_or_default();
+    number * all.len() as u64 + place as u64
+}
+
+fn of_digit<T: Copy>(number: &mut u64, all: &[T]) -> Option<T> {
+    let base = all.len() as u64;
+    let place = usize::try_from(number.checked_rem(base)?).ok()?;
+    *number /= base;
+    all.get(place).copied()
+}
+
+/// Times of the order are told relative to the moment that it closed, and that one to the given one.
+pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
+    // Every field by name: whoever adds one has to say here how it is kept.
+    let OrderRecord {
+        price_or_quote,
+        stop_price,
+        quantity,
+        executed,
+        cumulative_quote,
+        time,
+        working,
+        updated,
+        account,
+        name,
+        list,
+        // An order that is closed has left the book.
+        node: _,
+        symbol,
+        side,
+        order_type,
+        time_in_force,
+        status,
+        expiry_reason,
+        waiting,
+        pending,
+        twin_holds,
+    } = record;
+    let other_quote = Price::from_units(*price_or_quote).times(*executed) != Ok(*cumulative_quote);
+    let flags = [
+        (executed.is_zero(), UNTOUCHED),
+        (!executed.is_zero() && executed == quantity, WHOLE),
+        (working != time, WORKED_LATER),
+        (other_quote, OTHER_QUOTE),
+        (name.is_some(), NAMED),
+        (expiry_reason.is_some(), EXPIRY_REASON),
+        (!stop_price.is_zero(), STOP_PRICE),
+        (list.is_some(), IN_LIST),
+        (*waiting, WAITING),
+        (*pending, PENDING),
+        (*twin_holds, TWIN_HOLDS),
+    ];
+    let flags = flags.iter().filter(|(is_so, _)| *is_so).fold(0, |flags, (_, flag)| flags | flag);
+    put_u64(out, flags);
+    let kind = digit(0, &STATUSES, status);
+    let kind = digit(digit(kind, &ORDER_TYPES, order_type), &SIDES, side);
+    put_u64(out, digit(kind, &TIMES_IN_FORCE, time_in_force));
+    put_u64(out, account.0.into());
+    put_u64(out, symbol.0.into());
+    put_units(out, *price_or_quote);
+    put_units(out, quantity.units());
+    put_u64(out, updated.micros_since(base));
+    put_u64(out, updated.micros_since(*time));
+    if flags & (UNTOUCHED | WHOLE) == 0 {
+        put_units(out, executed.units());
+    }
+    if other_quote {
+        put_units(out, cumulative_quote.units());
+    }
+    if working != time {
+        put_u64(out, updated.micros_since(*working));
+    }
+    if let Some(name) = name {
+        put_u64(out, name.get().into());
+    }
+    if let Some(reason) = expiry_reason {
+        put_u64(out, digit(0, &EXPIRIES, reason));
+    }
+    if !stop_price.is_zero() {
+        put_units(out, stop_price.units());
+    }
+    if let Some(list) = list {
+        put_u64(out, list.0.into());
+    }
+}
+
+/// The order at the start of these bytes; `None` at anything that was not written by [`put`].
+pub(super) fn read(bytes: &[u8], base: Timestamp) -> Option<OrderRecord> {
+    let mut reader = Reader::new(bytes);
+    let flags = reader.u64()?;
+    let has = |flag| flags & flag != 0;
+    let mut kind = reader.u64()?;
+    let time_in_force = of_digit(&mut kind, &TIMES_IN_FORCE)?;
+    let side = of_digit(&mut kind, &SIDES)?;
+    let order_type = of_digit(&mut kind, &ORDER_TYPES)?;
+    let status = of_digit(&mut kind, &STATUSES)?;
+    let (account, symbol) = (reader.account()?, reader.symbol()?);
+    let price_or_quote = reader.units()?;
+    let quantity = reader.quantity()?;
+    let updated = base.plus_micros(reader.u64()?);
+    let before = |micros: u64| updated.as_micros().checked_sub(micros).map(Timestamp::from_micros);
+    let time = before(reader.u64()?)?;
+    let executed = if has(UNTOUCHED) {
+        Quantity::ZERO
+    } else if has(WHOLE) {
+        quantity
+    } else {
+        reader.quantity()?
+    };
+    let cumulative_quote: Amount =
+        if has(OTHER_QUOTE) { reader.amount()? } else { Price::from_units(price_or_quote).times(executed).ok()? };
+    Some(OrderRecord {
+        price_or_quote,
+        quantity,
+        executed,
+        cumulative_quote,
+        time,
+        working: if has(WORKED_LATER) { before(reader.u64()?)? } else { time },
+        updated,
+        account,
+        name: if has(NAMED) { Some(reader.narrow::<u32>()?.try_into().ok()?) } else { None },
+        expiry_reason: if has(EXPIRY_REASON) { Some(reader.one_of(&EXPIRIES)?) } else { None },
+        stop_price: if has(STOP_PRICE) { reader.price()? } else { Price::ZERO },
+        list: if has(IN_LIST) { Some(reader.list()?) } else { None },
+        node: NodeId::NONE,
+        symbol,
+        side,
+        order_type,
+        time_in_force,
+        status,
+        waiting: has(WAITING),
+        pending: has(PENDING),
+        twin_holds: has(TWIN_HOLDS),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::{AccountId, ListId, SymbolId};
+
+    prop_compose! {
+        fn any_record()(
+            units in prop::array::uniform5(prop_oneof![Just(0), 1..1_000_i64, any::<i64>(), 1..100_000_i64]),
+            whole in any::<bool>(),
+            mut times in prop::array::uniform3(prop_oneof![0..100_u64, any::<u64>()]),
+            ids in (any::<u32>(), any::<u32>(), prop::option::of(any::<u32>()), any::<u16>()),
+            side in prop::sample::select(SIDES.to_vec()),
+            order_type in prop::sample::select(ORDER_TYPES.to_vec()),
+            time_in_force in prop::sample::select(TIMES_IN_FORCE.to_vec()),
+            status in prop::sample::select(STATUSES.to_vec()),
+            expiry_reason in prop::option::of(prop::sample::select(EXPIRIES.to_vec())),
+            flags in prop::array::uniform3(any::<bool>()),
+        ) -> OrderRecord {
+            times.sort_unstable();
+            let [price, stop, quantity, executed, quote] = units;
+            let (account, name, list, symbol) = ids;
+            let [waiting, pending, twin_holds] = flags;
+            OrderRecord {
+                price_or_quote: price,
+                stop_price: Price::from_units(stop),
+                quantity: Quantity::from_units(quantity),
+                executed: Quantity::from_units(if whole { quantity } else { executed }),
+                cumulative_quote: Amount::from_units(quote),
+                time: Timestamp::from_micros(times[0]),
+                working: Timestamp::from_micros(times[1]),
+                updated: Timestamp::from_micros(times[2]),
+                account: AccountId(account),
+                name: std::num::NonZeroU32::new(name),
+                list: list.map(ListId),
+                node: NodeId::NONE,
+                symbol: SymbolId(symbol),
+                side,
+                order_type,
+                time_in_force,
+                status,
+                expiry_reason,
+                waiting,
+                pending,
+                twin_holds,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_closed_order_comes_back(record in any_record()) {
+            let mut bytes = Vec::new();
+            put(&mut bytes, &record, Timestamp::EPOCH);
+            prop_assert!(bytes.len() <= ORDER_BYTES_MAX);
+            prop_assert_eq!(read(&bytes, Timestamp::EPOCH), Some(record));
+            for cut in 0..bytes.len() {
+                prop_assert_eq!(read(&bytes[..cut], Timestamp::EPOCH), None);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Where orders are kept: open ones at hand, closed ones as a few bytes each.
+//!
+//! ```text
+//! places: slot -> open?   -> slab of records, whose places are used again
+//!              -> closed? -> chunks of bytes in the order of closing
+//! ```
+//!
+//! An order changes only while it is open, so a closed one is written once and read by value.
+
+use crate::state::archive;
+use crate::state::{OrderRecord, Slot};
+use crate::time::Timestamp;
+
+/// Room for a chunk's orders; the longest order is far shorter.
+const CHUNK_BYTES: usize = 1 << 15;
+/// As many chunks as there are places in them below the mark.
+const CHUNKS_MAX: usize = 1 << 16;
+/// The mark of a place in the chunks; other places are in the slab.
+const CLOSED: u32 = 1 << 31;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Chunk {
+    /// What the times of its orders are told relative to.
+    base: Timestamp,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Orders {
+    places: Vec<u32>,
+    slab: Vec<OrderRecord>,
+    /// Places of the slab that are not in use.
+    free: Vec<u32>,
+    chunks: Vec<Chunk>,
+    /// Room to encode into, empty between orders.
+    scratch: Vec<u8>,
+}
+
+impl Orders {
+    /// How many were ever accepted.
+    pub(crate) const fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is no room for the orders of one more request, or for closing those that are open.
+    pub(crate) fn is_full(&self) -> bool {
+        const ORDERS_OF_A_REQUEST: usize = 4;
+        let open = self.slab.len() - self.free.len() + ORDERS_OF_A_REQUEST;
+        let per_chunk = CHUNK_BYTES / archive::ORDER_BYTES_MAX;
+        self.chunks.len() + open / per_chunk + 1 > CHUNKS_MAX
+    }
+
+    /// Any order, by value.
+    pub(crate) fn get(&self, order: Slot) -> Option<OrderRecord> {
+        let place = *self.places.get(order.place()?)?;
+        if place & CLOSED == 0 {
+            return self.slab.get(usize::try_from(place).ok()?).cloned();
+        }
+        let place = usize::try_from(place & !CLOSED).ok()?;
+        let chunk = self.chunks.get(place / CHUNK_BYTES)?;
+        archive::read(chunk.bytes.get(place % CHUNK_BYTES..)?, chunk.base)
+    }
+
+    /// An open order.
+    pub(super) fn open_mut(&mut self, order: Slot) -> Option<&mut OrderRecord> {
+        let place = *self.places.get(order.place()?)?;
+        if place & CLOSED == 0 { self.slab.get_mut(usize::try_from(place).ok()?) } else { None }
+    }
+
+    pub(super) fn push(&mut self, record: OrderRecord) -> Option<()> {
+        let place = if let Some(place) = self.free.pop() {
+            *self.slab.get_mut(usize::try_from(place).ok()?)? = record;
+            place
+        } else {
+            self.slab.push(record);
+            u32::try_from(self.slab.len() - 1).ok().filter(|place| place & CLOSED == 0)?
+        };
+        self.places.push(place);
+        Some(())
+    }
+
+    /// Puts an order away that will not change any more.
+    pub(super) fn retire(&mut self, order: Slot) -> Option<()> {
+        let order = order.place()?;
+        let open = *self.places.get(order)?;
+        let record = self.slab.get(usize::try_from(open).ok()?).filter(|_| open & CLOSED == 0)?;
+        let updated = record.updated;
+        let mut bytes = std::mem::take(&mut self.scratch);
+        archive::put(&mut bytes, record, self.chunks.last().map_or(updated, |chunk| chunk.base));
+        if self.chunks.last().is_none_or(|chunk| chunk.bytes.len() + bytes.len() > CHUNK_BYTES) {
+            bytes.clear();
+            archive::put(&mut bytes, record, updated);
+            self.chunks.push(Chunk { base: updated, bytes: Vec::with_capacity(CHUNK_BYTES) });
+        }
+        let number = self.chunks.len().checked_sub(1)?;
+        let chunk = self.chunks.last_mut()?;
+        let place = u32::try_from(number * CHUNK_BYTES + chunk.bytes.len()).ok().filter(|place| place & CLOSED == 0)?;
+        chunk.bytes.extend_from_slice(&bytes);
+        bytes.clear();
+        self.scratch = bytes;
+        *self.places.get_mut(order)? = place | CLOSED;
+        self.free.push(open);
+        Some(())
+    }
+}
