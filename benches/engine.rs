@@ -9,7 +9,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use exchange_engine::{
     AccountId, Amount, AssetId, CancelOrder, Command, Commissions, Event, Exchange, ExchangeSpec, Filters, LotSize,
-    NewOrder, NotionalFilter, OrderId, OrderKind, OrderRef, PercentPriceBySide, Placed, Price, PriceFilter, Quantity,
+    Instructions, NewOrder, NotionalFilter, OrderId, OrderKind, OrderRef, PercentPriceBySide, Placed, Price, PriceFilter, Quantity,
     Ratio, Reply, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp,
 };
 
@@ -130,6 +130,7 @@ impl Market {
                 price: Price::from_units(cents * 1_000_000),
             },
             client_order_id: None,
+            instructions: Instructions::default(),
         };
         if let Reply::Placed(Placed { order, .. }) = self.apply(&Command::Place(order))
             && !crossing

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mock_binance::engine::{
-    Command, NewOrder, Order, OrderId, OrderKind, Placed, Reply, Side as EngineSide, TimeInForce,
+    Command, Instructions, NewOrder, Order, OrderId, OrderKind, Placed, Reply, Side as EngineSide, TimeInForce,
 };
 use mock_binance::{Account, ListenKeys, ManualClock, MockBinance, StartError};
 use serde_json::{Value, json};
@@ -129,5 +129,6 @@ fn command(mock: &MockBinance, order: &OwnerOrder) -> Result<Command, StageError
         },
         kind: OrderKind::Limit { time_in_force: TimeInForce::Gtc, quantity, price },
         client_order_id: None,
+            instructions: Instructions::default(),
     }))
 }

@@ -62,7 +62,7 @@ impl Dice {
 }
 
 fn order(side: Side, kind: OrderKind) -> Command {
-    Command::Place(NewOrder { symbol: SYMBOL, side, kind, client_order_id: None })
+    Command::Place(NewOrder::new(SYMBOL, side, kind))
 }
 
 fn resting(dice: &mut Dice) -> Command {

@@ -67,9 +67,65 @@ pub struct NewOrder {
     pub kind: OrderKind,
     /// The client's name for it; generated when absent.
     pub client_order_id: Option<ClientOrderId>,
+    /// What else is asked for.
+    pub instructions: Instructions,
+}
+
+/// What may be asked for with an order of several types; nothing when nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Instructions {
+    /// `selfTradePreventionMode`; the symbol's own when absent.
+    pub prevention: Option<PreventionMode>,
+    /// `icebergQty`: only so much of it is shown in the book at a time.
+    pub iceberg: Option<Quantity>,
+    /// `trailingDelta` of a stop order, in hundredths of a percent: once its stop price is reached, or at once when that
+    /// is zero, it follows the last price away from its trigger, and is triggered when the price comes back so far.
+    pub trailing_delta: Option<u16>,
+}
+
+/// What happens when an order would trade with another of the same account. The mode of the order that comes in decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PreventionMode {
+    /// They trade.
+    #[default]
+    None,
+    /// The order that comes in expires.
+    ExpireTaker,
+    /// The order that rests expires.
+    ExpireMaker,
+    /// Both expire.
+    ExpireBoth,
+    /// Both become smaller by what would have traded; the smaller one expires.
+    Decrement,
+    /// Between accounts of one group the balances would move; within an account it is the same as `DECREMENT`.
+    Transfer,
+}
+
+impl PreventionMode {
+    /// Every mode.
+    pub const ALL: [Self; 6] =
+        [Self::None, Self::ExpireTaker, Self::ExpireMaker, Self::ExpireBoth, Self::Decrement, Self::Transfer];
+
+    /// As the exchange writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::ExpireTaker => "EXPIRE_TAKER",
+            Self::ExpireMaker => "EXPIRE_MAKER",
+            Self::ExpireBoth => "EXPIRE_BOTH",
+            Self::Decrement => "DECREMENT",
+            Self::Transfer => "TRANSFER",
+        }
+    }
 }
 
 impl NewOrder {
+    /// An order without a name or instructions.
+    pub const fn new(symbol: SymbolId, side: Side, kind: OrderKind) -> Self {
+        let instructions = Instructions { prevention: None, iceberg: None, trailing_delta: None };
+        Self { symbol, side, kind, client_order_id: None, instructions }
+    }
+
     /// Whether it is a `STOP_LOSS` or `STOP_LOSS_LIMIT` order.
     pub(crate) const fn is_stop_loss(&self) -> bool {
         matches!(self.kind, OrderKind::Stop { goal: StopGoal::Loss, .. })
@@ -105,7 +161,7 @@ pub enum OrderKind {
     Stop {
         /// What it is for, which tells from where the last price has to come.
         goal: StopGoal,
-        /// The price that the last price has to reach.
+        /// The price that the last price has to reach. Zero with a trailing delta: it follows the price at once.
         stop_price: Price,
         /// How much.
         quantity: Quantity,

@@ -1,6 +1,6 @@
 //! What a command brings about, for those who listen: replies, and events in the order in which they happened.
 
-use crate::ids::{AccountId, AssetId, ClientOrderId, SymbolId};
+use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId};
 use crate::limits::OrderCountHit;
 use crate::list::OrderList;
 use crate::money::{Amount, Price, Quantity};
@@ -183,10 +183,29 @@ pub enum ExecutionKind {
     Trade(Fill),
     /// Cancelled, under this name.
     Canceled(ClientOrderId),
+    /// A trade with the same account was prevented.
+    Prevented(PreventedStep),
     /// Amended; it had this name before.
     Replaced(ClientOrderId),
     /// Expired; the order knows why.
     Expired,
+}
+
+/// What preventing a trade took off an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreventedStep {
+    /// Its id within the symbol.
+    pub id: u64,
+    /// How much.
+    pub quantity: Quantity,
+    /// What would have traded.
+    pub would_trade: Quantity,
+    /// At which price.
+    pub price: Price,
+    /// And for how much of the quote asset.
+    pub quote: Amount,
+    /// The other order.
+    pub counter: OrderId,
 }
 
 /// The best of each side of a book.

@@ -249,6 +249,7 @@ impl Exchange {
             report::fact(&self.state, now, fact, &mut room.touched, events);
             let (one, other) = match fact {
                 Fact::Traded(traded) => (Some(traded.maker), Some(traded.taker)),
+                Fact::Prevented(prevented) => (Some(prevented.maker), Some(prevented.taker)),
                 Fact::Closed { order, .. } => (Some(*order), None),
                 _ => (None, None),
             };

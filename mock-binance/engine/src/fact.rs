@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use crate::command::{Command, OrderType, Side, TimeInForce};
+use crate::command::{Command, OrderType, PreventionMode, Side, TimeInForce};
 use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId};
 use crate::list::ListKind;
 use crate::money::{Amount, Price, Quantity};
@@ -74,6 +74,8 @@ pub enum Fact {
     },
     /// Two orders traded at the maker's price.
     Traded(Traded),
+    /// A trade between two orders of one account was prevented; an order of which nothing is left ends.
+    Prevented(Prevented),
     /// An order list was taken on; its orders come next.
     ListOpened(ListOpened),
     /// The order that a pending order waited for was filled: it is placed, and its lock set.
@@ -158,6 +160,29 @@ pub struct Accepted {
     pub client_order_id: Option<ClientOrderId>,
     /// Its place in a list.
     pub member: Option<Member>,
+    /// What happens when it would trade with the same account.
+    pub prevention: PreventionMode,
+    /// How much of it is shown at a time, of an iceberg order.
+    pub iceberg: Option<Quantity>,
+    /// How far the price has to come back, of a trailing stop order.
+    pub trailing_delta: Option<u16>,
+}
+
+/// A trade that was prevented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prevented {
+    /// The order that rested.
+    pub maker: OrderId,
+    /// The order that came in.
+    pub taker: OrderId,
+    /// The taker's mode.
+    pub mode: PreventionMode,
+    /// The maker's price.
+    pub price: Price,
+    /// What is taken off the maker.
+    pub maker_quantity: Quantity,
+    /// What is taken off the taker.
+    pub taker_quantity: Quantity,
 }
 
 /// What an order is to the list that it belongs to.
@@ -335,10 +360,29 @@ impl fmt::Display for Fact {
                 if a.order_type.stop_goal().is_some() {
                     write!(f, " stop-price={}", a.stop_price)?;
                 }
+                if a.prevention != PreventionMode::None {
+                    write!(f, " prevention={}", a.prevention.as_str())?;
+                }
+                if let Some(iceberg) = a.iceberg {
+                    write!(f, " iceberg={iceberg}")?;
+                }
+                if let Some(delta) = a.trailing_delta {
+                    write!(f, " trailing-delta={delta}")?;
+                }
                 a.member.map_or(Ok(()), |Member { list, pending, twin_holds }| {
                     write!(f, " list={list} pending={pending} twin-holds={twin_holds}")
                 })
             }
+            Self::Prevented(p) => write!(
+                f,
+                "prevented maker={} taker={} mode={} price={} maker-quantity={} taker-quantity={}",
+                p.maker,
+                p.taker,
+                p.mode.as_str(),
+                p.price,
+                p.maker_quantity,
+                p.taker_quantity,
+            ),
             Self::ListOpened(ListOpened { list, account, symbol, kind, client_id }) => {
                 write!(f, "list-opened list={list} account={account} symbol={symbol} {kind:?} client={client_id}")
             }

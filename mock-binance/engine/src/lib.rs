@@ -18,7 +18,7 @@
 //! let alice = exchange.open_account(now)?;
 //! exchange.apply(now, alice, &Command::Deposit { asset: AssetId(1), amount: "100".parse()? }).reply?;
 //! let kind = OrderKind::Limit { time_in_force: TimeInForce::Gtc, quantity: "2".parse()?, price: "10.5".parse()? };
-//! let order = NewOrder { symbol: SymbolId(0), side: Side::Buy, kind, client_order_id: None };
+//! let order = NewOrder::new(SymbolId(0), Side::Buy, kind);
 //! let outcome = exchange.apply(now, alice, &Command::Place(order));
 //!
 //! assert!(matches!(outcome.reply, Ok(Reply::Placed(placed)) if placed.order.status == OrderStatus::New));
@@ -53,25 +53,26 @@ mod state;
 mod time;
 
 pub use command::{
-    AmendOrder, CancelOrder, CancelReplace, CancelRestriction, Command, LimitTerms, MarketSize, NewOrder, OrderKind,
-    OrderRef, OrderType, Side, StopGoal, TimeInForce,
+    AmendOrder, CancelOrder, CancelReplace, CancelRestriction, Command, Instructions, LimitTerms, MarketSize, NewOrder,
+    OrderKind, OrderRef, OrderType, PreventionMode, Side, StopGoal, TimeInForce,
 };
 pub use event::{
     Amended, Balance, BookLevel, BookTop, Canceled, CanceledOrder, Depth, Event, Execution, ExecutionKind, ListUpdate,
-    Outcome, Placed, Replaced, Reply,
+    Outcome, Placed, PreventedStep, Replaced, Reply,
 };
 pub use exchange::{Exchange, ReplayError};
-pub use fact::{Accepted, Closing, Entry, Fact, ListOpened, Member, Request, Traded};
+pub use fact::{Accepted, Closing, Entry, Fact, ListOpened, Member, Prevented, Request, Traded};
 pub use ids::{AccountId, AssetId, ClientOrderId, InvalidClientOrderId, ListId, OrderId, SymbolId, TradeId};
 pub use journal::{Entries, Journal};
 pub use limits::{LimitHit, LimitsSpec, OrderCountHit, RequestWeights, SourceLimit, WindowLimit};
 pub use list::{CancelList, ListKind, ListLegs, ListRef, NewOrderList, OcoLegs, OrderList, PendingLegs};
 pub use money::{Amount, Overflow, ParseDecimalError, Price, Quantity, Ratio, Total};
-pub use order::{Amendment, ExpiryReason, Fill, Order, OrderStatus, Trade};
+pub use order::{Amendment, ExpiryReason, Fill, Order, OrderStatus, PreventedMatch, Trade};
 pub use query::Page;
 pub use rejection::Rejection;
 pub use spec::{
     Commissions, ExchangeFilters, ExchangeSpec, Features, Filter, Filters, LotSize, MaxAsset, MinNotional,
-    NotionalFilter, OrderTypes, PercentPrice, PercentPriceBySide, PriceFilter, SpecError, SymbolSpec, SymbolStatus,
+    NotionalFilter, OrderTypes, PercentPrice, PercentPriceBySide, Prevention, PriceFilter, SpecError, SymbolSpec,
+    SymbolStatus, TrailingDelta,
 };
 pub use time::Timestamp;

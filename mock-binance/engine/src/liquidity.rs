@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::command::{Command, NewOrder, OrderKind, Side, TimeInForce};
+use crate::command::{Command, Instructions, NewOrder, OrderKind, Side, TimeInForce};
 use crate::exchange::Exchange;
 use crate::ids::{AccountId, SymbolId, mix};
 use crate::money::{Amount, Price, Quantity};
@@ -87,6 +87,7 @@ impl Ladder {
                     side,
                     kind: OrderKind::Limit { time_in_force: TimeInForce::Gtc, quantity, price },
                     client_order_id: None,
+                    instructions: Instructions::default(),
                 })
             }));
         }

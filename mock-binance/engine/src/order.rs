@@ -1,6 +1,6 @@
 //! Orders and trades as readers see them.
 
-use crate::command::{OrderType, Side, TimeInForce};
+use crate::command::{OrderType, PreventionMode, Side, TimeInForce};
 use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId, TradeId};
 use crate::money::{Amount, Price, Quantity};
 use crate::time::Timestamp;
@@ -42,6 +42,18 @@ pub struct Order {
     pub executed: Quantity,
     /// What the trades came to in the quote asset.
     pub cumulative_quote: Amount,
+    /// How much was taken off it to prevent a trade with the same account.
+    pub prevented: Quantity,
+    /// The last time that was so, by its id within the symbol.
+    pub prevented_match: Option<u64>,
+    /// What happens when it would trade with the same account.
+    pub prevention: PreventionMode,
+    /// How much of it is shown at a time, of an iceberg order.
+    pub iceberg: Option<Quantity>,
+    /// How far the price has to come back, of a trailing stop order.
+    pub trailing_delta: Option<u16>,
+    /// Since when it follows the price.
+    pub trailing_time: Option<Timestamp>,
     /// Where it stands.
     pub status: OrderStatus,
     /// Why it expired.
@@ -64,9 +76,10 @@ impl Order {
         self.status.is_open() && self.working_time.is_some()
     }
 
-    /// What has not traded.
+    /// What can still trade.
     pub const fn remaining(&self) -> Quantity {
-        Quantity::from_units(self.quantity.units().saturating_sub(self.executed.units()))
+        let done = self.executed.units().saturating_add(self.prevented.units());
+        Quantity::from_units(self.quantity.units().saturating_sub(done))
     }
 }
 
@@ -85,6 +98,8 @@ pub enum OrderStatus {
     Canceled,
     /// Ended by the rules of its type.
     Expired,
+    /// Ended to prevent a trade with the same account.
+    ExpiredInMatch,
 }
 
 impl OrderStatus {
@@ -102,6 +117,7 @@ impl OrderStatus {
             Self::Filled => "FILLED",
             Self::Canceled => "CANCELED",
             Self::Expired => "EXPIRED",
+            Self::ExpiredInMatch => "EXPIRED_IN_MATCH",
         }
     }
 }
@@ -225,6 +241,27 @@ pub struct Amendment {
     pub quantity_before: Quantity,
     /// And after.
     pub quantity_after: Quantity,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// A trade that was prevented because both orders were of the same account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreventedMatch {
+    /// Its id within the symbol, from 0.
+    pub id: u64,
+    /// The order that came in.
+    pub taker: OrderId,
+    /// The order that rested.
+    pub maker: OrderId,
+    /// The taker's mode.
+    pub mode: PreventionMode,
+    /// The maker's price.
+    pub price: Price,
+    /// What was taken off the taker.
+    pub taker_quantity: Quantity,
+    /// What was taken off the maker.
+    pub maker_quantity: Quantity,
     /// When.
     pub time: Timestamp,
 }

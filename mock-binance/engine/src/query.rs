@@ -11,7 +11,7 @@ use crate::limits::WindowLimit;
 use crate::list::{ListRef, OrderList};
 use crate::market::{AggregateTrade, Kline, KlineQuery, WindowStats};
 use crate::money::Price;
-use crate::order::{Amendment, Fill, Order, Trade};
+use crate::order::{Amendment, Fill, Order, PreventedMatch, Trade};
 use crate::rejection::Rejection;
 use crate::report;
 use crate::spec::SymbolStatus;
@@ -124,6 +124,22 @@ impl Exchange {
     ) -> Result<Vec<Amendment>, Rejection> {
         let slot = find_order(&self.state, account, symbol, order)?;
         Ok(self.state.lists.amendments(slot).to_vec())
+    }
+
+    /// The prevented trades of an account on a symbol, oldest first: of one order, or all.
+    pub fn prevented_matches(
+        &self,
+        account: AccountId,
+        symbol: SymbolId,
+        order: Option<OrderId>,
+    ) -> impl Iterator<Item = PreventedMatch> + '_ {
+        let all = self.state.market(symbol).map(|market| market.prevented.as_slice()).unwrap_or_default();
+        let own = move |one: &&PreventedMatch| {
+            let record = Slot::of(one.taker).and_then(|slot| self.state.record(slot));
+            record.is_some_and(|record| record.account == account)
+                && order.is_none_or(|order| one.taker == order || one.maker == order)
+        };
+        all.iter().filter(own).copied()
     }
 
     /// A list of this account, done or not. By client id: the latest of that name.

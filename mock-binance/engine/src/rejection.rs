@@ -42,6 +42,21 @@ pub enum Rejection {
     /// The symbol, or an order whose quantity is not known yet, takes no amendments.
     #[error("order amend is not supported for this symbol")]
     AmendNotAllowed,
+    /// The symbol takes no iceberg orders.
+    #[error("iceberg orders are not supported for this symbol")]
+    IcebergNotAllowed,
+    /// The symbol takes no trailing stop orders.
+    #[error("trailing stop orders are not supported for this symbol")]
+    TrailingNotAllowed,
+    /// The symbol does not take this mode of self-trade prevention.
+    #[error("this symbol does not allow the specified self-trade prevention mode")]
+    PreventionNotAllowed,
+    /// An instruction that this type of order does not take, or not with this time in force.
+    #[error("unsupported order combination")]
+    Unsupported,
+    /// An iceberg order that would be shown whole.
+    #[error("iceberg quantity exceeds quantity")]
+    IcebergTooLarge,
     /// A list of these orders makes no sense: types, sides or quantities do not go together.
     #[error("unsupported combination of orders")]
     ListNotSupported,

@@ -1,8 +1,8 @@
 //! What listeners are told of facts. Each function looks at the state right after the fact.
 
 use crate::command::Command;
-use crate::event::{Balance, BookTop, Event, Execution, ExecutionKind, ListUpdate};
-use crate::fact::{Accepted, Closing, Fact};
+use crate::event::{Balance, BookTop, Event, Execution, ExecutionKind, ListUpdate, PreventedStep};
+use crate::fact::{Accepted, Closing, Fact, Prevented};
 use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId, TradeId};
 use crate::list::OrderList;
 use crate::money::{Amount, Overflow};
@@ -51,6 +51,7 @@ pub(crate) fn fact(state: &State, now: Timestamp, fact: &Fact, touched: &mut Tou
         Fact::Triggered { order } | Fact::Released { order, .. } => {
             execution(state, now, *order, ExecutionKind::New, 0, touched, events)
         }
+        Fact::Prevented(fact) => prevented(state, now, fact, touched, events),
         Fact::Amended { order, .. } => amended(state, now, *order, touched, events),
         Fact::ListClosed { list } => list_update(state, now, *list, false, events),
         Fact::Traded(traded) => trade(state, now, traded.maker, traded.taker, touched, events),
@@ -98,6 +99,34 @@ fn is_last(list: &OrderList, order: OrderId) -> bool {
 
 fn list_update(state: &State, time: Timestamp, id: ListId, is_renamed: bool, events: &mut Vec<Event>) -> Option<()> {
     events.push(Event::List(ListUpdate { time, list: state.list_view(id)?, is_renamed }));
+    Some(())
+}
+
+/// Each order of which something was taken off is told, the one that came in first.
+fn prevented(
+    state: &State,
+    now: Timestamp,
+    fact: &Prevented,
+    touched: &mut Touched,
+    events: &mut Vec<Event>,
+) -> Option<()> {
+    let record = state.record(Slot::of(fact.maker)?)?;
+    let id = state.market(record.symbol)?.prevented.last()?.id;
+    let both = [(fact.taker, fact.taker_quantity, fact.maker), (fact.maker, fact.maker_quantity, fact.taker)];
+    let told = both.into_iter().filter(|(_, quantity, _)| !quantity.is_zero());
+    let mut back = told.clone().count() as u64;
+    // What the two had in common; when one is untouched, it was worth at least the other's.
+    let would_trade = if fact.taker_quantity.is_zero() || fact.maker_quantity.is_zero() {
+        fact.taker_quantity.max(fact.maker_quantity)
+    } else {
+        fact.taker_quantity.min(fact.maker_quantity)
+    };
+    for (order, quantity, counter) in told {
+        back = back.saturating_sub(1);
+        let quote = fact.price.times(would_trade).unwrap_or_default();
+        let step = PreventedStep { id, quantity, would_trade, price: fact.price, quote, counter };
+        execution(state, now, order, ExecutionKind::Prevented(step), back, touched, events)?;
+    }
     Some(())
 }
 

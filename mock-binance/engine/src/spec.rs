@@ -1,6 +1,6 @@
 //! What an exchange is before anything happens on it. The caller builds these values: the engine reads no files.
 
-use crate::command::OrderType;
+use crate::command::{OrderType, PreventionMode};
 use crate::ids::{AssetId, SymbolId};
 use crate::limits::LimitsSpec;
 use crate::money::{Amount, Price, Quantity, Ratio};
@@ -149,6 +149,8 @@ pub struct SymbolSpec {
     pub quote_order_qty_market_allowed: bool,
     /// What else it takes.
     pub features: Features,
+    /// Self-trade prevention.
+    pub prevention: Prevention,
     /// The rules that every new order passes.
     pub filters: Filters,
     /// What a trade costs.
@@ -254,11 +256,30 @@ pub struct Features {
     pub cancel_replace: bool,
     /// `amendAllowed`.
     pub amend: bool,
+    /// `icebergAllowed`.
+    pub iceberg: bool,
+    /// `allowTrailingStop`.
+    pub trailing_stop: bool,
 }
 
 impl Default for Features {
     fn default() -> Self {
-        Self { oco: true, oto: true, opo: true, cancel_replace: true, amend: true }
+        Self { oco: true, oto: true, opo: true, cancel_replace: true, amend: true, iceberg: true, trailing_stop: true }
+    }
+}
+
+/// What a symbol does about orders that would trade with others of the same account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prevention {
+    /// Of orders that say nothing.
+    pub default: PreventionMode,
+    /// What orders may say; `NONE` they always may.
+    pub allowed: Vec<PreventionMode>,
+}
+
+impl Default for Prevention {
+    fn default() -> Self {
+        Self { default: PreventionMode::None, allowed: PreventionMode::ALL.to_vec() }
     }
 }
 
@@ -290,6 +311,14 @@ pub struct Filters {
     pub notional: Option<NotionalFilter>,
     /// `MAX_NUM_ORDERS`: how many orders an account may have open on the symbol.
     pub max_num_orders: Option<u32>,
+    /// `MAX_NUM_ALGO_ORDERS`: how many orders that wait for a price an account may have open on the symbol.
+    pub max_num_algo_orders: Option<u32>,
+    /// `MAX_NUM_ICEBERG_ORDERS`: how many iceberg orders an account may have open on the symbol.
+    pub max_num_iceberg_orders: Option<u32>,
+    /// `ICEBERG_PARTS`: into how many parts an iceberg order may be cut.
+    pub iceberg_parts: Option<u32>,
+    /// `TRAILING_DELTA`.
+    pub trailing_delta: Option<TrailingDelta>,
     /// `MAX_NUM_ORDER_LISTS`: how many order lists an account may have open on the symbol.
     pub max_num_order_lists: Option<u32>,
     /// `MAX_NUM_ORDER_AMENDS`: how often one order may be amended.
@@ -328,6 +357,10 @@ impl Filters {
 pub struct ExchangeFilters {
     /// `EXCHANGE_MAX_NUM_ORDERS`: how many orders an account may have open in all.
     pub max_num_orders: Option<u32>,
+    /// `EXCHANGE_MAX_NUM_ALGO_ORDERS`: how many orders that wait for a price an account may have open in all.
+    pub max_num_algo_orders: Option<u32>,
+    /// `EXCHANGE_MAX_NUM_ICEBERG_ORDERS`: how many iceberg orders an account may have open in all.
+    pub max_num_iceberg_orders: Option<u32>,
     /// `EXCHANGE_MAX_NUM_ORDER_LISTS`: how many order lists an account may have open in all.
     pub max_num_order_lists: Option<u32>,
     /// `MAX_ASSET`.
@@ -369,6 +402,18 @@ pub enum Filter {
     ExchangeMaxNumOrders,
     /// `MAX_ASSET`.
     MaxAsset,
+    /// `MAX_NUM_ALGO_ORDERS`.
+    MaxNumAlgoOrders,
+    /// `EXCHANGE_MAX_NUM_ALGO_ORDERS`.
+    ExchangeMaxNumAlgoOrders,
+    /// `MAX_NUM_ICEBERG_ORDERS`.
+    MaxNumIcebergOrders,
+    /// `EXCHANGE_MAX_NUM_ICEBERG_ORDERS`.
+    ExchangeMaxNumIcebergOrders,
+    /// `ICEBERG_PARTS`.
+    IcebergParts,
+    /// `TRAILING_DELTA`.
+    TrailingDelta,
     /// `MAX_NUM_ORDER_LISTS`.
     MaxNumOrderLists,
     /// `EXCHANGE_MAX_NUM_ORDER_LISTS`.
@@ -392,11 +437,30 @@ impl Filter {
             Self::MaxPosition => "MAX_POSITION",
             Self::ExchangeMaxNumOrders => "EXCHANGE_MAX_NUM_ORDERS",
             Self::MaxAsset => "MAX_ASSET",
+            Self::MaxNumAlgoOrders => "MAX_NUM_ALGO_ORDERS",
+            Self::ExchangeMaxNumAlgoOrders => "EXCHANGE_MAX_NUM_ALGO_ORDERS",
+            Self::MaxNumIcebergOrders => "MAX_NUM_ICEBERG_ORDERS",
+            Self::ExchangeMaxNumIcebergOrders => "EXCHANGE_MAX_NUM_ICEBERG_ORDERS",
+            Self::IcebergParts => "ICEBERG_PARTS",
+            Self::TrailingDelta => "TRAILING_DELTA",
             Self::MaxNumOrderLists => "MAX_NUM_ORDER_LISTS",
             Self::ExchangeMaxNumOrderLists => "EXCHANGE_MAX_NUM_ORDER_LISTS",
             Self::MaxNumOrderAmends => "MAX_NUM_ORDER_AMENDS",
         }
     }
+}
+
+/// Bounds of a trailing delta, in hundredths of a percent, by whether the trigger lies above the price or below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TrailingDelta {
+    /// The smallest for `STOP_LOSS` BUY and `TAKE_PROFIT` SELL.
+    pub min_above: u32,
+    /// The largest for these.
+    pub max_above: u32,
+    /// The smallest for the others.
+    pub min_below: u32,
+    /// The largest for these.
+    pub max_below: u32,
 }
 
 /// Bounds and tick of a price; a bound or tick of zero is off.

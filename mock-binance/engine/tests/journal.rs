@@ -23,7 +23,10 @@ fn place(side: Side, quantity: &str, price: &str) -> Command {
         quantity: quantity.parse().unwrap(),
         price: price.parse().unwrap(),
     };
-    Command::Place(NewOrder { symbol: SymbolId(0), side, kind, client_order_id: Some("my-id".parse().unwrap()) })
+    Command::Place(NewOrder {
+        client_order_id: Some("my-id".parse().unwrap()),
+        ..NewOrder::new(SymbolId(0), side, kind)
+    })
 }
 
 /// Two orders that trade, one that is refused, one that is cancelled.

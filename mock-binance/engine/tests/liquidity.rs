@@ -122,7 +122,7 @@ fn only_a_thin_side_is_filled_up_and_never_by_trading() {
             .take(levels)
             .fold(exchange_engine::Quantity::ZERO, |sum, level| sum.checked_add(level.quantity).unwrap());
         let kind = OrderKind::Market { size: MarketSize::Base(quantity) };
-        let order = NewOrder { symbol: SYMBOL, side: Side::Buy, kind, client_order_id: None };
+        let order = NewOrder::new(SYMBOL, Side::Buy, kind);
         exchange.apply(NOW, client, &Command::Place(order)).reply.unwrap();
     };
 

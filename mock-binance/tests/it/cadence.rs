@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mock_binance::engine::{Command, NewOrder, OrderKind, Price, Quantity, Side, TimeInForce};
+use mock_binance::engine::{Command, Instructions, NewOrder, OrderKind, Price, Quantity, Side, TimeInForce};
 use serde_json::{Value, json};
 
 use crate::support::{Bench, START_MS, bench, difference};
@@ -41,6 +41,7 @@ fn random_command(dice: &mut Dice, bench: &Bench) -> Command {
             price: Price::from_units((59_950 + dice.below(100)) * 100_000_000),
         },
         client_order_id: None,
+            instructions: Instructions::default(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::AmendOrder;
 use crate::decide::cancel::{admit, find_order};
-use crate::decide::filters::{self, Surroundings};
+use crate::decide::filters::{self, Besides, Surroundings};
 use crate::decide::list::asked;
 use crate::fact::{Closing, Fact};
 use crate::ids::{AccountId, ClientOrderId, OrderId};
@@ -46,7 +46,7 @@ pub(crate) fn amend(
     if spec.filters.max_num_order_amends.is_some_and(|most| count >= most) {
         return Err(Rejection::Filter(Filter::MaxNumOrderAmends));
     }
-    let around = Surroundings { state, now, account, spec, symbol: request.symbol, open_besides: -1 };
+    let around = Surroundings { state, now, account, spec, symbol: request.symbol, besides: Besides::ITSELF };
     filters::pass(&asked(&record, request.quantity), &around)?;
     if let Some(name) = &request.client_order_id {
         let namesake = state.named(account_id, request.symbol, name).filter(|other| *other != slot);
@@ -70,9 +70,10 @@ pub(crate) fn amend(
 /// An order of which more has traded than is to be left of it ends at what has traded.
 fn become_smaller(state: &State, slot: Slot, to: Quantity, client_order_id: ClientOrderId, plan: &mut Vec<Fact>) {
     let Some(record) = state.record(slot) else { return };
-    let (order, quantity) = (slot.id(), to.max(record.executed));
+    let done = Quantity::from_units(record.executed.units().saturating_add(record.prevented.units()));
+    let (order, quantity) = (slot.id(), to.max(done));
     plan.push(Fact::Amended { order, quantity, client_order_id });
-    if quantity == record.executed {
+    if quantity == done {
         plan.push(Fact::Closed { order, closing: Closing::Expired(ExpiryReason::None) });
     }
 }

@@ -5,7 +5,7 @@ use crate::ids::SymbolId;
 use crate::money::{Amount, Price, Quantity, Ratio, SCALE};
 use crate::rejection::Rejection;
 use crate::spec::{ExchangeFilters, Filter, LotSize, NotionalFilter, PriceFilter, SymbolSpec};
-use crate::state::{Account, State};
+use crate::state::{Account, OrderRecord, State};
 use crate::time::Timestamp;
 
 /// What filters look at besides the order.
@@ -15,9 +15,22 @@ pub(super) struct Surroundings<'a> {
     pub(super) account: &'a Account,
     pub(super) spec: &'a SymbolSpec,
     pub(super) symbol: SymbolId,
-    /// How many orders count as open besides those that are: others that are placed together with this one; less
-    /// than none when the order itself is among the open ones already.
-    pub(super) open_besides: i64,
+    pub(super) besides: Besides,
+}
+
+/// How many orders count as open besides those that are: others that are placed together with this one; less than
+/// none when the order itself is among the open ones already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Besides {
+    pub(super) open: i64,
+    /// Of those that wait for a price.
+    pub(super) algo: i64,
+    pub(super) iceberg: i64,
+}
+
+impl Besides {
+    /// The order itself is open.
+    pub(super) const ITSELF: Self = Self { open: -1, algo: -1, iceberg: -1 };
 }
 
 impl Surroundings<'_> {
@@ -26,9 +39,13 @@ impl Surroundings<'_> {
         self.state.market(self.symbol)?.tape.average(mins, self.now)
     }
 
-    /// Whether one more order on the symbol is within a limit.
-    fn has_room(&self, open: usize, most: u32) -> bool {
-        i64::try_from(open).is_ok_and(|open| open.saturating_add(self.open_besides) < i64::from(most))
+    /// How many of the account's open orders are of a kind, on the symbol and in all.
+    fn open_of(&self, kind: impl Fn(&OrderRecord) -> bool) -> (usize, usize) {
+        let count = |symbol| {
+            let open = self.account.desk(symbol).into_iter().flat_map(|desk| &desk.open);
+            open.filter_map(|slot| self.state.record(*slot)).filter(|record| kind(record)).count()
+        };
+        (count(self.symbol), self.state.spec.symbol_ids().map(count).sum())
     }
 
     /// The account's open orders on the symbol.
@@ -68,7 +85,7 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
         OrderKind::Stop { quantity, limit, .. } => (limit.map(|limit| limit.price), Some(quantity), true),
     };
     let stop_price = match order.kind {
-        OrderKind::Stop { stop_price, .. } => Some(stop_price),
+        OrderKind::Stop { stop_price, .. } => Some(stop_price).filter(|price| price.is_positive()),
         _ => None,
     };
     let is_market = price.is_none();
@@ -100,6 +117,7 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
     {
         failed(Filter::MarketLotSize, lot_fits(filter, quantity))?;
     }
+    pass_instructions(order, around, quantity)?;
     let notional = |avg_price_mins| match order.kind {
         OrderKind::Market { size: MarketSize::Quote(amount) } => Some(scaled(amount)),
         _ => price
@@ -120,7 +138,7 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
     if let Some(most) = filters.max_num_orders
         && rests
     {
-        failed(Filter::MaxNumOrders, around.has_room(around.open_orders(), most))?;
+        failed(Filter::MaxNumOrders, has_room(around.open_orders(), around.besides.open, most))?;
     }
     if let Some(most) = filters.max_position
         && order.side == Side::Buy
@@ -137,7 +155,7 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
     if let Some(most) = max_num_orders
         && rests
     {
-        failed(Filter::ExchangeMaxNumOrders, around.has_room(around.open_orders_in_all(), *most))?;
+        failed(Filter::ExchangeMaxNumOrders, has_room(around.open_orders_in_all(), around.besides.open, *most))?;
     }
     for most in max_asset {
         let traded = if most.asset == around.spec.base {
@@ -148,6 +166,55 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
             None
         };
         failed(Filter::MaxAsset, traded.is_none_or(|traded| traded <= scaled(most.limit)))?;
+    }
+    Ok(())
+}
+
+/// Whether one more order is within a limit.
+fn has_room(open: usize, besides: i64, most: u32) -> bool {
+    i64::try_from(open).is_ok_and(|open| open.saturating_add(besides) < i64::from(most))
+}
+
+/// The rules of icebergs, trailing deltas, and orders that wait for a price.
+fn pass_instructions(order: &NewOrder, around: &Surroundings<'_>, quantity: Option<Quantity>) -> Result<(), Rejection> {
+    let (filters, of_all) = (&around.spec.filters, &around.state.spec.filters);
+    let failed = |filter, fine: bool| if fine { Ok(()) } else { Err(Rejection::Filter(filter)) };
+    if let (Some(shown), Some(quantity)) = (order.instructions.iceberg, quantity) {
+        if !shown.is_positive() {
+            return Err(Rejection::InvalidQuantity);
+        }
+        if shown >= quantity {
+            return Err(Rejection::IcebergTooLarge);
+        }
+        if let Some(lot) = &filters.lot {
+            failed(Filter::LotSize, lot_fits(lot, shown))?;
+        }
+        if let Some(parts) = filters.iceberg_parts {
+            let (whole, part) = (i128::from(quantity.units()), i128::from(shown.units()));
+            failed(Filter::IcebergParts, whole <= part * i128::from(parts))?;
+        }
+        if filters.max_num_iceberg_orders.or(of_all.max_num_iceberg_orders).is_some() {
+            let (here, in_all) = around.open_of(|record| record.iceberg.is_positive());
+            let room = |open, most: Option<u32>| most.is_none_or(|most| has_room(open, around.besides.iceberg, most));
+            failed(Filter::MaxNumIcebergOrders, room(here, filters.max_num_iceberg_orders))?;
+            failed(Filter::ExchangeMaxNumIcebergOrders, room(in_all, of_all.max_num_iceberg_orders))?;
+        }
+    }
+    let OrderKind::Stop { goal, .. } = order.kind else { return Ok(()) };
+    if let (Some(delta), Some(filter)) = (order.instructions.trailing_delta, &filters.trailing_delta) {
+        // Above: the trigger is reached by a rise.
+        let (min, max) = if goal.waits_for_rise(order.side) {
+            (filter.min_above, filter.max_above)
+        } else {
+            (filter.min_below, filter.max_below)
+        };
+        failed(Filter::TrailingDelta, (min..=max).contains(&u32::from(delta)))?;
+    }
+    if filters.max_num_algo_orders.or(of_all.max_num_algo_orders).is_some() {
+        let (here, in_all) = around.open_of(|record| record.order_type.stop_goal().is_some());
+        let room = |open, most: Option<u32>| most.is_none_or(|most| has_room(open, around.besides.algo, most));
+        failed(Filter::MaxNumAlgoOrders, room(here, filters.max_num_algo_orders))?;
+        failed(Filter::ExchangeMaxNumAlgoOrders, room(in_all, of_all.max_num_algo_orders))?;
     }
     Ok(())
 }

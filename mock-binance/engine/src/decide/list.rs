@@ -3,8 +3,8 @@
 //! Later means: an order of the list was filled or closed. What then has to happen is worked out from how its orders
 //! stand, in the order of [`next_step`]'s lines.
 
-use crate::command::{LimitTerms, MarketSize, NewOrder, OrderKind, OrderType, Side, StopGoal};
-use crate::decide::filters::{self, Surroundings};
+use crate::command::{Instructions, LimitTerms, MarketSize, NewOrder, OrderKind, OrderType, Side, StopGoal};
+use crate::decide::filters::{self, Besides, Surroundings};
 use crate::decide::matching::{self, Match};
 use crate::decide::place::{self, Desire};
 use crate::fact::{Accepted, Closing, Fact, ListOpened, Member};
@@ -42,8 +42,13 @@ pub(crate) fn place_list(
     {
         return Err(Rejection::TooManyOrders(hit));
     }
-    let open_besides = i64::from(kind.order_count()) - 1;
-    let around = Surroundings { state, now, account, spec, symbol: list.symbol, open_besides };
+    let others = |which: &dyn Fn(&NewOrder) -> bool| orders.iter().filter(|order| which(order)).count() as i64 - 1;
+    let besides = Besides {
+        open: i64::from(kind.order_count()) - 1,
+        algo: others(&|order| matches!(order.kind, OrderKind::Stop { .. })),
+        iceberg: others(&|order| order.instructions.iceberg.is_some()),
+    };
+    let around = Surroundings { state, now, account, spec, symbol: list.symbol, besides };
     let known = if kind.pays_other() { 1 } else { orders.len() };
     for order in orders.iter().take(known) {
         filters::pass(order, &around)?;
@@ -57,11 +62,11 @@ pub(crate) fn place_list(
     plan.push(Fact::ListOpened(ListOpened { list: id, account: account_id, symbol: list.symbol, kind, client_id }));
     let accepted = |place: u64, order: &NewOrder, pending: bool, twin_holds: bool| {
         let member = Member { list: id, pending, twin_holds };
-        Fact::Accepted(accepted(OrderId(first.0 + place), account_id, order, Some(member)))
+        Fact::Accepted(accepted(OrderId(first.0 + place), account_id, spec, order, member))
     };
     match list.legs {
         ListLegs::Oco(legs) => {
-            let pair = Pair { state, account, spec, orders: legs.in_order(), extra: Amount::ZERO };
+            let pair = Pair { state, owner: account_id, account, spec, orders: legs.in_order(), extra: Amount::ZERO };
             let dearer = pair.dearer(matches)?;
             for (place, order) in pair.orders.iter().enumerate() {
                 plan.push(accepted(place as u64, order, false, place != dearer));
@@ -71,13 +76,15 @@ pub(crate) fn place_list(
             }
         }
         ListLegs::Oto { working, .. } => {
-            let desire = Desire { state, account, spec, order: &working, is_held: false, extra: Amount::ZERO, matches };
+            let (owner, order) = (account_id, &working);
+            let desire = Desire { state, owner, account, spec, order, is_held: false, extra: Amount::ZERO, matches };
             let intent = desire.intent()?;
             plan.push(accepted(0, &working, false, false));
             for (place, order) in orders.iter().enumerate().skip(1) {
                 plan.push(accepted(place as u64, order, true, false));
             }
-            place::tell_plan(state, first, working.side, spec, matches, &intent.rest, plan)?;
+            let (mode, ..) = place::instructed(&working, spec);
+            place::tell_plan(state, (first, working.side, mode), spec, matches, &intent.rest, plan)?;
         }
     }
     Ok(id)
@@ -167,8 +174,9 @@ fn check_names(state: &State, account: AccountId, list: &NewOrderList, orders: &
 }
 
 /// An order as the engine takes it on.
-pub(super) fn accepted(id: OrderId, account: AccountId, order: &NewOrder, member: Option<Member>) -> Accepted {
+fn accepted(id: OrderId, account: AccountId, spec: &SymbolSpec, order: &NewOrder, member: Member) -> Accepted {
     let (time_in_force, price, stop_price) = place::terms(&order.kind);
+    let (prevention, iceberg, trailing_delta) = place::instructed(order, spec);
     Accepted {
         order: id,
         account,
@@ -181,7 +189,10 @@ pub(super) fn accepted(id: OrderId, account: AccountId, order: &NewOrder, member
         quantity: quantity_of(order),
         quote_order_qty: Amount::ZERO,
         client_order_id: order.client_order_id,
-        member,
+        member: Some(member),
+        prevention,
+        iceberg,
+        trailing_delta,
     }
 }
 
@@ -222,12 +233,18 @@ pub(super) fn asked(record: &OrderRecord, quantity: Quantity) -> NewOrder {
             OrderKind::Stop { goal, stop_price: record.stop_price, quantity, limit }
         }
     };
-    NewOrder { symbol: record.symbol, side: record.side, kind, client_order_id: None }
+    let instructions = Instructions {
+        prevention: Some(record.prevention),
+        iceberg: Some(record.iceberg).filter(|shown| shown.is_positive()),
+        trailing_delta: Some(record.trailing_delta).filter(|delta| *delta > 0),
+    };
+    NewOrder { instructions, ..NewOrder::new(record.symbol, record.side, kind) }
 }
 
 /// The two orders of an OCO, the stop loss first, before the book and the balances are asked.
 struct Pair<'a> {
     state: &'a State,
+    owner: AccountId,
     account: &'a Account,
     spec: &'a SymbolSpec,
     orders: [NewOrder; 2],
@@ -242,17 +259,18 @@ impl Pair<'_> {
         let market = self.state.market(stop_loss.symbol).ok_or(Rejection::UnknownSymbol)?;
         if let Some(last) = market.tape.last_price() {
             let (far, near) = (place::reach(&other.kind), place::reach_stop(&stop_loss.kind));
+            // One that follows the price from the start has no price of its own.
             let fine = match stop_loss.side {
                 Side::Sell => far > last && last > near,
-                Side::Buy => far < last && last < near,
+                Side::Buy => far < last && (last < near || near.is_zero()),
             };
             if !fine {
                 return Err(Rejection::ListPrices);
             }
         }
         for order in &self.orders {
-            let Self { state, account, spec, extra, .. } = *self;
-            Desire { state, account, spec, order, is_held: false, extra, matches }.intent()?;
+            let Self { state, owner, account, spec, extra, .. } = *self;
+            Desire { state, owner, account, spec, order, is_held: false, extra, matches }.intent()?;
         }
         Ok(usize::from(needs(other)? > needs(stop_loss)?))
     }
@@ -326,7 +344,7 @@ fn release(
 ) -> Result<(), Rejection> {
     let account = state.account(list.account).ok_or(Rejection::UnknownAccount)?;
     let spec = state.spec.symbol(list.symbol).ok_or(Rejection::UnknownSymbol)?;
-    let around = Surroundings { state, now, account, spec, symbol: list.symbol, open_besides: -1 };
+    let around = Surroundings { state, now, account, spec, symbol: list.symbol, besides: Besides::ITSELF };
     let extra = list.held;
     let mut orders = Vec::new();
     for slot in pending {
@@ -341,13 +359,15 @@ fn release(
     }
     match orders.as_slice() {
         [(id, order)] => {
-            let intent =
-                Desire { state, account, spec, order, is_held: false, extra, matches: &mut *matches }.intent()?;
+            let owner = list.account;
+            let desire = Desire { state, owner, account, spec, order, is_held: false, extra, matches: &mut *matches };
+            let intent = desire.intent()?;
             plan.push(Fact::Released { order: *id, quantity: intent.quantity, twin_holds: false });
-            place::tell_plan(state, *id, order.side, spec, matches, &intent.rest, plan)
+            let (mode, ..) = place::instructed(order, spec);
+            place::tell_plan(state, (*id, order.side, mode), spec, matches, &intent.rest, plan)
         }
         [(one, first), (other, second)] => {
-            let pair = Pair { state, account, spec, orders: [*first, *second], extra };
+            let pair = Pair { state, owner: list.account, account, spec, orders: [*first, *second], extra };
             let dearer = pair.dearer(matches)?;
             for (place, (id, order)) in [(one, first), (other, second)].into_iter().enumerate() {
                 let quantity = quantity_of(order);

@@ -2,10 +2,13 @@
 //!
 //! Causes of refusal are looked for in the order of [`Rejection`]'s variants; the first found is told.
 
-use crate::command::{CancelReplace, LimitTerms, MarketSize, NewOrder, OrderKind, Side, StopGoal, TimeInForce};
-use crate::decide::filters::{self, Surroundings};
-use crate::decide::matching::{self, Appetite, Match, Walk};
-use crate::fact::{Accepted, Closing, Fact, Traded};
+use crate::command::{
+    CancelReplace, Instructions, LimitTerms, MarketSize, NewOrder, OrderKind, PreventionMode, Side, StopGoal,
+    TimeInForce,
+};
+use crate::decide::filters::{self, Besides, Surroundings};
+use crate::decide::matching::{self, Appetite, Match, Taker, Walk};
+use crate::fact::{Accepted, Closing, Fact, Prevented, Traded};
 use crate::ids::{AccountId, ClientOrderId, OrderId};
 use crate::limits::OrderCountHit;
 use crate::money::{Amount, Price, Quantity};
@@ -44,7 +47,8 @@ pub(super) fn well_formed<'a>(
         OrderKind::Market { size: MarketSize::Base(quantity) } => (quantity.is_positive(), true),
         OrderKind::Stop { stop_price, quantity, limit, .. } => {
             let limited = limit.is_none_or(|limit| limit.price.is_positive());
-            (quantity.is_positive(), stop_price.is_positive() && limited)
+            let follows = stop_price.is_zero() && order.instructions.trailing_delta.is_some();
+            (quantity.is_positive(), (stop_price.is_positive() || follows) && limited)
         }
         OrderKind::Market { size: MarketSize::Quote(amount) } => {
             if !spec.quote_order_qty_market_allowed {
@@ -53,6 +57,7 @@ pub(super) fn well_formed<'a>(
             (amount.is_positive(), true)
         }
     };
+    check_instructions(order, spec)?;
     if !sized {
         return Err(Rejection::InvalidQuantity);
     }
@@ -62,6 +67,45 @@ pub(super) fn well_formed<'a>(
     Ok((known, spec))
 }
 
+/// Whether the symbol, and this type of order, take what is asked for.
+fn check_instructions(order: &NewOrder, spec: &SymbolSpec) -> Result<(), Rejection> {
+    let Instructions { prevention, iceberg, trailing_delta } = order.instructions;
+    let is_allowed = |mode| mode == PreventionMode::None || spec.prevention.allowed.contains(&mode);
+    if !prevention.is_none_or(is_allowed) {
+        return Err(Rejection::PreventionNotAllowed);
+    }
+    if iceberg.is_some() {
+        // What is hidden rests: nothing else can be cut into parts.
+        let rests = match order.kind {
+            OrderKind::Limit { time_in_force, .. } => time_in_force == TimeInForce::Gtc,
+            OrderKind::LimitMaker { .. } => true,
+            OrderKind::Stop { limit, .. } => limit.is_some_and(|limit| limit.time_in_force == TimeInForce::Gtc),
+            OrderKind::Market { .. } => false,
+        };
+        if !spec.features.iceberg {
+            return Err(Rejection::IcebergNotAllowed);
+        }
+        if !rests {
+            return Err(Rejection::Unsupported);
+        }
+    }
+    if trailing_delta.is_some() {
+        if !matches!(order.kind, OrderKind::Stop { .. }) {
+            return Err(Rejection::Unsupported);
+        }
+        if !spec.features.trailing_stop {
+            return Err(Rejection::TrailingNotAllowed);
+        }
+    }
+    Ok(())
+}
+
+/// What an order's instructions come to: a mode of prevention, the part to show, and the delta.
+pub(super) fn instructed(order: &NewOrder, spec: &SymbolSpec) -> (PreventionMode, Option<Quantity>, Option<u16>) {
+    let Instructions { prevention, iceberg, trailing_delta } = order.instructions;
+    (prevention.unwrap_or(spec.prevention.default), iceberg, trailing_delta)
+}
+
 fn pass_filters(
     state: &State,
     now: Timestamp,
@@ -69,7 +113,7 @@ fn pass_filters(
     spec: &SymbolSpec,
     order: &NewOrder,
 ) -> Result<(), Rejection> {
-    filters::pass(order, &Surroundings { state, now, account, spec, symbol: order.symbol, open_besides: 0 })
+    filters::pass(order, &Surroundings { state, now, account, spec, symbol: order.symbol, besides: Besides::default() })
 }
 
 /// Decides everything that a new order brings about at once. `matches` is room to work in.
@@ -90,10 +134,12 @@ pub(crate) fn place(
     pass_filters(state, now, account, spec, order)?;
     check_name(state, account_id, order)?;
     let id = state.next_order().filter(|_| !state.is_full()).ok_or(Rejection::Overflow)?;
-    let desire = Desire { state, account, spec, order, is_held: false, extra: Amount::ZERO, matches };
+    let owner = account_id;
+    let desire = Desire { state, owner, account, spec, order, is_held: false, extra: Amount::ZERO, matches };
     let intent = desire.intent()?;
 
     let (time_in_force, _, stop_price) = terms(&order.kind);
+    let (prevention, iceberg, trailing_delta) = instructed(order, spec);
     plan.push(Fact::Accepted(Accepted {
         order: id,
         account: account_id,
@@ -107,8 +153,11 @@ pub(crate) fn place(
         quote_order_qty: intent.quote_order_qty,
         client_order_id: order.client_order_id,
         member: None,
+        prevention,
+        iceberg,
+        trailing_delta,
     }));
-    tell_plan(state, id, order.side, spec, matches, &intent.rest, plan)?;
+    tell_plan(state, (id, order.side, prevention), spec, matches, &intent.rest, plan)?;
     Ok(id)
 }
 
@@ -188,11 +237,17 @@ pub(crate) fn release(
     } else {
         OrderKind::Market { size: MarketSize::Base(quantity) }
     };
-    let order = NewOrder { symbol: record.symbol, side: record.side, kind, client_order_id: None };
+    let mut order = NewOrder::new(record.symbol, record.side, kind);
+    order.instructions.prevention = Some(record.prevention);
+    let owner = record.account;
     // It was counted among the open orders while it waited, and has just left them.
-    filters::pass(&order, &Surroundings { state, now, account, spec, symbol: record.symbol, open_besides: 0 })?;
-    let intent = Desire { state, account, spec, order: &order, is_held, extra: Amount::ZERO, matches }.intent()?;
-    tell_plan(state, slot.id(), record.side, spec, matches, &intent.rest, plan)
+    filters::pass(
+        &order,
+        &Surroundings { state, now, account, spec, symbol: record.symbol, besides: Besides::default() },
+    )?;
+    let intent =
+        Desire { state, owner, account, spec, order: &order, is_held, extra: Amount::ZERO, matches }.intent()?;
+    tell_plan(state, (slot.id(), record.side, record.prevention), spec, matches, &intent.rest, plan)
 }
 
 /// The trades of an order that is placed, and what becomes of the rest.
@@ -200,30 +255,48 @@ pub(crate) fn release(
 /// Of the two orders of an OCO the other one is closed before the first trade, so that what it holds passes over.
 pub(super) fn tell_plan(
     state: &State,
-    id: OrderId,
-    side: Side,
+    (id, side, mode): (OrderId, Side, PreventionMode),
     spec: &SymbolSpec,
     matches: &[Match],
     rest: &Rest,
     plan: &mut Vec<Fact>,
 ) -> Result<(), Rejection> {
-    for found in matches {
-        if let Some(twin) = state.open_twin(found.maker) {
-            plan.push(Fact::Closed { order: twin.id(), closing: Closing::Expired(ExpiryReason::OcoTrigger) });
+    let activate = |maker: Slot, plan: &mut Vec<Fact>| {
+        if let Some(twin) = state.open_twin(maker) {
+            let closed = Fact::Closed { order: twin.id(), closing: Closing::Expired(ExpiryReason::OcoTrigger) };
+            // An iceberg order is met more than once.
+            if !plan.contains(&closed) {
+                plan.push(closed);
+            }
         }
-        let received = |of| match of {
-            Side::Buy => found.quantity.as_amount(),
-            Side::Sell => found.quote,
-        };
-        plan.push(Fact::Traded(Traded {
-            maker: found.maker.id(),
-            taker: id,
-            price: found.price,
-            quantity: found.quantity,
-            quote: found.quote,
-            maker_commission: received(side.opposite()).share(spec.commissions.maker)?,
-            taker_commission: received(side).share(spec.commissions.taker)?,
-        }));
+    };
+    for found in matches {
+        match *found {
+            Match::Trade { maker, price, quantity, quote } => {
+                activate(maker, plan);
+                let received = |of| match of {
+                    Side::Buy => quantity.as_amount(),
+                    Side::Sell => quote,
+                };
+                plan.push(Fact::Traded(Traded {
+                    maker: maker.id(),
+                    taker: id,
+                    price,
+                    quantity,
+                    quote,
+                    maker_commission: received(side.opposite()).share(spec.commissions.maker)?,
+                    taker_commission: received(side).share(spec.commissions.taker)?,
+                }));
+            }
+            Match::Prevented { maker, price, maker_quantity, taker_quantity } => {
+                // An order that only becomes smaller has begun to work.
+                if !maker_quantity.is_zero() && state.record(maker).is_some_and(|r| maker_quantity < r.remaining()) {
+                    activate(maker, plan);
+                }
+                let (maker, taker) = (maker.id(), id);
+                plan.push(Fact::Prevented(Prevented { maker, taker, mode, price, maker_quantity, taker_quantity }));
+            }
+        }
     }
     match rest {
         Rest::Nothing => {}
@@ -251,6 +324,7 @@ pub(super) enum Rest {
 /// A new order that has passed every rule of its symbol, before the book and the balances are asked.
 pub(super) struct Desire<'a> {
     pub(super) state: &'a State,
+    pub(super) owner: AccountId,
     pub(super) account: &'a Account,
     pub(super) spec: &'a SymbolSpec,
     pub(super) order: &'a NewOrder,
@@ -273,7 +347,14 @@ impl Desire<'_> {
     }
 
     fn walk(&mut self, appetite: Appetite) -> Result<Walk, Rejection> {
-        Ok(matching::walk(self.state, self.order.symbol, self.order.side, appetite, self.matches)?)
+        let size = match appetite {
+            Appetite::Base { quantity, .. } => Some(quantity),
+            Appetite::Quote { .. } => None,
+        };
+        let (prevention, ..) = instructed(self.order, self.spec);
+        let NewOrder { symbol, side, .. } = *self.order;
+        let taker = Taker { account: self.owner, symbol, side, prevention, size };
+        Ok(matching::walk(self.state, taker, appetite, self.matches)?)
     }
 
     /// Whether the account has this much free of what the order pays with.
@@ -294,19 +375,19 @@ impl Desire<'_> {
         let whole = price.times_up(quantity)?;
         self.can_pay(quantity, whole)?;
         let walk = self.walk(Appetite::Base { quantity, limit: Some(price) })?;
-        let left = quantity.checked_sub(walk.quantity)?;
+        let left = quantity.checked_sub(walk.quantity)?.checked_sub(walk.prevented)?;
         let rest = match time_in_force {
+            TimeInForce::Fok if walk.quantity < quantity => {
+                self.matches.clear();
+                Rest::Expires(ExpiryReason::UnfilledFok)
+            }
             _ if left.is_zero() => Rest::Nothing,
             TimeInForce::Gtc => {
                 // A SELL that first took better prices may come to more than its limit says.
                 walk.quote.checked_add(price.times_up(left)?)?;
                 Rest::Books
             }
-            TimeInForce::Ioc => Rest::Expires(ExpiryReason::UnfilledIoc),
-            TimeInForce::Fok => {
-                self.matches.clear();
-                Rest::Expires(ExpiryReason::UnfilledFok)
-            }
+            TimeInForce::Ioc | TimeInForce::Fok => Rest::Expires(ExpiryReason::UnfilledIoc),
         };
         Ok(Intent { price, quantity, quote_order_qty: Amount::ZERO, rest })
     }
@@ -335,7 +416,7 @@ impl Desire<'_> {
         self.matches.clear();
         let market = self.state.market(self.order.symbol).ok_or(Rejection::UnknownSymbol)?;
         let last = market.tape.last_price();
-        if last.is_some_and(|last| goal.is_reached(self.order.side, stop_price, last)) {
+        if stop_price.is_positive() && last.is_some_and(|last| goal.is_reached(self.order.side, stop_price, last)) {
             return Err(Rejection::WouldTrigger);
         }
         let price = limit.map(|limit| limit.price);
@@ -347,7 +428,7 @@ impl Desire<'_> {
     fn market(mut self, quantity: Quantity) -> Result<Intent, Rejection> {
         let walk = self.walk(Appetite::Base { quantity, limit: None })?;
         self.can_pay(quantity, walk.quote)?;
-        let filled = walk.quantity == quantity;
+        let filled = walk.quantity.checked_add(walk.prevented)? == quantity;
         let rest = if filled { Rest::Nothing } else { Rest::Expires(ExpiryReason::InsufficientLiquidity) };
         Ok(Intent { price: Price::ZERO, quantity, quote_order_qty: Amount::ZERO, rest })
     }
@@ -360,11 +441,11 @@ impl Desire<'_> {
             return Err(Rejection::NoLiquidity);
         }
         let least = self.spec.filters.lot.map(|lot| lot.min).unwrap_or_default();
-        if walk.quantity.is_zero() || walk.quantity < least {
+        if walk.prevented.is_zero() && (walk.quantity.is_zero() || walk.quantity < least) {
             return Err(Rejection::LiquidityBelowLot);
         }
         // A BUY must own all that it offers to spend, as a SELL all that it turns out to sell.
-        let quantity = walk.quantity.checked_add(walk.beyond)?;
+        let quantity = walk.quantity.checked_add(walk.prevented)?.checked_add(walk.beyond)?;
         self.can_pay(quantity, amount)?;
         let filled = walk.beyond.is_zero();
         let rest = if filled { Rest::Nothing } else { Rest::Expires(ExpiryReason::InsufficientLiquidity) };

@@ -1,5 +1,6 @@
 //! A closed order as bytes. What an ordinary order does not have, or what follows from the rest, is told by a flag.
 
+use crate::command::PreventionMode;
 use crate::journal::codec::{EXPIRIES, ORDER_TYPES, SIDES, TIMES_IN_FORCE};
 use crate::money::{Amount, Price, Quantity};
 use crate::order::OrderStatus;
@@ -11,13 +12,14 @@ use crate::time::Timestamp;
 /// More than the longest order takes: eighteen numbers of at most ten bytes.
 pub(super) const ORDER_BYTES_MAX: usize = 256;
 
-const STATUSES: [OrderStatus; 6] = [
+const STATUSES: [OrderStatus; 7] = [
     OrderStatus::Filled,
     OrderStatus::Canceled,
     OrderStatus::Expired,
     OrderStatus::New,
     OrderStatus::PartiallyFilled,
     OrderStatus::PendingNew,
+    OrderStatus::ExpiredInMatch,
 ];
 
 /// Nothing of it traded.
@@ -35,6 +37,10 @@ const IN_LIST: u64 = 1 << 7;
 const WAITING: u64 = 1 << 8;
 const PENDING: u64 = 1 << 9;
 const TWIN_HOLDS: u64 = 1 << 10;
+const PREVENTED: u64 = 1 << 11;
+const ICEBERG: u64 = 1 << 12;
+const TRAILS: u64 = 1 << 13;
+const FOLLOWED: u64 = 1 << 14;
 
 /// The place of a value in the list of all values of its kind, as one digit of a number of mixed base.
 fn digit<T: PartialEq>(number: u64, all: &[T], value: &T) -> u64 {
@@ -75,6 +81,13 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
         waiting,
         pending,
         twin_holds,
+        prevented,
+        prevented_match,
+        prevention,
+        iceberg,
+        shown,
+        trailing_delta,
+        trailing_since,
     } = record;
     let other_quote = Price::from_units(*price_or_quote).times(*executed) != Ok(*cumulative_quote);
     let flags = [
@@ -89,12 +102,17 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
         (*waiting, WAITING),
         (*pending, PENDING),
         (*twin_holds, TWIN_HOLDS),
+        (prevented_match.is_some(), PREVENTED),
+        (!iceberg.is_zero(), ICEBERG),
+        (*trailing_delta > 0, TRAILS),
+        (trailing_since.is_some(), FOLLOWED),
     ];
     let flags = flags.iter().filter(|(is_so, _)| *is_so).fold(0, |flags, (_, flag)| flags | flag);
     put_u64(out, flags);
     let kind = digit(0, &STATUSES, status);
     let kind = digit(digit(kind, &ORDER_TYPES, order_type), &SIDES, side);
-    put_u64(out, digit(kind, &TIMES_IN_FORCE, time_in_force));
+    let kind = digit(kind, &TIMES_IN_FORCE, time_in_force);
+    put_u64(out, digit(kind, &PreventionMode::ALL, prevention));
     put_u64(out, account.0.into());
     put_u64(out, symbol.0.into());
     put_units(out, *price_or_quote);
@@ -122,6 +140,20 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
     if let Some(list) = list {
         put_u64(out, list.0.into());
     }
+    if let Some(id) = prevented_match {
+        put_u64(out, (*id).into());
+        put_units(out, prevented.units());
+    }
+    if !iceberg.is_zero() {
+        put_units(out, iceberg.units());
+        put_units(out, shown.units());
+    }
+    if *trailing_delta > 0 {
+        put_u64(out, (*trailing_delta).into());
+    }
+    if let Some(since) = trailing_since {
+        put_u64(out, updated.micros_since(*since));
+    }
 }
 
 /// The order at the start of these bytes; `None` at anything that was not written by [`put`].
@@ -130,6 +162,7 @@ pub(super) fn read(bytes: &[u8], base: Timestamp) -> Option<OrderRecord> {
     let flags = reader.u64()?;
     let has = |flag| flags & flag != 0;
     let mut kind = reader.u64()?;
+    let prevention = of_digit(&mut kind, &PreventionMode::ALL)?;
     let time_in_force = of_digit(&mut kind, &TIMES_IN_FORCE)?;
     let side = of_digit(&mut kind, &SIDES)?;
     let order_type = of_digit(&mut kind, &ORDER_TYPES)?;
@@ -149,7 +182,7 @@ pub(super) fn read(bytes: &[u8], base: Timestamp) -> Option<OrderRecord> {
     };
     let cumulative_quote: Amount =
         if has(OTHER_QUOTE) { reader.amount()? } else { Price::from_units(price_or_quote).times(executed).ok()? };
-    Some(OrderRecord {
+    let mut record = OrderRecord {
         price_or_quote,
         quantity,
         executed,
@@ -171,7 +204,29 @@ pub(super) fn read(bytes: &[u8], base: Timestamp) -> Option<OrderRecord> {
         waiting: has(WAITING),
         pending: has(PENDING),
         twin_holds: has(TWIN_HOLDS),
-    })
+        prevention,
+        prevented: Quantity::ZERO,
+        prevented_match: None,
+        iceberg: Quantity::ZERO,
+        shown: Quantity::ZERO,
+        trailing_delta: 0,
+        trailing_since: None,
+    };
+    if has(PREVENTED) {
+        record.prevented_match = Some(reader.narrow()?);
+        record.prevented = reader.quantity()?;
+    }
+    if has(ICEBERG) {
+        record.iceberg = reader.quantity()?;
+        record.shown = reader.quantity()?;
+    }
+    if has(TRAILS) {
+        record.trailing_delta = reader.narrow()?;
+    }
+    if has(FOLLOWED) {
+        record.trailing_since = Some(before(reader.u64()?)?);
+    }
+    Some(record)
 }
 
 #[cfg(test)]
@@ -193,6 +248,10 @@ mod tests {
             status in prop::sample::select(STATUSES.to_vec()),
             expiry_reason in prop::option::of(prop::sample::select(EXPIRIES.to_vec())),
             flags in prop::array::uniform3(any::<bool>()),
+            prevention in prop::sample::select(PreventionMode::ALL.to_vec()),
+            prevented in prop::option::of((any::<u32>(), any::<i64>())),
+            iceberg in prop::option::of((1..i64::MAX, any::<i64>())),
+            trailing in (any::<u16>(), any::<bool>()),
         ) -> OrderRecord {
             times.sort_unstable();
             let [price, stop, quantity, executed, quote] = units;
@@ -220,6 +279,13 @@ mod tests {
                 waiting,
                 pending,
                 twin_holds,
+                prevention,
+                prevented: Quantity::from_units(prevented.map(|(_, units)| units).unwrap_or_default()),
+                prevented_match: prevented.map(|(id, _)| id),
+                iceberg: Quantity::from_units(iceberg.map(|(part, _)| part).unwrap_or_default()),
+                shown: Quantity::from_units(iceberg.map(|(_, shown)| shown).unwrap_or_default()),
+                trailing_delta: trailing.0,
+                trailing_since: trailing.1.then_some(Timestamp::from_micros(times[1])),
             }
         }
     }

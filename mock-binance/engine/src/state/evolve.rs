@@ -9,11 +9,12 @@
 //! negative. The seller receives the same `floor(p*q)`, and each commission moves to the account of the commissions.
 
 use crate::command::Side;
-use crate::fact::{Accepted, Closing, Fact, Traded};
+use crate::fact::{Accepted, Closing, Fact, Prevented, Traded};
 use crate::ids::{AccountId, AssetId, OrderId, SymbolId};
 use crate::money::{Amount, Overflow, Quantity};
-use crate::order::OrderStatus;
+use crate::order::{OrderStatus, PreventedMatch};
 use crate::state::book::NodeId;
+use crate::state::stops::Wait;
 use crate::state::tape::TradeRecord;
 use crate::state::world::Market;
 use crate::state::{Account, OrderRecord, Purse, Slot, State};
@@ -53,6 +54,7 @@ impl State {
             Fact::Booked { order } => self.book_order(*order),
             Fact::Triggered { order } => self.trigger(now, *order),
             Fact::Traded(traded) => self.trade(now, traded),
+            Fact::Prevented(prevented) => self.prevent(now, prevented),
             Fact::ListOpened(opened) => self.open_list(now, opened),
             Fact::Released { order, quantity, twin_holds } => self.release(now, *order, *quantity, *twin_holds),
             Fact::ListClosed { list } => self.close_list(now, *list),
@@ -145,8 +147,16 @@ impl State {
             account.purse_mut(paid_with).ok_or(Inconsistent)?.lock(lock)?;
             account.updated = now;
         }
-        if let Some(wait) = wait {
-            self.market_mut(accepted.symbol)?.stops.add(wait, slot);
+        self.watch(now, slot, accepted.symbol, wait)
+    }
+
+    /// Lets an order wait for its price, if it is of such a type.
+    pub(super) fn watch(&mut self, now: Timestamp, slot: Slot, symbol: SymbolId, wait: Option<Wait>) -> Evolved {
+        let Some(wait) = wait else { return Ok(()) };
+        let market = self.market_mut(symbol)?;
+        let last = market.tape.last_price();
+        if market.stops.add(wait, slot, last) {
+            self.order_mut(slot)?.trailing_since = Some(now);
         }
         Ok(())
     }
@@ -190,8 +200,8 @@ impl State {
             return Err(Inconsistent);
         }
         let (symbol, account, side) = (record.symbol, record.account, record.side);
-        let (price, remaining) = (record.price(), record.remaining());
-        let node = self.market_mut(symbol)?.book.join(side, price, slot, remaining).ok_or(Inconsistent)?;
+        let (price, resting) = (record.price(), record.resting());
+        let node = self.market_mut(symbol)?.book.join(side, price, slot, resting).ok_or(Inconsistent)?;
         self.order_mut(slot)?.node = node;
         self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.insert(slot);
         Ok(())
@@ -253,10 +263,15 @@ impl State {
         };
         let market = self.market_mut(symbol)?;
         market.tape.push(record, traded.quote, maker_side == Side::Sell);
-        market.stops.reach(traded.price);
+        let followers = market.stops.reach(traded.price);
         market.book.reduce(maker_side, traded.price, traded.quantity).ok_or(Inconsistent)?;
+        for follower in followers {
+            self.order_mut(follower)?.trailing_since = Some(now);
+        }
         if left.is_zero() {
             self.leave_book(maker_slot)?;
+        } else {
+            self.show_next(maker_slot, traded.quantity)?;
         }
         for slot in [maker_slot, taker_slot] {
             if !self.order_mut(slot)?.status.is_open() {
@@ -264,6 +279,83 @@ impl State {
             }
         }
         self.executions += 2;
+        Ok(())
+    }
+
+    /// Shows the next part of an iceberg order whose shown part has traded; it loses its place in the queue.
+    fn show_next(&mut self, slot: Slot, traded: Quantity) -> Evolved {
+        let order = self.order_mut(slot)?;
+        if order.iceberg.is_zero() {
+            return Ok(());
+        }
+        order.shown = order.shown.checked_sub(traded)?;
+        if order.shown.is_positive() {
+            return Ok(());
+        }
+        order.shown = order.iceberg.min(order.remaining());
+        let (symbol, side, price, node, shown) = (order.symbol, order.side, order.price(), order.node, order.shown);
+        let book = &mut self.market_mut(symbol)?.book;
+        book.leave(side, price, node, Quantity::ZERO).ok_or(Inconsistent)?;
+        let node = book.join(side, price, slot, shown).ok_or(Inconsistent)?;
+        self.order_mut(slot)?.node = node;
+        Ok(())
+    }
+
+    fn prevent(&mut self, now: Timestamp, prevented: &Prevented) -> Evolved {
+        let Prevented { maker, taker, mode, price, maker_quantity, taker_quantity } = *prevented;
+        let maker_slot = Slot::of(maker).ok_or(Inconsistent)?;
+        let symbol = self.order_mut(maker_slot)?.symbol;
+        let all = &mut self.market_mut(symbol)?.prevented;
+        let id = u32::try_from(all.len()).map_err(|_| Inconsistent)?;
+        let id_told = u64::from(id);
+        all.push(PreventedMatch { id: id_told, taker, maker, mode, price, taker_quantity, maker_quantity, time: now });
+        for (order, quantity) in [(taker, taker_quantity), (maker, maker_quantity)] {
+            if !quantity.is_zero() {
+                self.take_off(now, Slot::of(order).ok_or(Inconsistent)?, quantity, id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a quantity off an order that a prevented trade would have been of; it ends when nothing is left.
+    fn take_off(&mut self, now: Timestamp, slot: Slot, quantity: Quantity, id: u32) -> Evolved {
+        let order = self.order_mut(slot)?;
+        let (before, resting) = (order.remaining(), order.resting());
+        if !order.status.is_open() || !order.is_placed() || quantity > before || !quantity.is_positive() {
+            return Err(Inconsistent);
+        }
+        let lock = order.lock(before)?;
+        order.prevented = order.prevented.checked_add(quantity)?;
+        order.prevented_match = Some(id);
+        order.updated = now;
+        let ends = order.remaining().is_zero();
+        if ends {
+            order.status = OrderStatus::ExpiredInMatch;
+        }
+        let released = lock.checked_sub(order.lock(order.remaining())?)?;
+        let (account, symbol, side, price) = (order.account, order.symbol, order.side, order.price());
+        let (node, less) = (order.node, resting.checked_sub(order.resting())?);
+        if node != NodeId::NONE {
+            let book = &mut self.market_mut(symbol)?.book;
+            if ends {
+                book.leave(side, price, node, resting).ok_or(Inconsistent)?;
+                self.order_mut(slot)?.node = NodeId::NONE;
+                self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+            } else {
+                book.reduce(side, price, less).ok_or(Inconsistent)?;
+            }
+        }
+        self.executions += 1;
+        let (base, quote) = self.assets(symbol)?;
+        if !released.is_zero() {
+            let account = self.account_mut(account)?;
+            account.updated = now;
+            account.purse_mut(if side == Side::Buy { quote } else { base }).ok_or(Inconsistent)?.release(released)?;
+        }
+        if ends {
+            self.left_by(now, slot)?;
+            self.orders.retire(slot).ok_or(Inconsistent)?;
+        }
         Ok(())
     }
 
@@ -338,7 +430,7 @@ impl State {
         let order = self.order_mut(slot)?;
         let node = std::mem::replace(&mut order.node, NodeId::NONE);
         let (symbol, id, side) = (order.symbol, order.account, order.side);
-        let (price, resting) = (order.price(), order.remaining());
+        let (price, resting) = (order.price(), order.resting());
         self.market_mut(symbol)?.book.leave(side, price, node, resting).ok_or(Inconsistent)?;
         self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
         Ok(())

@@ -178,6 +178,7 @@ impl State {
         record.pending = false;
         record.status = OrderStatus::New;
         record.quantity = quantity;
+        record.shown = record.iceberg.min(quantity);
         record.twin_holds = twin_holds;
         record.working = now;
         record.updated = now;
@@ -187,11 +188,10 @@ impl State {
         let list = record.list.ok_or(Inconsistent)?;
         self.executions += 1;
         self.let_go(list)?;
-        if let Some(wait) = wait {
-            self.market_mut(symbol)?.stops.add(wait, slot);
-        } else {
+        if wait.is_none() {
             self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
         }
+        self.watch(now, slot, symbol, wait)?;
         self.set_lock(now, id, symbol, side, lock)
     }
 
@@ -259,17 +259,22 @@ impl State {
         };
         let record = self.order_mut(slot)?;
         let quantity_before = record.quantity;
-        if !record.status.is_open() || quantity >= quantity_before || quantity < record.executed {
+        if !record.status.is_open()
+            || quantity >= quantity_before
+            || record.executed.checked_add(record.prevented)? > quantity
+        {
             return Err(Inconsistent);
         }
-        let released = record.lock(record.remaining())?;
+        let (released, resting) = (record.lock(record.remaining())?, record.resting());
         record.quantity = quantity;
+        record.shown = record.resting();
         record.name = name_id;
         record.updated = now;
         let released = released.checked_sub(record.lock(record.remaining())?)?;
         let (side, price, is_booked) = (record.side, record.price(), record.node != NodeId::NONE);
+        let now_resting = record.resting();
         if is_booked {
-            let less = quantity_before.checked_sub(quantity)?;
+            let less = resting.checked_sub(now_resting)?;
             self.market_mut(symbol)?.book.reduce(side, price, less).ok_or(Inconsistent)?;
         }
         let (base, quote) = self.assets(symbol)?;

@@ -1,6 +1,6 @@
 //! One order as it is kept while it is open.
 
-use crate::command::{OrderType, Side, TimeInForce};
+use crate::command::{OrderType, PreventionMode, Side, TimeInForce};
 use crate::fact::Accepted;
 use crate::ids::{AccountId, ListId, OrderId, SymbolId};
 use crate::money::{Amount, Overflow, Price, Quantity};
@@ -36,6 +36,12 @@ pub(crate) struct OrderRecord {
     pub(crate) stop_price: Price,
     pub(crate) quantity: Quantity,
     pub(crate) executed: Quantity,
+    /// What was taken off it to prevent trades with the same account.
+    pub(crate) prevented: Quantity,
+    /// How much of it is shown at a time; zero unless an iceberg order.
+    pub(crate) iceberg: Quantity,
+    /// How much of an iceberg order is shown now.
+    pub(super) shown: Quantity,
     pub(crate) cumulative_quote: Amount,
     pub(crate) time: Timestamp,
     /// When it was placed, unless it waits or never was.
@@ -44,6 +50,13 @@ pub(crate) struct OrderRecord {
     pub(crate) account: AccountId,
     pub(crate) name: NameId,
     pub(crate) list: Option<ListId>,
+    /// The last trade that was prevented.
+    pub(crate) prevented_match: Option<u32>,
+    /// How far the price has to come back; zero unless a trailing stop order.
+    pub(crate) trailing_delta: u16,
+    /// Since when it follows the price.
+    pub(crate) trailing_since: Option<Timestamp>,
+    pub(crate) prevention: PreventionMode,
     /// Where it rests, if it does.
     pub(super) node: NodeId,
     pub(crate) symbol: SymbolId,
@@ -68,6 +81,9 @@ impl OrderRecord {
             stop_price: a.stop_price,
             quantity: a.quantity,
             executed: Quantity::ZERO,
+            prevented: Quantity::ZERO,
+            iceberg: a.iceberg.unwrap_or_default(),
+            shown: a.iceberg.unwrap_or_default().min(a.quantity),
             cumulative_quote: Amount::ZERO,
             time: now,
             working: now,
@@ -75,6 +91,10 @@ impl OrderRecord {
             account: a.account,
             name,
             list: a.member.map(|member| member.list),
+            prevented_match: None,
+            trailing_delta: a.trailing_delta.unwrap_or_default(),
+            trailing_since: None,
+            prevention: a.prevention,
             node: NodeId::NONE,
             symbol: a.symbol,
             side: a.side,
@@ -109,11 +129,17 @@ impl OrderRecord {
     pub(super) fn wait(&self) -> Option<Wait> {
         let waits = self.waiting && !self.pending;
         let goal = self.order_type.stop_goal().filter(|_| waits)?;
-        Some(Wait::new(goal, self.side, self.stop_price))
+        Some(Wait::new(goal, self.side, self.stop_price, self.trailing_delta))
     }
 
     pub(crate) fn remaining(&self) -> Quantity {
-        Quantity::from_units(self.quantity.units().saturating_sub(self.executed.units()))
+        let done = self.executed.units().saturating_add(self.prevented.units());
+        Quantity::from_units(self.quantity.units().saturating_sub(done))
+    }
+
+    /// What the book shows of it.
+    pub(crate) fn resting(&self) -> Quantity {
+        if self.iceberg.is_zero() { self.remaining() } else { self.shown.min(self.remaining()) }
     }
 
     /// What the order holds of the asset it pays with, a pure function of what remains: so the sum of the locks of

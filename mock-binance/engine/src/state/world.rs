@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::command::Side;
 use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
 use crate::money::Amount;
-use crate::order::{Fill, Order, Trade};
+use crate::order::{Fill, Order, PreventedMatch, Trade};
 use crate::spec::{ExchangeSpec, SymbolStatus};
 use crate::state::lists::Lists;
 use crate::state::names::Names;
@@ -21,6 +21,8 @@ pub(crate) struct Market {
     pub(crate) book: Book,
     pub(crate) tape: Tape,
     pub(crate) stops: Stops,
+    /// Trades that were prevented, by id.
+    pub(crate) prevented: Vec<PreventedMatch>,
     pub(crate) status: SymbolStatus,
     /// When TRADING comes back by itself.
     pub(crate) until: Option<Timestamp>,
@@ -60,6 +62,7 @@ impl State {
             book: Book::new(),
             tape: Tape::new(symbol.opening_price),
             stops: Stops::default(),
+            prevented: Vec::new(),
             status: symbol.status,
             until: None,
         });
@@ -122,11 +125,17 @@ impl State {
             order_type: record.order_type,
             time_in_force: record.time_in_force,
             price: record.price(),
-            stop_price: record.order_type.stop_goal().map(|_| record.stop_price),
+            stop_price: Some(record.stop_price).filter(|price| price.is_positive()),
             quantity: record.quantity,
             quote_order_qty: record.quote_order_qty(),
             executed: record.executed,
             cumulative_quote: record.cumulative_quote,
+            prevented: record.prevented,
+            prevented_match: record.prevented_match.map(u64::from),
+            prevention: record.prevention,
+            iceberg: Some(record.iceberg).filter(|shown| shown.is_positive()),
+            trailing_delta: Some(record.trailing_delta).filter(|delta| *delta > 0),
+            trailing_time: record.trailing_since,
             status: record.status,
             expiry_reason: record.expiry_reason,
             client_order_id: self.client_order_id(slot, &record),

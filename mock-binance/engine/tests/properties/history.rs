@@ -2,9 +2,10 @@
 
 use exchange_engine::{
     AccountId, AmendOrder, Amount, AssetId, CancelList, CancelOrder, CancelReplace, CancelRestriction, ClientOrderId,
-    Command, Commissions, Event, Exchange, ExchangeSpec, LimitTerms, LimitsSpec, ListId, ListLegs, ListRef, MarketSize,
-    NewOrder, NewOrderList, OcoLegs, OrderId, OrderKind, OrderRef, PendingLegs, Price, Quantity, Ratio, Rejection,
-    Reply, Side, StopGoal, SymbolId, SymbolSpec, TimeInForce, Timestamp, WindowLimit,
+    Command, Commissions, Event, Exchange, ExchangeSpec, Instructions, LimitTerms, LimitsSpec, ListId, ListLegs,
+    ListRef, MarketSize, NewOrder, NewOrderList, OcoLegs, OrderId, OrderKind, OrderRef, PendingLegs, PreventionMode,
+    Price, Quantity, Ratio, Rejection, Reply, Side, StopGoal, SymbolId, SymbolSpec, TimeInForce, Timestamp,
+    WindowLimit,
 };
 use proptest::prelude::*;
 
@@ -79,6 +80,45 @@ fn kind_or_stop() -> impl Strategy<Value = OrderKind> {
     prop_oneof![kind(), stop]
 }
 
+/// Mostly none.
+fn instructions() -> impl Strategy<Value = Instructions> {
+    let mode = proptest::sample::select(PreventionMode::ALL.to_vec());
+    let prevention = proptest::option::weighted(0.5, mode);
+    let iceberg = proptest::option::weighted(0.2, (1_i64..4).prop_map(|n| Quantity::from_units(n * 55_555_555)));
+    let trailing_delta = proptest::option::weighted(0.2, 1_u16..3_000);
+    (prevention, iceberg, trailing_delta).prop_map(|(prevention, iceberg, trailing_delta)| Instructions {
+        prevention,
+        iceberg,
+        trailing_delta,
+    })
+}
+
+/// An order with what its type takes of the instructions.
+fn instructed(side: Side, kind: OrderKind, instructions: Instructions) -> NewOrder {
+    let Instructions { prevention, iceberg, trailing_delta } = instructions;
+    let (iceberg, trailing_delta) = match kind {
+        OrderKind::Limit { time_in_force: TimeInForce::Gtc, .. } | OrderKind::LimitMaker { .. } => (iceberg, None),
+        OrderKind::Stop { limit, .. } => {
+            (iceberg.filter(|_| limit.is_some_and(|limit| limit.time_in_force == TimeInForce::Gtc)), trailing_delta)
+        }
+        _ => (None, None),
+    };
+    let kind = match kind {
+        OrderKind::Stop { goal, quantity, limit, .. } if trailing_delta.is_some_and(|delta| delta % 2 == 0) => {
+            OrderKind::Stop { goal, stop_price: Price::ZERO, quantity, limit }
+        }
+        kind => kind,
+    };
+    let instructions = Instructions { prevention, iceberg, trailing_delta };
+    NewOrder { instructions, ..NewOrder::new(SYMBOL, side, kind) }
+}
+
+fn instructed_wish() -> impl Strategy<Value = Wish> {
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    (side, kind_or_stop(), instructions())
+        .prop_map(|(side, kind, instructions)| Wish::Command(Command::Place(instructed(side, kind, instructions))))
+}
+
 fn wish(kind: impl Strategy<Value = OrderKind>) -> impl Strategy<Value = Wish> {
     let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
     let client = proptest::option::weighted(0.3, "[abc]".prop_map(|s| s.parse::<ClientOrderId>().unwrap()));
@@ -90,7 +130,7 @@ fn wish(kind: impl Strategy<Value = OrderKind>) -> impl Strategy<Value = Wish> {
     );
     prop_oneof![
         16 => (side, kind, client).prop_map(|(side, kind, client_order_id)| {
-            Wish::Command(Command::Place(NewOrder { symbol: SYMBOL, side, kind, client_order_id }))
+            Wish::Command(Command::Place(NewOrder { client_order_id, ..NewOrder::new(SYMBOL, side, kind) }))
         }),
         4 => (0_u64..8, restriction).prop_map(|(ago, restriction)| Wish::Cancel { ago, restriction }),
         1 => Just(Wish::Command(Command::CancelAll { symbol: SYMBOL })),
@@ -107,14 +147,14 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 
 /// Everything that an account may do.
 pub(crate) fn any_steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    let wish = prop_oneof![4 => wish(kind_or_stop()).boxed(), 2 => list_wish().boxed(), 1 => change_wish().boxed()];
+    let wish = prop_oneof![4 => wish(kind_or_stop()).boxed(), 4 => instructed_wish().boxed(), 2 => list_wish().boxed(), 1 => change_wish().boxed()];
     steps_from(wish, most)
 }
 
 /// Lists of orders whose prices are somewhere round the last one.
 fn list_wish() -> impl Strategy<Value = Wish> {
     let side = || prop_oneof![Just(Side::Buy), Just(Side::Sell)];
-    let order = |side, kind| NewOrder { symbol: SYMBOL, side, kind, client_order_id: None };
+    let order = |side, kind| NewOrder::new(SYMBOL, side, kind);
     let legs = || {
         (side(), quantity(), price(), price(), proptest::option::of(price()), any::<bool>()).prop_map(
             move |(side, quantity, far, near, limit, waits)| {
@@ -154,12 +194,8 @@ fn list_wish() -> impl Strategy<Value = Wish> {
 
 /// Amending, replacing, and cancelling lists.
 fn change_wish() -> impl Strategy<Value = Wish> {
-    let new = (prop_oneof![Just(Side::Buy), Just(Side::Sell)], kind_or_stop()).prop_map(|(side, kind)| NewOrder {
-        symbol: SYMBOL,
-        side,
-        kind,
-        client_order_id: None,
-    });
+    let new = (prop_oneof![Just(Side::Buy), Just(Side::Sell)], kind_or_stop())
+        .prop_map(|(side, kind)| NewOrder::new(SYMBOL, side, kind));
     prop_oneof![
         (0_u64..12, quantity()).prop_map(|(ago, quantity)| Wish::Amend { ago, quantity }),
         (0_u64..12, new, any::<bool>()).prop_map(|(ago, order, stop_on_failure)| Wish::Replace {

@@ -16,8 +16,8 @@ use std::path::Path;
 
 use exchange_engine::{
     AccountId, CancelOrder, CancelRestriction, ClientOrderId, Command, Event, Exchange, ExchangeSpec, ExecutionKind,
-    LimitTerms, LimitsSpec, MarketSize, NewOrder, Order, OrderId, OrderKind, OrderRef, Page, Rejection, Reply, Side,
-    StopGoal, SymbolId, SymbolSpec, SymbolStatus, TimeInForce, Timestamp,
+    Instructions, LimitTerms, LimitsSpec, MarketSize, NewOrder, Order, OrderId, OrderKind, OrderRef, Page,
+    PreventionMode, Rejection, Reply, Side, StopGoal, SymbolId, SymbolSpec, SymbolStatus, TimeInForce, Timestamp,
 };
 
 /// A table as it is carried out.
@@ -232,6 +232,21 @@ impl World {
             ["amend", rest @ ..] => self.amend(account, rest),
             ["amendments", label] => self.amendments(account, label),
             ["replace", rest @ ..] => self.replace(account, rest),
+            ["pays", price] => {
+                let (price, quantity) = (parse(price)?, parse("0.0001")?);
+                let time_in_force = TimeInForce::Gtc;
+                for side in [Side::Sell, Side::Buy] {
+                    let kind = OrderKind::Limit { time_in_force, quantity, price };
+                    self.apply(account, &Command::Place(NewOrder::new(symbol, side, kind)))?;
+                }
+                Ok("ok".to_owned())
+            }
+            ["trailing", label] => {
+                let target = self.target(&[label])?;
+                let order = self.exchange().order(account, symbol, target).map_err(|cause| cause.to_string())?;
+                let since = order.trailing_time.map_or("never".to_owned(), short);
+                Ok(format!("{} from {since}", order.trailing_delta.unwrap_or_default()))
+            }
             ["cancel-all"] => self.apply(account, &Command::CancelAll { symbol }),
             ["cancel", rest @ ..] => self.cancel(account, rest),
             ["test", side @ ("buy" | "sell"), rest @ ..] => {
@@ -258,6 +273,7 @@ impl World {
             [rest @ .., last] if last.starts_with("client=") => (last.strip_prefix("client="), rest),
             words => (None, words),
         };
+        let (instructions, words) = instructions(words)?;
         let limit = |quantity: &str, price: &str, time_in_force| -> Row<OrderKind> {
             Ok(OrderKind::Limit { time_in_force, quantity: parse(quantity)?, price: parse(price)? })
         };
@@ -296,6 +312,7 @@ impl World {
             side: if side == "buy" { Side::Buy } else { Side::Sell },
             kind,
             client_order_id: client.map(parse).transpose()?,
+            instructions,
         })
     }
 
@@ -390,6 +407,7 @@ impl World {
                     }
                     ExecutionKind::Canceled(_) => "canceled".to_owned(),
                     ExecutionKind::Replaced(_) => "replaced".to_owned(),
+                    ExecutionKind::Prevented(prevented) => format!("prevented{}", short(prevented.quantity)),
                     ExecutionKind::Expired => "expired".to_owned(),
                 };
                 let (who, order) = (name(&e.order.account), e.order);
@@ -416,6 +434,25 @@ impl World {
     }
 }
 
+/// `[stp=MODE] [iceberg=Q] [trailing=BIPS]`, in any order, at the end of an order.
+fn instructions<'a, 'b>(mut words: &'a [&'b str]) -> Row<(Instructions, &'a [&'b str])> {
+    let mut instructions = Instructions::default();
+    while let [rest @ .., last] = words {
+        if let Some(mode) = last.strip_prefix("stp=") {
+            let found = PreventionMode::ALL.into_iter().find(|known| known.as_str() == mode);
+            instructions.prevention = Some(found.ok_or(format!("no mode `{mode}`"))?);
+        } else if let Some(quantity) = last.strip_prefix("iceberg=") {
+            instructions.iceberg = Some(parse(quantity)?);
+        } else if let Some(delta) = last.strip_prefix("trailing=") {
+            instructions.trailing_delta = Some(parse(delta)?);
+        } else {
+            break;
+        }
+        words = rest;
+    }
+    Ok((instructions, words))
+}
+
 fn list(items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
     if items.is_empty() { "none".to_owned() } else { items.join(" ") }
@@ -430,6 +467,9 @@ fn describe(order: &Order) -> String {
     let _ = write!(text, " {}/{}", short(order.executed), short(order.quantity));
     if order.executed.is_positive() {
         let _ = write!(text, " for {}", short(order.cumulative_quote));
+    }
+    if order.prevented.is_positive() {
+        let _ = write!(text, " prevented {}", short(order.prevented));
     }
     if order.status.is_open() && !order.is_working() {
         text.push_str(" waits");

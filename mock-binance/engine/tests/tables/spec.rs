@@ -2,7 +2,7 @@
 
 use exchange_engine::{
     Commissions, Features, LotSize, MaxAsset, MinNotional, NotionalFilter, OrderTypes, PercentPrice,
-    PercentPriceBySide, PriceFilter, Ratio, WindowLimit,
+    PercentPriceBySide, PriceFilter, Ratio, TrailingDelta, WindowLimit,
 };
 
 use super::{Row, World, parse, secs};
@@ -32,7 +32,24 @@ impl World {
                     opo: !lacks("opo"),
                     cancel_replace: !lacks("cancel-replace"),
                     amend: !lacks("amend"),
+                    iceberg: !lacks("iceberg"),
+                    trailing_stop: !lacks("trailing"),
                 };
+            }
+            ["iceberg-parts", most] => filters.iceberg_parts = Some(parse(most)?),
+            ["max-num-iceberg-orders", most] => filters.max_num_iceberg_orders = Some(parse(most)?),
+            ["max-num-algo-orders", most] => filters.max_num_algo_orders = Some(parse(most)?),
+            ["exchange-max-num-iceberg-orders", most] => {
+                self.spec.filters.max_num_iceberg_orders = Some(parse(most)?);
+            }
+            ["exchange-max-num-algo-orders", most] => self.spec.filters.max_num_algo_orders = Some(parse(most)?),
+            ["trailing", min_above, max_above, min_below, max_below] => {
+                filters.trailing_delta = Some(TrailingDelta {
+                    min_above: parse(min_above)?,
+                    max_above: parse(max_above)?,
+                    min_below: parse(min_below)?,
+                    max_below: parse(max_below)?,
+                });
             }
             ["max-num-order-lists", most] => filters.max_num_order_lists = Some(parse(most)?),
             ["max-num-order-amends", most] => filters.max_num_order_amends = Some(parse(most)?),

@@ -6,8 +6,8 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use crate::command::{OrderType, Side, TimeInForce};
-use crate::fact::{Accepted, Closing, Fact, ListOpened, Member, Request, Traded};
+use crate::command::{OrderType, PreventionMode, Side, TimeInForce};
+use crate::fact::{Accepted, Closing, Fact, ListOpened, Member, Prevented, Request, Traded};
 use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId};
 use crate::limits::{OrderCountHit, WindowLimit};
 use crate::list::ListKind;
@@ -53,7 +53,7 @@ pub(crate) const EXPIRIES: [ExpiryReason; 7] = [
 const LIST_KINDS: [ListKind; 5] = [ListKind::Oco, ListKind::Oto, ListKind::Otoco, ListKind::Opo, ListKind::Opoco];
 const STATUSES: [SymbolStatus; 5] =
     [SymbolStatus::Trading, SymbolStatus::EndOfDay, SymbolStatus::Halt, SymbolStatus::Break, SymbolStatus::CancelOnly];
-const FILTERS: [Filter; 14] = [
+const FILTERS: [Filter; 20] = [
     Filter::Price,
     Filter::PercentPriceBySide,
     Filter::LotSize,
@@ -68,9 +68,15 @@ const FILTERS: [Filter; 14] = [
     Filter::MaxNumOrderLists,
     Filter::ExchangeMaxNumOrderLists,
     Filter::MaxNumOrderAmends,
+    Filter::MaxNumAlgoOrders,
+    Filter::ExchangeMaxNumAlgoOrders,
+    Filter::MaxNumIcebergOrders,
+    Filter::ExchangeMaxNumIcebergOrders,
+    Filter::IcebergParts,
+    Filter::TrailingDelta,
 ];
 /// The causes without particulars. `Filter` and `TooManyOrders` take the two places after these.
-const CAUSES: [Rejection; 29] = [
+const CAUSES: [Rejection; 34] = [
     Rejection::UnknownAccount,
     Rejection::UnknownAsset,
     Rejection::UnknownSymbol,
@@ -100,6 +106,11 @@ const CAUSES: [Rejection; 29] = [
     Rejection::UnknownList,
     Rejection::AmendIncrease,
     Rejection::AmendNothing,
+    Rejection::IcebergNotAllowed,
+    Rejection::TrailingNotAllowed,
+    Rejection::PreventionNotAllowed,
+    Rejection::Unsupported,
+    Rejection::IcebergTooLarge,
 ];
 const CAUSE_FILTER: u64 = CAUSES.len() as u64;
 const CAUSE_TOO_MANY: u64 = CAUSE_FILTER + 1;
@@ -122,6 +133,7 @@ const AMENDED: u8 = 14;
 const NOT_ATTEMPTED: u8 = 15;
 /// As `ACCEPTED`, of an order in a list.
 const ACCEPTED_IN_LIST: u8 = 16;
+const PREVENTED: u8 = 17;
 
 pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
     match fact {
@@ -153,10 +165,20 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             if a.order_type.stop_goal().is_some() {
                 put_units(out, a.stop_price.units());
             }
+            put_instructions(out, a);
             if let Some(Member { list, pending, twin_holds }) = a.member {
                 put_u64(out, list.0.into());
                 put_u64(out, u64::from(pending) << 1 | u64::from(twin_holds));
             }
+        }
+        Fact::Prevented(p) => {
+            out.push(PREVENTED);
+            put_u64(out, p.maker.0);
+            put_u64(out, p.taker.0);
+            put_one_of(out, &PreventionMode::ALL, &p.mode);
+            put_units(out, p.price.units());
+            put_units(out, p.maker_quantity.units());
+            put_units(out, p.taker_quantity.units());
         }
         Fact::ListOpened(ListOpened { list, account, symbol, kind, client_id }) => {
             out.push(LIST_OPENED);
@@ -226,6 +248,18 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             put_u64(out, until.is_some().into());
             put_u64(out, until.unwrap_or_default().as_micros());
         }
+    }
+}
+
+/// A byte, mostly: the mode, and whether there is an iceberg quantity or a trailing delta.
+fn put_instructions(out: &mut Vec<u8>, a: &Accepted) {
+    let mode = PreventionMode::ALL.iter().position(|mode| *mode == a.prevention).unwrap_or_default() as u64;
+    put_u64(out, mode << 2 | u64::from(a.trailing_delta.is_some()) << 1 | u64::from(a.iceberg.is_some()));
+    if let Some(iceberg) = a.iceberg {
+        put_units(out, iceberg.units());
+    }
+    if let Some(delta) = a.trailing_delta {
+        put_u64(out, delta.into());
     }
 }
 

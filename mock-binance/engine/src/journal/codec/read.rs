@@ -4,8 +4,8 @@ use super::{
     ACCEPTED, ACCEPTED_IN_LIST, ACCOUNT_OPENED, AMENDED, Accepted, AccountId, Amount, AssetId, BOOKED, CANCELED,
     CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES, ClientOrderId, Closing, DEPOSITED, EXPIRED, EXPIRIES, FILTERS, Fact,
     LIST_CLOSED, LIST_KINDS, LIST_OPENED, ListId, ListOpened, Member, NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit,
-    OrderId, Price, Quantity, REJECTED, RELEASED, Rejection, Request, SIDES, STATUS_CHANGED, STATUSES, SymbolId,
-    TIMES_IN_FORCE, TRADED, TRIGGERED, Timestamp, Traded, WITHDRAWN, WindowLimit,
+    OrderId, PREVENTED, Prevented, PreventionMode, Price, Quantity, REJECTED, RELEASED, Rejection, Request, SIDES,
+    STATUS_CHANGED, STATUSES, SymbolId, TIMES_IN_FORCE, TRADED, TRIGGERED, Timestamp, Traded, WITHDRAWN, WindowLimit,
 };
 use crate::packing::Reader;
 
@@ -75,6 +75,14 @@ impl Reader<'_> {
                 let member = Member { list, pending: flags & 2 != 0, twin_holds: flags & 1 != 0 };
                 Fact::Accepted(Accepted { member: Some(member), ..accepted })
             }
+            PREVENTED => Fact::Prevented(Prevented {
+                maker: self.order()?,
+                taker: self.order()?,
+                mode: self.one_of(&PreventionMode::ALL)?,
+                price: self.price()?,
+                maker_quantity: self.quantity()?,
+                taker_quantity: self.quantity()?,
+            }),
             LIST_OPENED => Fact::ListOpened(ListOpened {
                 list: self.list()?,
                 account: self.account()?,
@@ -131,9 +139,20 @@ impl Reader<'_> {
             quote_order_qty: self.amount()?,
             client_order_id: self.client()?,
             member: None,
+            prevention: PreventionMode::None,
+            iceberg: None,
+            trailing_delta: None,
         };
         if accepted.order_type.stop_goal().is_some() {
             accepted.stop_price = self.price()?;
+        }
+        let flags = self.u64()?;
+        accepted.prevention = *PreventionMode::ALL.get(usize::try_from(flags >> 2).ok()?)?;
+        if flags & 1 != 0 {
+            accepted.iceberg = Some(self.quantity()?);
+        }
+        if flags & 2 != 0 {
+            accepted.trailing_delta = Some(self.narrow()?);
         }
         Some(accepted)
     }

@@ -43,11 +43,24 @@ fn every_fact_comes_back() {
                 quote_order_qty: amount,
                 client_order_id,
                 member: client_order_id.map(|_| member),
+                prevention: if side == Side::Buy { PreventionMode::Transfer } else { PreventionMode::None },
+                iceberg: client_order_id.map(|_| Quantity::from_units(300)),
+                trailing_delta: (side == Side::Sell).then_some(2_000),
             }));
         }
         round_trip(Fact::Closed { order, closing: Closing::Canceled(client_order_id) });
     }
     round_trip(Fact::Triggered { order });
+    for mode in PreventionMode::ALL {
+        round_trip(Fact::Prevented(Prevented {
+            maker: OrderId(1),
+            taker: order,
+            mode,
+            price: Price::from_units(7),
+            maker_quantity: Quantity::from_units(900),
+            taker_quantity: Quantity::ZERO,
+        }));
+    }
     for kind in LIST_KINDS {
         round_trip(Fact::ListOpened(ListOpened { list: ListId(9), account, symbol, kind, client_id: client }));
         round_trip(Fact::Rejected {
