@@ -8,9 +8,9 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use exchange_engine::{
-    AccountId, Amount, AssetId, CancelOrder, Command, Commissions, Event, Exchange, ExchangeSpec, Filters, LotSize,
-    Instructions, NewOrder, NotionalFilter, OrderId, OrderKind, OrderRef, PercentPriceBySide, Placed, Price, PriceFilter, Quantity,
-    Ratio, Reply, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp,
+    AccountId, Amount, AssetId, CancelOrder, Command, Commissions, Event, Exchange, ExchangeSpec, Filters,
+    Instructions, LotSize, NewOrder, NotionalFilter, OrderId, OrderKind, OrderRef, PercentPriceBySide, Placed, Price,
+    PriceFilter, Quantity, Ratio, Reply, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp,
 };
 
 /// Operations that one measured round carries out.

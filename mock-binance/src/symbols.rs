@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use exchange_engine::{
-    AssetId, Commissions, ExchangeFilters, ExchangeSpec, Features, OrderTypes, Price, SpecError, SymbolId, SymbolSpec,
-    SymbolStatus,
+    AssetId, Commissions, ExchangeFilters, ExchangeSpec, Features, OrderTypes, Prevention, PreventionMode, Price,
+    SpecError, SymbolId, SymbolSpec, SymbolStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -286,19 +286,15 @@ impl SymbolRow {
                 return Err(self.bad("orderTypes", name, "write order types of the spot exchange, such as `LIMIT`"));
             }
         }
-        for allowed in [
-            &mut self.iceberg_allowed,
-            &mut self.allow_trailing_stop,
-            &mut self.peg_instructions_allowed,
-            &mut self.is_margin_trading_allowed,
-        ] {
+        for allowed in [&mut self.peg_instructions_allowed, &mut self.is_margin_trading_allowed] {
             *allowed = false;
         }
         self.is_spot_trading_allowed = true;
         self.permissions.clear();
         self.permission_sets = Some(vec![vec!["SPOT".to_owned()]]);
-        "NONE".clone_into(&mut self.default_self_trade_prevention_mode);
-        self.allowed_self_trade_prevention_modes = vec!["NONE".to_owned()];
+        if self.default_self_trade_prevention_mode.is_empty() {
+            PreventionMode::None.as_str().clone_into(&mut self.default_self_trade_prevention_mode);
+        }
         Ok(())
     }
 
@@ -320,9 +316,26 @@ impl SymbolRow {
                 opo: self.opo_allowed,
                 cancel_replace: self.cancel_replace_allowed,
                 amend: self.amend_allowed,
+                iceberg: self.iceberg_allowed,
+                trailing_stop: self.allow_trailing_stop,
             },
+            prevention: self.prevention()?,
             filters: self.filters()?,
             ..SymbolSpec::default()
+        })
+    }
+
+    fn prevention(&self) -> Result<Prevention, SymbolsError> {
+        let mode = |field: &str, name: &String| {
+            let known = PreventionMode::ALL.into_iter().find(|mode| mode.as_str() == name);
+            known.ok_or_else(|| self.bad(field, name, "write a mode of self-trade prevention, such as `EXPIRE_MAKER`"))
+        };
+        let allowed = self.allowed_self_trade_prevention_modes.iter();
+        Ok(Prevention {
+            default: mode("defaultSelfTradePreventionMode", &self.default_self_trade_prevention_mode)?,
+            allowed: allowed
+                .map(|name| mode("allowedSelfTradePreventionModes", name))
+                .collect::<Result<_, SymbolsError>>()?,
         })
     }
 
@@ -369,8 +382,8 @@ mod tests {
 
     #[test]
     fn what_the_mock_does_not_play_is_not_promised() {
-        let symbols = default_with(r#""icebergAllowed": false"#, r#""icebergAllowed": true"#).unwrap();
-        assert!(!symbols.rows[0].iceberg_allowed);
+        let symbols = default_with(r#""pegInstructionsAllowed": false"#, r#""pegInstructionsAllowed": true"#).unwrap();
+        assert!(!symbols.rows[0].peg_instructions_allowed);
     }
 
     #[test]
@@ -385,6 +398,7 @@ mod tests {
             (r#""LIMIT_MAKER""#, r#""LIMT""#, "orderTypes is `LIMT`, write order types"),
             (r#""symbol": "BTCUSDT""#, r#""symbol": "btcusdt""#, "symbol is `btcusdt`, write it in capital letters"),
             (r#""symbol": "BTCUSDT""#, r#""symbol": "ETHUSDT""#, "symbol `ETHUSDT` is listed twice"),
+            (r#""EXPIRE_TAKER""#, r#""EXPIRE_TAKR""#, "allowedSelfTradePreventionModes is `EXPIRE_TAKR`, write a mode"),
             (r#""PRICE_FILTER""#, r#""PRICE_FILTR""#, "unknown variant `PRICE_FILTR`"),
             (r#""symbols""#, r#""symbol""#, "missing field `symbols`"),
         ];

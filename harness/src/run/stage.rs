@@ -129,6 +129,6 @@ fn command(mock: &MockBinance, order: &OwnerOrder) -> Result<Command, StageError
         },
         kind: OrderKind::Limit { time_in_force: TimeInForce::Gtc, quantity, price },
         client_order_id: None,
-            instructions: Instructions::default(),
+        instructions: Instructions::default(),
     }))
 }

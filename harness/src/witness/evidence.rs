@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mock_binance::engine::{
-    Accepted, AccountId, AssetId, Closing, Command, Entry, Fact, ListOpened, OrderId, Placed, Rejection, Reply,
-    SymbolId,
+    Accepted, AccountId, AssetId, Closing, Command, Entry, Fact, ListOpened, OrderId, Placed, Prevented, Rejection,
+    Reply, SymbolId,
 };
 use mock_binance::{MockBinance, RequestRecord, StreamStats};
 use rust_decimal::Decimal;
@@ -182,6 +182,9 @@ impl Witness {
                 | Fact::Triggered { order }
                 | Fact::Released { order, .. }
                 | Fact::Amended { order, .. } => agents.contains_key(order) || self.owner_orders.contains(order),
+                Fact::Prevented(Prevented { maker, taker, .. }) => {
+                    [maker, taker].iter().any(|order| agents.contains_key(order) || self.owner_orders.contains(order))
+                }
                 Fact::Closed { order, closing } => {
                     let owners = self.owner_orders.contains(order);
                     told.orders_lost += u64::from(owners && matches!(closing, Closing::Canceled(_)));

@@ -7,9 +7,9 @@ use super::error::ApiError;
 use super::list::ListStatus;
 use super::order::{client_id, needed, order_ref};
 use super::refusal;
-use super::render::{Context, NO_PREVENTION, list_id};
+use super::render::{Context, list_id};
 use super::route::Call;
-use crate::json::{self, Text, ZERO};
+use crate::json::{self, Text};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +33,7 @@ struct AmendedOrder<'a> {
     price: Text<Price>,
     qty: Text<Quantity>,
     executed_qty: Text<Quantity>,
-    prevented_qty: &'static str,
+    prevented_qty: Text<Quantity>,
     quote_order_qty: Text<Amount>,
     cumulative_quote_qty: Text<Amount>,
     status: &'static str,
@@ -59,7 +59,7 @@ impl<'a> AmendedOrder<'a> {
             price: Text(order.price),
             qty: Text(order.quantity),
             executed_qty: Text(order.executed),
-            prevented_qty: ZERO,
+            prevented_qty: Text(order.prevented),
             quote_order_qty: Text(order.quote_order_qty),
             cumulative_quote_qty: Text(order.cumulative_quote),
             status: order.status.as_str(),
@@ -68,7 +68,7 @@ impl<'a> AmendedOrder<'a> {
             side: order.side.as_str(),
             stop_price: order.stop_price.map(Text),
             working_time: order.working_time.map(|time| context.unit.of(time)),
-            self_trade_prevention_mode: NO_PREVENTION,
+            self_trade_prevention_mode: order.prevention.as_str(),
         }
     }
 }

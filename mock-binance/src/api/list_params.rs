@@ -234,7 +234,6 @@ const fn size(pays_other: bool) -> Size {
 }
 
 fn asked(call: &Call<'_>, symbol: SymbolId, legs: &ListLegs, strategies: Vec<Strategy>) -> Result<AskedList, ApiError> {
-    order::check_prevention(call.params)?;
     let client_id = order::client_id(call.params, "listClientOrderId")?;
     let list = NewOrderList { symbol, client_id, legs: *legs };
     Ok(AskedList { list, strategies, response_type: order::response_type(call.params)? })

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Reading order: [`route`] (what there is), [`params`], [`auth`] and [`sign`], [`error`], then the handlers [`market`],
-//! [`ticker`], [`info`], [`trading`], [`replace`], [`amend`], [`list`], [`account`], [`listen_key`] with [`order`],
+//! [`ticker`], [`info`], [`trading`], [`replace`], [`amend`], [`list`], [`account`], [`prevented`], [`listen_key`] with [`order`],
 //! [`list_params`], [`render`] and [`refusal`].
 
 mod account;
@@ -21,6 +21,7 @@ mod listen_key;
 mod market;
 mod order;
 pub(crate) mod params;
+pub(crate) mod prevented;
 mod refusal;
 pub(crate) mod render;
 mod replace;

@@ -2,16 +2,16 @@
 //!
 //! An order type needs some parameters and does not take others; what an absent or idle parameter is answered with
 //! is the exchange's own choice. Instructions that the engine does not play are refused in the words in which the
-//! exchange refuses them on symbols that do not have them.
+//! exchange refuses them on symbols that do not have them: pegged prices.
 
 use exchange_engine::{
-    ClientOrderId, LimitTerms, MarketSize, NewOrder, OrderKind, OrderRef, ParseDecimalError, Price, Quantity, Side,
-    StopGoal, SymbolId, TimeInForce,
+    ClientOrderId, Instructions, LimitTerms, MarketSize, NewOrder, OrderKind, OrderRef, ParseDecimalError,
+    PreventionMode, Price, Quantity, Side, StopGoal, SymbolId, TimeInForce,
 };
 
 use super::error::ApiError;
 use super::params::Params;
-use super::render::{NO_PREVENTION, ResponseType};
+use super::render::ResponseType;
 use super::route::Call;
 use crate::strategy::Strategy;
 
@@ -78,7 +78,6 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Asked, ApiError> {
     let side = side(params, PLAIN.side)?;
     let order_type = order_type(params, PLAIN.order_type)?;
     let response_type = response_type(params)?.unwrap_or_else(|| ResponseType::of_order(order_type));
-    check_prevention(params)?;
     let (order, strategy) = leg(params, symbol, side, order_type, &PLAIN, Size::Asked)?;
     Ok(Asked { order, response_type, strategy })
 }
@@ -127,20 +126,26 @@ pub(crate) fn leg(
             }
             let quantity = quantity()?;
             let price = if limit { Some(needed(params, names.price)?) } else { None };
-            if params.has(names.trailing_delta) {
-                return Err(ApiError::OrderRejected("Trailing stop orders are not supported for this symbol."));
-            }
-            let stop_price = decimal(params, names.stop_price)?
-                .ok_or(ApiError::MissingEither(names.stop_price, names.trailing_delta))?;
+            let stop_price = match decimal::<Price>(params, names.stop_price)? {
+                // Zero stands for none in the engine.
+                Some(Price::ZERO) => return Err(ApiError::Message("Invalid price.".into())),
+                Some(stop_price) => stop_price,
+                None if params.has(names.trailing_delta) => Price::ZERO,
+                None => return Err(ApiError::MissingEither(names.stop_price, names.trailing_delta)),
+            };
             let limit = time_in_force.zip(price).map(|(time_in_force, price)| LimitTerms { time_in_force, price });
             OrderKind::Stop { goal, stop_price, quantity, limit }
         }
     };
-    if params.has(names.iceberg_qty) {
-        decimal::<Price>(params, names.iceberg_qty)?;
-        return Err(ApiError::OrderRejected("Iceberg orders are not supported for this symbol."));
-    }
-    Ok((NewOrder { symbol, side, kind, client_order_id: client_id(params, names.client_id)? }, strategy))
+    // A delta beyond all bounds is one that the filter refuses.
+    let delta = params.digits(names.trailing_delta)?.map(|delta| u16::try_from(delta).unwrap_or(u16::MAX));
+    let instructions = Instructions {
+        prevention: prevention(params)?,
+        iceberg: decimal(params, names.iceberg_qty)?,
+        trailing_delta: delta,
+    };
+    let client_order_id = client_id(params, names.client_id)?;
+    Ok((NewOrder { symbol, side, kind, client_order_id, instructions }, strategy))
 }
 
 pub(crate) fn side(params: &Params<'_>, name: &'static str) -> Result<Side, ApiError> {
@@ -195,14 +200,13 @@ fn strategy(params: &Params<'_>, names: &Names) -> Result<Strategy, ApiError> {
     }
 }
 
-pub(crate) fn check_prevention(params: &Params<'_>) -> Result<(), ApiError> {
-    match params.get("selfTradePreventionMode") {
-        None | Some(NO_PREVENTION) => Ok(()),
-        Some("EXPIRE_TAKER" | "EXPIRE_MAKER" | "EXPIRE_BOTH" | "DECREMENT" | "TRANSFER") => {
-            Err(ApiError::Message("This symbol does not allow the specified self-trade prevention mode.".into()))
-        }
-        Some(_) => Err(ApiError::Invalid("selfTradePreventionMode")),
-    }
+/// `selfTradePreventionMode`.
+fn prevention(params: &Params<'_>) -> Result<Option<PreventionMode>, ApiError> {
+    let known = |name| PreventionMode::ALL.into_iter().find(|mode| mode.as_str() == name);
+    params
+        .get("selfTradePreventionMode")
+        .map(|name| known(name).ok_or(ApiError::Invalid("selfTradePreventionMode")))
+        .transpose()
 }
 
 /// Refuses what this order type does not take.

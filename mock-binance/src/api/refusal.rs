@@ -17,11 +17,16 @@ pub(crate) fn placing_list(rejection: Rejection, now: Timestamp) -> ApiError {
     let engine = ApiError::OrderRejected;
     match rejection {
         Rejection::MarketClosed => engine("Market is closed."),
-        Rejection::OrderTypeNotAllowed | Rejection::ListNotSupported => engine("Unsupported order combination"),
+        Rejection::OrderTypeNotAllowed | Rejection::ListNotSupported | Rejection::Unsupported => {
+            engine("Unsupported order combination")
+        }
         Rejection::QuoteOrderQtyNotAllowed => {
             // The missing letters are the exchange's.
             engine("Quote order qty market orders are not support for this symbol.")
         }
+        Rejection::IcebergNotAllowed => engine("Iceberg orders are not supported for this symbol."),
+        Rejection::IcebergTooLarge => engine("IcebergQty exceeds QTY."),
+        Rejection::TrailingNotAllowed => engine("Trailing stop orders are not supported for this symbol."),
         Rejection::OcoNotAllowed => engine("OCO orders are not supported for this symbol"),
         // The exchange documents no words for these two; they follow those for OCO.
         Rejection::OtoNotAllowed => engine("OTO orders are not supported for this symbol"),
@@ -95,6 +100,9 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::UnknownSymbol => ApiError::Symbol,
         Rejection::UnknownAccount => ApiError::KeyRejected,
         Rejection::InvalidQuantity => ApiError::Message("Invalid quantity.".into()),
+        Rejection::PreventionNotAllowed => {
+            ApiError::Message("This symbol does not allow the specified self-trade prevention mode.".into())
+        }
         Rejection::InvalidPrice => ApiError::Message("Invalid price.".into()),
         Rejection::Filter(filter) => ApiError::Message(format!("Filter failure: {}", filter.as_str()).into()),
         Rejection::ClientOrderIdMismatch => ApiError::ClientIdMismatch,

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::error::ApiError;
 use super::order::Type;
-use crate::json::{Text, ZERO};
+use crate::json::Text;
 use crate::strategy::{Strategies, Strategy};
 use crate::symbols::Symbols;
 
@@ -16,9 +16,6 @@ use crate::symbols::Symbols;
 pub(crate) fn list_id(list: Option<ListId>) -> i64 {
     list.map_or(-1, |list| list.0.into())
 }
-
-/// The only mode of self-trade prevention that the mock plays.
-pub(crate) const NO_PREVENTION: &str = "NONE";
 
 /// In which unit times are told (`X-MBX-TIME-UNIT`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +78,40 @@ impl ResponseType {
     }
 }
 
+/// What is told only of orders from which something was taken to prevent a trade.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Prevented {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prevented_match_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prevented_quantity: Option<Text<Quantity>>,
+}
+
+impl Prevented {
+    fn of(order: &Order) -> Self {
+        let prevented_quantity = order.prevented_match.map(|_| Text(order.prevented));
+        Self { prevented_match_id: order.prevented_match, prevented_quantity }
+    }
+}
+
+/// What is told only of trailing stop orders; -1 until they follow the price.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Trailing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trailing_delta: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trailing_time: Option<WorkingTime>,
+}
+
+impl Trailing {
+    fn of(order: &Order, unit: TimeUnit) -> Self {
+        let since = || order.trailing_time.map_or(WorkingTime::Never(-1), |time| WorkingTime::Since(unit.of(time)));
+        Self { trailing_delta: order.trailing_delta, trailing_time: order.trailing_delta.map(|_| since()) }
+    }
+}
+
 /// When an order was placed; -1 while it waits for a price.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -126,11 +157,17 @@ struct PlacedResult<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_price: Option<Text<Price>>,
     #[serde(flatten)]
+    trailing: Trailing,
+    #[serde(flatten)]
     strategy: Strategy,
     working_time: WorkingTime,
     #[serde(skip_serializing_if = "Option::is_none")]
+    iceberg_qty: Option<Text<Quantity>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fills: Option<Vec<PlacedFill<'a>>>,
     self_trade_prevention_mode: &'static str,
+    #[serde(flatten)]
+    prevented: Prevented,
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry_reason: Option<&'static str>,
 }
@@ -159,8 +196,10 @@ impl<'a> PlacedAnswer<'a> {
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
             stop_price: order.stop_price.map(Text),
+            trailing: Trailing::of(order, unit),
             strategy: context.strategy(order),
             working_time: WorkingTime::of(order, unit),
+            iceberg_qty: order.iceberg.map(Text),
             fills: (response_type == ResponseType::Full).then(|| {
                 fills
                     .iter()
@@ -173,7 +212,8 @@ impl<'a> PlacedAnswer<'a> {
                     })
                     .collect()
             }),
-            self_trade_prevention_mode: NO_PREVENTION,
+            self_trade_prevention_mode: order.prevention.as_str(),
+            prevented: Prevented::of(order),
             expiry_reason: order.expiry_reason.map(ExpiryReason::as_str),
         });
         Self {
@@ -205,7 +245,9 @@ pub(crate) struct QueriedOrder<'a> {
     order_type: &'static str,
     side: &'static str,
     stop_price: Text<Price>,
-    iceberg_qty: &'static str,
+    iceberg_qty: Text<Quantity>,
+    #[serde(flatten)]
+    trailing: Trailing,
     #[serde(flatten)]
     strategy: Strategy,
     time: u64,
@@ -214,6 +256,8 @@ pub(crate) struct QueriedOrder<'a> {
     working_time: WorkingTime,
     orig_quote_order_qty: Text<Amount>,
     self_trade_prevention_mode: &'static str,
+    #[serde(flatten)]
+    prevented: Prevented,
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry_reason: Option<&'static str>,
 }
@@ -235,14 +279,16 @@ impl<'a> QueriedOrder<'a> {
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
             stop_price: Text(order.stop_price.unwrap_or_default()),
-            iceberg_qty: ZERO,
+            iceberg_qty: Text(order.iceberg.unwrap_or_default()),
+            trailing: Trailing::of(order, unit),
             strategy: context.strategy(order),
             time: unit.of(order.time),
             update_time: unit.of(order.update_time),
             is_working: order.working_time.is_some(),
             working_time: WorkingTime::of(order, unit),
             orig_quote_order_qty: Text(order.quote_order_qty),
-            self_trade_prevention_mode: NO_PREVENTION,
+            self_trade_prevention_mode: order.prevention.as_str(),
+            prevented: Prevented::of(order),
             expiry_reason: order.expiry_reason.map(ExpiryReason::as_str),
         }
     }
@@ -271,8 +317,14 @@ pub(crate) struct CanceledAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_price: Option<Text<Price>>,
     #[serde(flatten)]
+    trailing: Trailing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iceberg_qty: Option<Text<Quantity>>,
+    #[serde(flatten)]
     strategy: Strategy,
     self_trade_prevention_mode: &'static str,
+    #[serde(flatten)]
+    prevented: Prevented,
 }
 
 impl<'a> CanceledAnswer<'a> {
@@ -296,8 +348,11 @@ impl<'a> CanceledAnswer<'a> {
             order_type: order.order_type.as_str(),
             side: order.side.as_str(),
             stop_price: order.stop_price.map(Text),
+            trailing: Trailing::of(order, unit),
+            iceberg_qty: order.iceberg.map(Text),
             strategy: context.strategy(order),
-            self_trade_prevention_mode: NO_PREVENTION,
+            self_trade_prevention_mode: order.prevention.as_str(),
+            prevented: Prevented::of(order),
         }
     }
 }

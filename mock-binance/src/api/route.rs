@@ -7,7 +7,7 @@ use exchange_engine::{AccountId, Timestamp};
 use super::error::ApiError;
 use super::params::{Field, Params, symbol_list};
 use super::render::{Context, TimeUnit};
-use super::{account, amend, info, list, list_params, listen_key, market, replace, ticker, trading};
+use super::{account, amend, info, list, list_params, listen_key, market, prevented, replace, ticker, trading};
 use crate::state::State;
 
 /// What an endpoint asks of the client.
@@ -259,6 +259,13 @@ static ROUTES: &[Route] = &[
     ),
     signed("GET", "/api/v3/orderList", &[LIST_ID, ORIG_CLIENT_ID], Weight::Fixed(4), list::list),
     signed("GET", "/api/v3/allOrderList", &[FROM_ID, START, END, LIMIT], Weight::Fixed(20), list::all),
+    signed(
+        "GET",
+        "/api/v3/myPreventedMatches",
+        &[SYMBOL, Field::digits("preventedMatchId"), ORDER_ID, Field::digits("fromPreventedMatchId"), LIMIT],
+        Weight::With("orderId", 20, 2),
+        prevented::matches,
+    ),
     signed("GET", "/api/v3/openOrderList", &[], Weight::Fixed(6), list::open),
     open("/api/v3/ping", &[], Weight::Fixed(1), market::ping),
     open(

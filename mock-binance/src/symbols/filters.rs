@@ -2,7 +2,7 @@
 
 use exchange_engine::{
     ExchangeFilters, Filters, LotSize, MaxAsset, MinNotional, NotionalFilter, PercentPrice, PercentPriceBySide,
-    PriceFilter,
+    PriceFilter, TrailingDelta,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,6 @@ pub(super) enum FilterRow {
     MaxNumOrderAmends {
         max_num_order_amends: u32,
     },
-    /// This one and those below are told and bind nothing yet.
     IcebergParts {
         limit: u32,
     },
@@ -83,7 +82,7 @@ pub(super) struct LotRow {
     step_size: String,
 }
 
-/// A filter of the whole exchange. Those of algo and iceberg orders are told and bind nothing yet.
+/// A filter of the whole exchange.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
 #[expect(clippy::enum_variant_names, reason = "the exchange's names")]
@@ -169,10 +168,26 @@ impl SymbolRow {
             FilterRow::MaxPosition { max_position } => {
                 filters.max_position = Some(self.number("MAX_POSITION.maxPosition", max_position)?);
             }
-            FilterRow::IcebergParts { .. }
-            | FilterRow::MaxNumIcebergOrders { .. }
-            | FilterRow::MaxNumAlgoOrders { .. }
-            | FilterRow::TrailingDelta { .. } => {}
+            FilterRow::IcebergParts { limit } => filters.iceberg_parts = Some(*limit),
+            FilterRow::MaxNumIcebergOrders { max_num_iceberg_orders } => {
+                filters.max_num_iceberg_orders = Some(*max_num_iceberg_orders);
+            }
+            FilterRow::MaxNumAlgoOrders { max_num_algo_orders } => {
+                filters.max_num_algo_orders = Some(*max_num_algo_orders);
+            }
+            FilterRow::TrailingDelta {
+                min_trailing_above_delta,
+                max_trailing_above_delta,
+                min_trailing_below_delta,
+                max_trailing_below_delta,
+            } => {
+                filters.trailing_delta = Some(TrailingDelta {
+                    min_above: *min_trailing_above_delta,
+                    max_above: *max_trailing_above_delta,
+                    min_below: *min_trailing_below_delta,
+                    max_below: *max_trailing_below_delta,
+                });
+            }
             FilterRow::MaxNumOrderLists { max_num_order_lists } => {
                 filters.max_num_order_lists = Some(*max_num_order_lists);
             }
@@ -195,10 +210,6 @@ impl SymbolRow {
 impl Symbols {
     /// What the engine is told of the filters that belong to no symbol.
     pub(super) fn exchange_filters(&self, of_assets: &[AssetFilterRow]) -> Result<ExchangeFilters, SymbolsError> {
-        let max_num_orders = self.exchange_filters.iter().find_map(|row| match row {
-            ExchangeFilterRow::ExchangeMaxNumOrders { max_num_orders } => Some(*max_num_orders),
-            _ => None,
-        });
         let bad = |field, value: &String, remedy| SymbolsError::Filter {
             filter: "MAX_ASSET",
             field,
@@ -210,15 +221,25 @@ impl Symbols {
             let limit = limit.parse().map_err(|_| bad("limit", limit, DECIMAL))?;
             Ok(MaxAsset { asset: self.known_asset(asset).ok_or_else(unknown)?, limit })
         });
-        let max_num_order_lists = self.exchange_filters.iter().find_map(|row| match row {
-            ExchangeFilterRow::ExchangeMaxNumOrderLists { max_num_order_lists } => Some(*max_num_order_lists),
-            _ => None,
-        });
-        Ok(ExchangeFilters {
-            max_num_orders,
-            max_num_order_lists,
-            max_asset: max_asset.collect::<Result<_, SymbolsError>>()?,
-        })
+        let max_asset = max_asset.collect::<Result<_, SymbolsError>>()?;
+        let mut filters = ExchangeFilters { max_asset, ..ExchangeFilters::default() };
+        for row in &self.exchange_filters {
+            match row {
+                ExchangeFilterRow::ExchangeMaxNumOrders { max_num_orders } => {
+                    filters.max_num_orders = Some(*max_num_orders);
+                }
+                ExchangeFilterRow::ExchangeMaxNumAlgoOrders { max_num_algo_orders } => {
+                    filters.max_num_algo_orders = Some(*max_num_algo_orders);
+                }
+                ExchangeFilterRow::ExchangeMaxNumIcebergOrders { max_num_iceberg_orders } => {
+                    filters.max_num_iceberg_orders = Some(*max_num_iceberg_orders);
+                }
+                ExchangeFilterRow::ExchangeMaxNumOrderLists { max_num_order_lists } => {
+                    filters.max_num_order_lists = Some(*max_num_order_lists);
+                }
+            }
+        }
+        Ok(filters)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Payloads of the user data stream (Binance `user-data-stream.md`), without the envelope that the WebSocket API puts
 //! round them.
 
-use exchange_engine::{Amount, Balance, Execution, ExecutionKind, ListUpdate, Price, Quantity, Timestamp};
+use exchange_engine::{Amount, Balance, Execution, ExecutionKind, ListUpdate, Order, Price, Quantity, Timestamp};
 use serde::Serialize;
 
+use crate::api::prevented::NO_TRADE_GROUP;
 use crate::api::render::list_id;
-use crate::json::{Text, ZERO, text};
+use crate::json::{Text, text};
 use crate::strategy::Strategy;
 use crate::symbols::Symbols;
 
@@ -26,7 +27,7 @@ struct ExecutionReport<'a> {
     #[serde(rename = "P")]
     stop_price: Text<Price>,
     #[serde(rename = "F")]
-    iceberg_quantity: &'static str,
+    iceberg_quantity: Text<Quantity>,
     g: i64,
     #[serde(rename = "C")]
     original_client_id: &'a str,
@@ -63,12 +64,61 @@ struct ExecutionReport<'a> {
     working_time: Option<u64>,
     #[serde(rename = "V")]
     self_trade_prevention: &'static str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    prevented: Option<Prevented<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    d: Option<u16>,
+    #[serde(rename = "D", skip_serializing_if = "Option::is_none")]
+    trailing_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     j: Option<u64>,
     #[serde(rename = "J", skip_serializing_if = "Option::is_none")]
     strategy_type: Option<u64>,
     #[serde(rename = "eR", skip_serializing_if = "Option::is_none")]
     expiry_reason: Option<&'static str>,
+}
+
+/// What is told of orders from which something was taken to prevent a trade: how much over their lives, and of the step
+/// that took it.
+#[derive(Serialize)]
+struct Prevented<'a> {
+    v: u64,
+    #[serde(rename = "A")]
+    quantity: Text<Quantity>,
+    #[serde(flatten)]
+    step: Option<PreventedStep<'a>>,
+}
+
+#[derive(Serialize)]
+struct PreventedStep<'a> {
+    #[serde(rename = "B")]
+    quantity: Text<Quantity>,
+    /// No account of the mock is in a trade group.
+    u: i64,
+    #[serde(rename = "U")]
+    counter_order: u64,
+    #[serde(rename = "Cs")]
+    counter_symbol: &'a str,
+    pl: Text<Quantity>,
+    #[serde(rename = "pL")]
+    price: Text<Price>,
+    #[serde(rename = "pY")]
+    quote: Text<Amount>,
+}
+
+impl<'a> Prevented<'a> {
+    fn new(v: u64, order: &Order, step: Option<exchange_engine::PreventedStep>, symbols: &'a Symbols) -> Self {
+        let step = step.map(|step| PreventedStep {
+            quantity: Text(step.quantity),
+            u: NO_TRADE_GROUP,
+            counter_order: step.counter.0,
+            counter_symbol: symbols.name(order.symbol),
+            pl: Text(step.would_trade),
+            price: Text(step.price),
+            quote: Text(step.quote),
+        });
+        Self { v, quantity: Text(order.prevented), step }
+    }
 }
 
 /// A commission is written with eight decimals, its absence as a bare zero.
@@ -87,7 +137,12 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         ExecutionKind::Trade(fill) => ("TRADE", Some(fill)),
         ExecutionKind::Canceled(_) => ("CANCELED", None),
         ExecutionKind::Replaced(_) => ("REPLACED", None),
+        ExecutionKind::Prevented(_) => ("TRADE_PREVENTION", None),
         ExecutionKind::Expired => ("EXPIRED", None),
+    };
+    let step = match execution.kind {
+        ExecutionKind::Prevented(step) => Some(step),
+        _ => None,
     };
     // A cancel has a name of its own, and the order's name becomes the original one.
     let (client_id, original_client_id) = match &execution.kind {
@@ -106,7 +161,7 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         q: Text(order.quantity),
         p: Text(order.price),
         stop_price: Text(order.stop_price.unwrap_or_default()),
-        iceberg_quantity: ZERO,
+        iceberg_quantity: Text(order.iceberg.unwrap_or_default()),
         g: list_id(order.list),
         original_client_id,
         x: kind,
@@ -129,7 +184,10 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         last_quote: Text(fill.map_or(Amount::ZERO, |fill| fill.quote)),
         quote_order_qty: Text(order.quote_order_qty),
         working_time: order.working_time.map(Timestamp::as_millis),
-        self_trade_prevention: "NONE",
+        self_trade_prevention: order.prevention.as_str(),
+        prevented: order.prevented_match.map(|id| Prevented::new(id, order, step, symbols)),
+        d: order.trailing_delta,
+        trailing_time: order.trailing_time.map(Timestamp::as_millis),
         j: strategy.strategy_id,
         strategy_type: strategy.strategy_type,
         expiry_reason: order.expiry_reason.map(exchange_engine::ExpiryReason::as_str),

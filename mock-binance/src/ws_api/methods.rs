@@ -40,6 +40,7 @@ const METHODS: &[(&str, &str, &str)] = &[
     ("openOrders.cancelAll", "DELETE", "openOrders"),
     ("allOrders", "GET", "allOrders"),
     ("myTrades", "GET", "myTrades"),
+    ("myPreventedMatches", "GET", "myPreventedMatches"),
     ("account.status", "GET", "account"),
     ("account.commission", "GET", "account/commission"),
     ("account.rateLimits.orders", "GET", "rateLimit/order"),

@@ -41,7 +41,7 @@ fn random_command(dice: &mut Dice, bench: &Bench) -> Command {
             price: Price::from_units((59_950 + dice.below(100)) * 100_000_000),
         },
         client_order_id: None,
-            instructions: Instructions::default(),
+        instructions: Instructions::default(),
     })
 }
 

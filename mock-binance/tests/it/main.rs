@@ -14,6 +14,7 @@ mod errors;
 mod faults_events;
 mod faults_requests;
 mod filters;
+mod instructions;
 mod lifetimes;
 mod limits;
 mod listen_keys;

@@ -52,7 +52,7 @@ async fn an_oco_is_told_once_and_one_order_ends_the_other() {
     assert_eq!((&list["g"], &list["C"], &list["O"][1]["c"]), (&json!(0), &json!("mine"), &json!("up")));
     assert_eq!(told[3]["B"][0], json!({"a": "BTC", "f": "0.90000000", "l": "0.10000000"}), "held once");
 
-    bench.order("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.04").await.ok();
+    bench.order("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.04&selfTradePreventionMode=NONE").await.ok();
     let (stop, limit) = (&reports[0]["orderId"], &reports[1]["orderId"]);
     let ended = status(&bench, stop).await;
     assert_eq!((&ended["status"], &ended["expiryReason"]), (&json!("EXPIRED"), &json!("OCO_TRIGGER")));
@@ -62,7 +62,7 @@ async fn an_oco_is_told_once_and_one_order_ends_the_other() {
     let lists = bench.signed("GET", "/api/v3/openOrderList", "").await.ok();
     assert_eq!((lists[0]["orderListId"].clone(), lists.as_array().map(Vec::len)), (json!(0), Some(1)));
 
-    bench.order("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.06").await.ok();
+    bench.order("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.06&selfTradePreventionMode=NONE").await.ok();
     assert_eq!(bench.signed("GET", "/api/v3/openOrderList", "").await.ok(), json!([]));
     let list = bench.signed("GET", "/api/v3/orderList", "origClientOrderId=mine").await.ok();
     assert_eq!((&list["listStatusType"], list.get("orderReports")), (&json!("ALL_DONE"), None));
@@ -201,7 +201,7 @@ async fn a_pending_order_is_placed_when_the_working_one_is_filled() {
         (&waiting["status"], &waiting["isWorking"], &waiting["workingTime"]),
         (&json!("PENDING_NEW"), &json!(false), &json!(-1))
     );
-    bench.order("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01").await.ok();
+    bench.order("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01&selfTradePreventionMode=NONE").await.ok();
     let now = status(&bench, pending).await;
     assert_eq!((&now["status"], &now["isWorking"]), (&json!("NEW"), &json!(true)));
     assert_eq!(
@@ -213,7 +213,7 @@ async fn a_pending_order_is_placed_when_the_working_one_is_filled() {
     let opo = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=BUY&workingPrice=60000&workingQuantity=0.01&pendingSide=SELL&pendingType=LIMIT&pendingTimeInForce=GTC&pendingPrice=63000";
     let placed = post(&bench, "/api/v3/orderList/opo", opo).await;
     assert_eq!(placed["orderReports"][1].get("origQty"), None);
-    bench.order("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01").await.ok();
+    bench.order("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01&selfTradePreventionMode=NONE").await.ok();
     let paid = status(&bench, &placed["orders"][1]["orderId"]).await;
     assert_eq!((&paid["status"], &paid["origQty"]), (&json!("NEW"), &json!("0.00999000")), "0.01 less its commission");
 }

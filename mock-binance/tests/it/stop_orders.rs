@@ -37,7 +37,7 @@ async fn a_stop_loss_limit_waits_is_placed_and_trades() {
 
     // A trade at the stop price: the order goes into the book at its limit.
     bench.order("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=59000").await.ok();
-    bench.order("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01").await.ok();
+    bench.order("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01&selfTradePreventionMode=NONE").await.ok();
     let working = asked(&bench, &placed).await;
     assert_eq!((&working["isWorking"], &working["workingTime"]), (&json!(true), &json!(bench.clock.now_ms())));
     assert_eq!(bench.get("/api/v3/depth?symbol=BTCUSDT").await.ok()["asks"][0][0], "58000.00000000");
@@ -48,7 +48,7 @@ async fn a_stop_loss_limit_waits_is_placed_and_trades() {
     assert_eq!((&placed_again["x"], &placed_again["w"]), (&json!("NEW"), &json!(true)));
     assert_eq!(placed_again["W"], json!(bench.clock.now_ms()));
 
-    bench.order("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.1").await.ok();
+    bench.order("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.1&selfTradePreventionMode=NONE").await.ok();
     let filled = asked(&bench, &placed).await;
     assert_eq!((&filled["status"], &filled["cummulativeQuoteQty"]), (&json!("FILLED"), &json!("5800.00000000")));
 }

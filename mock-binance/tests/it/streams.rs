@@ -65,7 +65,7 @@ async fn resting_and_cancelling() {
     bench.order("symbol=BTCUSDT&side=SELL&type=LIMIT_MAKER&quantity=0.001&price=60003").await.ok();
     assert_eq!(socket.next().await["x"], "NEW");
     assert_eq!(socket.next().await["e"], "outboundAccountPosition");
-    bench.order("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.002&price=60003").await.ok();
+    bench.order("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.002&price=60003&selfTradePreventionMode=NONE").await.ok();
     let steps: Vec<(String, String)> = {
         let mut steps = Vec::new();
         loop {

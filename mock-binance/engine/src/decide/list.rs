@@ -42,7 +42,9 @@ pub(crate) fn place_list(
     {
         return Err(Rejection::TooManyOrders(hit));
     }
-    let others = |which: &dyn Fn(&NewOrder) -> bool| orders.iter().filter(|order| which(order)).count() as i64 - 1;
+    let others = |which: &dyn Fn(&NewOrder) -> bool| -> i64 {
+        orders.iter().map(|order| i64::from(which(order))).sum::<i64>() - 1
+    };
     let besides = Besides {
         open: i64::from(kind.order_count()) - 1,
         algo: others(&|order| matches!(order.kind, OrderKind::Stop { .. })),
