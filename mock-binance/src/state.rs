@@ -25,7 +25,9 @@ use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
 use crate::transcript::{Asked, REDACTED, RequestRecord, Transcript, is_secret_name};
-use crate::ws::{Cadence, Lifetimes, Sources, Streams, tell, user};
+use crate::ws::streams::ConnectionId;
+use crate::ws::subscriptions::{Subscription, envelope};
+use crate::ws::{Cadence, Lifetimes, Sources, Streams, Subscriptions, tell, user};
 
 /// What the faces share.
 pub(crate) struct Hub {
@@ -48,6 +50,7 @@ pub(crate) struct State {
     pub(crate) listen_keys: ListenKeyStore,
     pub(crate) listen_key_mode: ListenKeys,
     pub(crate) streams: Streams,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) timers: Timers,
     cadence: Cadence,
@@ -86,6 +89,7 @@ impl State {
             listen_keys: ListenKeyStore::new(parts.seed),
             listen_key_mode: parts.listen_key_mode,
             streams: Streams::new(Faults::new(parts.seed)),
+            subscriptions: Subscriptions::default(),
             lifetimes: Lifetimes::new(parts.connection_rules),
             timers: Timers::default(),
             cadence: Cadence::default(),
@@ -128,6 +132,20 @@ impl State {
         self.lifetimes.run_due(now, &mut self.streams);
         self.cadence.run_due(now, &self.exchange, &self.symbols, &mut self.streams);
         self.timers.run_due(now);
+    }
+
+    /// Ends those subscriptions of a connection that are meant, each with a last word. Gives how many there were.
+    pub(crate) fn end_subscriptions(
+        &mut self,
+        connection: ConnectionId,
+        now: Timestamp,
+        meant: impl Fn(&Subscription) -> bool,
+    ) -> usize {
+        let ended = self.subscriptions.close(connection, meant);
+        for id in &ended {
+            self.streams.tell_one(connection, envelope(*id, &user::event_stream_terminated(now)));
+        }
+        ended.len()
     }
 
     /// Remembers a request without its secrets.
@@ -177,13 +195,14 @@ impl State {
     }
 
     fn tell(&mut self, events: &[Event]) {
-        if self.streams.is_empty() {
+        if self.streams.is_empty() && self.subscriptions.is_empty() {
             return;
         }
         let sources = Sources {
             exchange: &self.exchange,
             symbols: &self.symbols,
             keys: &self.listen_keys,
+            subscriptions: &self.subscriptions,
             strategies: &self.strategies,
         };
         tell(&mut self.streams, sources, events);

@@ -108,6 +108,12 @@ pub(crate) enum ApiError {
     Malformed(&'static str),
     #[error("Unknown method.")]
     UnknownMethod,
+    #[error("User Data Stream subscription already active.")]
+    SubscriptionActive,
+    #[error("User Data Stream subscription not active.")]
+    SubscriptionInactive,
+    #[error("Maximum subscription ID reached for this connection.")]
+    SubscriptionsMax,
 
     /// The request did not reach the matching engine.
     #[error("{0}")]
@@ -226,7 +232,10 @@ impl ApiError {
             Self::AmendRejected(_) => -2038,
             Self::KeyFormat => -2014,
             Self::KeyRejected => -2015,
+            Self::SubscriptionActive => -2035,
+            Self::SubscriptionInactive => -2036,
             Self::ClientIdMismatch => -2039,
+            Self::SubscriptionsMax => -2042,
         }
     }
 

@@ -69,8 +69,27 @@ impl Field {
 }
 
 /// What every signed endpoint takes besides its own parameters.
-const SIGNED: [Field; 3] =
+static SIGNED: [Field; 3] =
     [Field::decimal("recvWindow"), Field::digits("timestamp").mandatory(), Field::word("signature").mandatory()];
+
+/// What a request must bring besides the parameters of its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Nothing,
+    /// The time: a session stands for the signature.
+    Timed,
+    Signed,
+}
+
+impl Asked {
+    fn fields(self) -> &'static [Field] {
+        match self {
+            Self::Nothing => &[],
+            Self::Timed => SIGNED.split_at(2).0,
+            Self::Signed => &SIGNED,
+        }
+    }
+}
 
 /// The parameters of one request, decoded.
 #[derive(Debug, Default)]
@@ -119,7 +138,12 @@ impl<'a> Params<'a> {
 
     /// Checks form and number against what the endpoint knows.
     pub(crate) fn check(&self, fields: &[Field], signed: bool) -> Result<(), ApiError> {
-        let signed: &[Field] = if signed { &SIGNED } else { &[] };
+        self.check_for(fields, if signed { Asked::Signed } else { Asked::Nothing })
+    }
+
+    /// As [`check`](Self::check), where a session may stand for the signature.
+    pub(crate) fn check_for(&self, fields: &[Field], asked: Asked) -> Result<(), ApiError> {
+        let signed = asked.fields();
         let known = || fields.iter().chain(signed);
         let mut read = 0;
         for field in known() {

@@ -10,7 +10,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm};
+use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use spki::der::asn1::{AnyRef, BitString, UintRef};
@@ -23,7 +23,8 @@ use subtle::ConstantTimeEq;
 #[derive(Clone)]
 pub(crate) enum Verifier {
     Hmac(Hmac<Sha256>),
-    PublicKey(UnparsedPublicKey<Vec<u8>>),
+    Rsa(UnparsedPublicKey<Vec<u8>>),
+    Ed25519(UnparsedPublicKey<Vec<u8>>),
 }
 
 /// Why a text is no public key that an account can have.
@@ -51,16 +52,20 @@ impl Verifier {
         SubjectPublicKeyInfo::<AnyRef<'_>, BitString>::validate_pem_label(label).map_err(|_| NO_PEM)?;
         let info = SubjectPublicKeyInfo::<AnyRef<'_>, BitString>::from_der(document.as_bytes()).map_err(|_| NO_KEY)?;
         let key = info.subject_public_key.as_bytes().ok_or(NO_KEY)?;
-        let algorithm: &'static dyn VerificationAlgorithm = match info.algorithm.oid {
+        match info.algorithm.oid {
             RSA_ENCRYPTION => {
                 check_rsa(key)?;
-                &RSA_PKCS1_2048_8192_SHA256
+                Ok(Self::Rsa(UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.to_vec())))
             }
-            ID_ED25519 if key.len() == 32 => &ED25519,
-            ID_ED25519 => return Err(ED25519_SIZE),
-            _ => return Err(OTHER_ALGORITHM),
-        };
-        Ok(Self::PublicKey(UnparsedPublicKey::new(algorithm, key.to_vec())))
+            ID_ED25519 if key.len() == 32 => Ok(Self::Ed25519(UnparsedPublicKey::new(&ED25519, key.to_vec()))),
+            ID_ED25519 => Err(ED25519_SIZE),
+            _ => Err(OTHER_ALGORITHM),
+        }
+    }
+
+    /// Whether it is of the one kind that may open a session.
+    pub(crate) const fn is_ed25519(&self) -> bool {
+        matches!(self, Self::Ed25519(_))
     }
 
     /// Whether `signature` was made over this query and body.
@@ -76,7 +81,7 @@ impl Verifier {
                 let actual = mac.finalize().into_bytes();
                 bool::from(actual.as_slice().ct_eq(&claimed))
             }
-            Self::PublicKey(key) => {
+            Self::Rsa(key) | Self::Ed25519(key) => {
                 let Ok(claimed) = STANDARD.decode(signature) else { return false };
                 let mut payload = Vec::with_capacity(query.len() + body.len());
                 signed_parts(query, body, |part| payload.extend_from_slice(part));

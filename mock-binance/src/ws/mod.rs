@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`streams`] (who listens to what), [`user`] and [`market`] (what an event looks like), [`cadence`] (streams that
 //! speak at intervals, with [`book`], [`candle`] and [`stats`]), [`request`]
-//! (SUBSCRIBE and friends), [`server`] (sockets).
+//! (SUBSCRIBE and friends), [`subscriptions`] (user data over the WebSocket API), [`server`] (sockets).
 
 pub(crate) mod book;
 pub(crate) mod cadence;
@@ -13,10 +13,12 @@ pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod stats;
 pub(crate) mod streams;
+pub(crate) mod subscriptions;
 mod tell;
 pub(crate) mod user;
 
 pub(crate) use cadence::Cadence;
 pub(crate) use lifetimes::Lifetimes;
 pub(crate) use streams::Streams;
+pub(crate) use subscriptions::Subscriptions;
 pub(crate) use tell::{Sources, tell};

@@ -161,6 +161,15 @@ impl Streams {
         }
     }
 
+    /// Sends an event to one connection, whatever it listens to.
+    pub(crate) fn tell_one(&mut self, id: ConnectionId, text: String) {
+        if let Some(connection) = self.connections.get(&id)
+            && connection.out.send(Outgoing::Text(text.into())).is_ok()
+        {
+            self.frames_sent += 1;
+        }
+    }
+
     /// Whether anybody listens at all: events need not even be looked at when nobody does.
     pub(crate) fn is_empty(&self) -> bool {
         self.listeners.is_empty()

@@ -3,6 +3,7 @@
 use exchange_engine::{AccountId, Event, Exchange, Page, Trade};
 
 use super::streams::Streams;
+use super::subscriptions::{Subscriptions, envelope};
 use super::{market, user};
 use crate::listen_keys::ListenKeyStore;
 use crate::strategy::Strategies;
@@ -14,28 +15,31 @@ pub(crate) struct Sources<'a> {
     pub(crate) exchange: &'a Exchange,
     pub(crate) symbols: &'a Symbols,
     pub(crate) keys: &'a ListenKeyStore,
+    pub(crate) subscriptions: &'a Subscriptions,
     pub(crate) strategies: &'a Strategies,
 }
 
 /// Publishes events in the order in which they happened. The engine puts an account's executions before its balances,
 /// which is the order that clients rely on.
 pub(crate) fn tell(streams: &mut Streams, sources: Sources<'_>, events: &[Event]) {
-    let Sources { symbols, keys, strategies, .. } = sources;
+    let Sources { symbols, strategies, .. } = sources;
     for event in events {
         match event {
             Event::Execution(execution) => {
-                to_account(streams, keys, execution.order.account, || {
+                to_account(streams, sources, execution.order.account, || {
                     user::execution_report(execution, symbols, strategies.of(execution.order.id))
                 });
             }
             Event::List(update) => {
-                to_account(streams, keys, update.list.account, || user::list_status(update, symbols));
+                to_account(streams, sources, update.list.account, || user::list_status(update, symbols));
             }
             Event::Balances { time, account, changes } => {
-                to_account(streams, keys, *account, || user::account_position(*time, changes, symbols));
+                to_account(streams, sources, *account, || user::account_position(*time, changes, symbols));
             }
             Event::Transfer { time, account, asset, delta } => {
-                to_account(streams, keys, *account, || user::balance_update(*time, symbols.asset_name(*asset), *delta));
+                to_account(streams, sources, *account, || {
+                    user::balance_update(*time, symbols.asset_name(*asset), *delta)
+                });
             }
             Event::Trade(trade) => {
                 if let Some(names) = symbols.streams(trade.symbol) {
@@ -67,8 +71,11 @@ fn tell_aggregate(streams: &mut Streams, sources: Sources<'_>, stream: &str, tra
     }
 }
 
-fn to_account(streams: &mut Streams, keys: &ListenKeyStore, account: AccountId, write: impl Fn() -> String) {
-    for key in keys.of(account) {
+fn to_account(streams: &mut Streams, sources: Sources<'_>, account: AccountId, write: impl Fn() -> String) {
+    for key in sources.keys.of(account) {
         streams.publish(key, &write);
+    }
+    for (connection, id) in sources.subscriptions.of_account(account) {
+        streams.tell_one(connection, envelope(id, &write()));
     }
 }

@@ -305,6 +305,18 @@ struct ListenKeyExpired<'a> {
     listen_key: &'a str,
 }
 
+#[derive(Serialize)]
+struct EventStreamTerminated {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+}
+
+/// `eventStreamTerminated`: the last word of a subscription.
+pub(crate) fn event_stream_terminated(now: Timestamp) -> String {
+    text(&EventStreamTerminated { e: "eventStreamTerminated", event_time: now.as_millis() })
+}
+
 /// `listenKeyExpired`: the last word of a stream.
 pub(crate) fn listen_key_expired(key: &str, now: Timestamp) -> String {
     text(&ListenKeyExpired { e: "listenKeyExpired", event_time: now.as_millis(), listen_key: key })

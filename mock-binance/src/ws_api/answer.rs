@@ -10,16 +10,16 @@ use serde_json::value::RawValue;
 
 use super::methods;
 use super::request::{self, Malformed, Request, percent_encoded, raw};
-use crate::api::auth;
+use super::session::{self, Credentials, Method, Session};
 use crate::api::error::ApiError;
 use crate::api::interval::Interval;
-use crate::api::params::Params;
+use crate::api::params::{Asked, Params};
 use crate::api::render::TimeUnit;
 use crate::api::route::{Call, Route, Security};
 use crate::faults::{Delivery, Meeting, Request as Met};
 use crate::limits::{banned, charge};
 use crate::state::{Hub, State};
-use crate::transcript::Asked;
+use crate::transcript::Asked as Recorded;
 
 /// What is the same for all requests of one connection.
 pub(crate) struct Connection {
@@ -28,6 +28,7 @@ pub(crate) struct Connection {
     pub(crate) unit: TimeUnit,
     /// Whether answers tell the rate limits, where a request does not say.
     pub(crate) rate_limits: bool,
+    pub(crate) session: Session,
 }
 
 /// An answer, and whether the connection ends with it.
@@ -102,7 +103,7 @@ struct Done {
 
 impl Connection {
     /// Answers one frame.
-    pub(crate) fn answer(&self, frame: &str) -> Answered {
+    pub(crate) fn answer(&mut self, frame: &str) -> Answered {
         let (mut state, now) = self.hub.lock();
         let source = state.sources.id(self.peer);
         let mut request = match request::read(frame) {
@@ -121,23 +122,18 @@ impl Connection {
         let met = Met { method: "WS", path: &request.method, symbol: params.get("symbol"), asks_for: &asks_for };
         let meeting = state.streams.faults.meet(now, met);
         let server_time = meeting.server_time(now);
-        let asking = Asking {
-            request: &request,
-            params: &params,
-            key: key.as_deref(),
-            payloads: &payloads,
-            source,
-            server_time,
-        };
-        let done = asking.meet(&mut state, now, self.unit, met, &meeting);
+        let credentials = Credentials { key: key.as_deref(), payloads: &payloads, server_time };
+        let asking = Asking { request: &request, params: &params, credentials, source };
+        let done = asking.meet(&mut state, &mut self.session, (now, self.unit), met, &meeting);
+        let speaks = self.session.key(key.as_deref());
         let dropped = meeting.delivery.drop;
         state.record(
             now,
-            &Asked {
+            &Recorded {
                 method: "WS",
                 path: &request.method,
                 params: &params,
-                key: key.as_deref(),
+                key: speaks,
                 user_agent: None,
                 status: if dropped { 0 } else { done.result.as_ref().map_or_else(ApiError::status, |_| 200) },
                 code: done.result.as_ref().err().filter(|_| !dropped).map(ApiError::code),
@@ -196,17 +192,22 @@ impl Done {
 struct Asking<'a> {
     request: &'a Request,
     params: &'a Params<'a>,
-    key: Option<&'a str>,
-    /// What may have been signed.
-    payloads: &'a [String; 2],
+    credentials: Credentials<'a>,
     source: u32,
-    server_time: Timestamp,
 }
 
 impl Asking<'_> {
     /// What a client is told once the faults have had their way.
-    fn meet(&self, state: &mut State, now: Timestamp, unit: TimeUnit, met: Met<'_>, meeting: &Meeting) -> Done {
-        let mut done = if meeting.stopped { Done::refused(ApiError::Internal) } else { self.run(state, now, unit) };
+    fn meet(
+        &self,
+        state: &mut State,
+        session: &mut Session,
+        (now, unit): (Timestamp, TimeUnit),
+        met: Met<'_>,
+        meeting: &Meeting,
+    ) -> Done {
+        let mut done =
+            if meeting.stopped { Done::refused(ApiError::Internal) } else { self.run(state, session, (now, unit)) };
         if let Some(refusal) = &meeting.refusal {
             done.result = Err(ApiError::Fault(refusal.clone()));
         }
@@ -214,19 +215,25 @@ impl Asking<'_> {
         done
     }
 
-    fn run(&self, state: &mut State, now: Timestamp, unit: TimeUnit) -> Done {
+    fn run(&self, state: &mut State, session: &mut Session, (now, unit): (Timestamp, TimeUnit)) -> Done {
         if let Some(until) = state.bans.until(now, self.source) {
             return Done::refused(banned(now, until));
         }
         let route = methods::find(&self.request.method);
-        let weight = route.map_or(1, |route| route.weight(self.params));
+        let of_session = Method::find(&self.request.method);
+        let otherwise = if of_session.is_some() { session::WEIGHT } else { 1 };
+        let weight = route.map_or(otherwise, |route| route.weight(self.params));
         if let Err(error) = charge(state, now, self.source, weight) {
             return Done::refused(error);
+        }
+        if let Some(method) = of_session {
+            let result = session.run(method, state, self.params, self.credentials, (now, unit));
+            return Done { result, weight, orders_of: None };
         }
         let Some(route) = route else {
             return Done { weight, ..Done::refused(ApiError::UnknownMethod) };
         };
-        match self.call(state, now, unit, route) {
+        match self.call(state, session, (now, unit), route) {
             Ok((body, account)) => {
                 let free = route.is_free_on_success();
                 if free {
@@ -242,23 +249,15 @@ impl Asking<'_> {
     fn call(
         &self,
         state: &mut State,
-        now: Timestamp,
-        unit: TimeUnit,
+        session: &Session,
+        (now, unit): (Timestamp, TimeUnit),
         route: &Route,
     ) -> Result<(Vec<u8>, Option<AccountId>), ApiError> {
         let signed = route.security == Security::Signed;
-        self.params.check(route.fields, signed)?;
-        let account = if signed {
-            let account = auth::account(&state.accounts, self.key)?;
-            auth::check_time(self.params, self.server_time)?;
-            let [raw, encoded] = self.payloads.each_ref().map(String::as_bytes);
-            auth::check_signature(account, self.params, raw, b"")
-                .or_else(|_| auth::check_signature(account, self.params, encoded, b""))?;
-            Some(account.id)
-        } else {
-            None
-        };
-        let server_time = self.server_time;
+        let asked = if signed { session.asks(self.params, self.credentials.key) } else { Asked::Nothing };
+        self.params.check_for(route.fields, asked)?;
+        let account = if signed { Some(session.account(state, self.params, self.credentials)?) } else { None };
+        let server_time = self.credentials.server_time;
         let account_id = account.unwrap_or(AccountId::FEES);
         let mut call = Call { state, params: self.params, now, server_time, unit, account: account_id };
         let body = (route.run)(&mut call)?;

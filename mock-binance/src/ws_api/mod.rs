@@ -6,9 +6,11 @@
 //!   ◀── {"id", "status", "result" | "error", "rateLimits"} ◀──┘
 //! ```
 //!
-//! Reading order: [`server`] (the socket), [`request`] (what a frame says), [`methods`] (what there is), [`answer`].
+//! Reading order: [`server`] (the socket), [`request`] (what a frame says), [`methods`] (what there is), [`session`] (who a
+//! connection is, and what it hears), [`answer`].
 
 mod answer;
 mod methods;
 mod request;
 pub(crate) mod server;
+mod session;

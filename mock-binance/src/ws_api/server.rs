@@ -7,13 +7,16 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::answer::{Answered, Connection};
+use super::session::Session;
 use crate::api::error::ApiError;
 use crate::api::render::TimeUnit;
 use crate::limits::charge;
 use crate::state::Hub;
+use crate::ws::streams::{ConnectionId, Outgoing};
 
 /// Where the WebSocket API is.
 pub(crate) const PATH: &str = "/ws-api/v3";
@@ -37,13 +40,36 @@ pub(crate) fn accept(
     let asked = |name: &str| uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix(name));
     let connection = opened.and_then(|()| {
         let unit = TimeUnit::asked_for(asked("timeUnit="))?;
-        Ok(Connection { hub, peer, unit, rate_limits: asked("returnRateLimits=") != Some("false") })
+        let rate_limits = asked("returnRateLimits=") != Some("false");
+        let (mut state, now) = hub.lock();
+        let entered = state.streams.connect(false, Vec::new());
+        drop(state);
+        let session = Session::new(entered.0, now, rate_limits);
+        Ok((Connection { hub, peer, unit, rate_limits, session }, entered))
     });
     match connection {
-        Ok(connection) => {
-            upgrade.max_message_size(FRAME_BYTES_MAX).on_upgrade(move |socket| converse(connection, socket, stop))
+        Ok((connection, entered)) => {
+            let (leaver, id) = (connection.hub.clone(), entered.0);
+            upgrade
+                .max_message_size(FRAME_BYTES_MAX)
+                .on_failed_upgrade(move |_| leaver.lock().0.streams.disconnect(id))
+                .on_upgrade(move |socket| converse(connection, entered, socket, stop))
         }
         Err(error) => refusal(&error),
+    }
+}
+
+/// Takes a connection off when it goes away, however it goes.
+struct Leaver {
+    hub: Arc<Hub>,
+    id: ConnectionId,
+}
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        let (mut state, _) = self.hub.lock();
+        state.streams.disconnect(self.id);
+        state.subscriptions.forget(self.id);
     }
 }
 
@@ -52,13 +78,28 @@ fn refusal(error: &ApiError) -> Response {
     (status, error.body()).into_response()
 }
 
-async fn converse(connection: Connection, mut socket: WebSocket, mut stop: watch::Receiver<bool>) {
+async fn converse(
+    mut connection: Connection,
+    (id, mut events): (ConnectionId, UnboundedReceiver<Outgoing>),
+    mut socket: WebSocket,
+    mut stop: watch::Receiver<bool>,
+) {
+    let _left = Leaver { hub: connection.hub.clone(), id };
     loop {
-        let incoming = tokio::select! {
-            incoming = socket.next() => incoming,
+        let (event, incoming) = tokio::select! {
+            // What has happened is told before the next request is looked at.
+            biased;
+            event = events.recv() => (event, None),
             // The sender going away means the same.
-            _ = stop.wait_for(|stop| *stop) => None,
+            () = async { drop(stop.wait_for(|stop| *stop).await) } => (None, None),
+            incoming = socket.next() => (None, incoming),
         };
+        if let Some(Outgoing::Text(text)) = event {
+            if socket.send(Message::Text(text)).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let text = match incoming {
             Some(Ok(Message::Text(text))) => text,
             // Pings are answered underneath; pongs and binary frames say nothing.

@@ -25,6 +25,7 @@ mod placement;
 mod public_keys;
 mod repeatable;
 mod replacing;
+mod sessions;
 mod shapes;
 mod stop_orders;
 mod streams;
