@@ -6,12 +6,13 @@
 //! ```
 //!
 //! Reading order: [`route`] (what there is), [`params`], [`auth`] and [`sign`], [`error`], then the handlers [`market`],
-//! [`ticker`], [`info`], [`trading`], [`replace`], [`amend`], [`list`], [`account`], [`prevented`], [`listen_key`] with [`order`],
-//! [`list_params`], [`render`] and [`refusal`].
+//! [`ticker`], [`info`], [`trading`], [`replace`], [`amend`], [`list`], [`account`], [`commission`], [`prevented`],
+//! [`listen_key`] with [`order`], [`list_params`], [`render`] and [`refusal`].
 
 mod account;
 mod amend;
 pub(crate) mod auth;
+mod commission;
 pub(crate) mod error;
 mod info;
 pub(crate) mod interval;

@@ -7,7 +7,9 @@ use exchange_engine::{AccountId, Timestamp};
 use super::error::ApiError;
 use super::params::{Field, Params, symbol_list};
 use super::render::{Context, TimeUnit};
-use super::{account, amend, info, list, list_params, listen_key, market, prevented, replace, ticker, trading};
+use super::{
+    account, amend, commission, info, list, list_params, listen_key, market, prevented, replace, ticker, trading,
+};
 use crate::state::State;
 
 /// What an endpoint asks of the client.
@@ -218,6 +220,7 @@ static ROUTES: &[Route] = &[
     ),
     signed("GET", "/api/v3/account", &[Field::word("omitZeroBalances")], Weight::Fixed(20), account::account),
     signed("GET", "/api/v3/rateLimit/order", &[], Weight::Fixed(40), info::order_counts),
+    signed("GET", "/api/v3/account/commission", &[SYMBOL], Weight::Fixed(20), commission::rates),
     signed("POST", "/api/v3/order/test", &ORDER, Weight::ComputesCommission, trading::test),
     signed("GET", "/api/v3/openOrders", &[Field::symbol()], Weight::SymbolOrAll(6, 80), account::open_orders),
     signed("DELETE", "/api/v3/openOrders", &[SYMBOL], Weight::FreeOnSuccess(1), trading::cancel_all),

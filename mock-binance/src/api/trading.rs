@@ -3,13 +3,14 @@
 use exchange_engine::{CancelOrder, CancelRestriction, Canceled, Command, ListRef, OrderId, Placed, Reply};
 use serde::Serialize;
 
+use super::commission;
 use super::error::ApiError;
 use super::list::ListAnswer;
 use super::order::{self, Asked};
 use super::refusal;
 use super::render::{CanceledAnswer, PlacedAnswer};
 use super::route::Call;
-use crate::json::{self, ZERO};
+use crate::json;
 
 /// POST order.
 pub(crate) fn place(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
@@ -27,30 +28,6 @@ pub(crate) fn place(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     Ok(json::bytes(&PlacedAnswer::new(&order, &fills, response_type, call.context())))
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TestAnswer {
-    standard_commission_for_order: Rates,
-    special_commission_for_order: Rates,
-    tax_commission_for_order: Rates,
-    discount: Rebate,
-}
-
-#[derive(Serialize)]
-struct Rates {
-    maker: String,
-    taker: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Rebate {
-    enabled_for_account: bool,
-    enabled_for_symbol: bool,
-    discount_asset: &'static str,
-    discount: &'static str,
-}
-
 /// POST order/test: everything but the order itself; neither balances nor the book are looked at.
 pub(crate) fn test(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let compute_rates = call.params.flag("computeCommissionRates")?.unwrap_or(false);
@@ -59,23 +36,7 @@ pub(crate) fn test(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     exchange
         .check(call.now, call.account, &new_order)
         .map_err(|rejection| refusal::placing(rejection, &new_order, call.now))?;
-    if !compute_rates {
-        return Ok(b"{}".to_vec());
-    }
-    let rates = exchange.spec().symbol(new_order.symbol).map(|symbol| symbol.commissions).ok_or(ApiError::Symbol)?;
-    let none = || Rates { maker: ZERO.to_owned(), taker: ZERO.to_owned() };
-    Ok(json::bytes(&TestAnswer {
-        standard_commission_for_order: Rates { maker: rates.maker.to_string(), taker: rates.taker.to_string() },
-        special_commission_for_order: none(),
-        tax_commission_for_order: none(),
-        // Paying in BNB is not played.
-        discount: Rebate {
-            enabled_for_account: false,
-            enabled_for_symbol: false,
-            discount_asset: "BNB",
-            discount: ZERO,
-        },
-    }))
+    if compute_rates { commission::for_order(call, new_order.symbol) } else { Ok(b"{}".to_vec()) }
 }
 
 /// DELETE order.

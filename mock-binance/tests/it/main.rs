@@ -10,6 +10,7 @@
 mod answers;
 mod binary;
 mod cadence;
+mod commission;
 mod errors;
 mod faults_events;
 mod faults_requests;

@@ -50,6 +50,7 @@ const SERVED: &[(&str, u64, &str)] = &[
     ("DELETE /api/v3/order", 3, "symbol=BTCUSDT&orderId={open}&cancelRestrictions=ONLY_PARTIALLY_FILLED"),
     ("DELETE /api/v3/openOrders", 1, "symbol=BTCUSDT"),
     ("GET /api/v3/account", 1, ""),
+    ("GET /api/v3/account/commission", 1, "symbol=BTCUSDT"),
     ("GET /api/v3/order", 1, "symbol=BTCUSDT&orderId={open}"),
     ("GET /api/v3/openOrders", 1, ""),
     ("GET /api/v3/allOrders", 1, "symbol=BTCUSDT"),
@@ -119,9 +120,6 @@ const NOT_SERVED: &[(&str, &str)] = &[
     ("GET /api/v3/myAllocations", NO_SOR),
     ("GET /api/v3/myFilters", "no account has filters of its own"),
 ];
-
-/// Cases of endpoints that may be absent still, but may not be different. Once they are there they belong above.
-const NOT_YET: &[(&str, u64, &str)] = &[("GET /api/v3/account/commission", 1, "symbol=BTCUSDT")];
 
 /// Keys of an example that an answer has only under a condition which the mock never meets.
 const CONDITIONAL: &[(&str, &str, &str)] =
@@ -310,11 +308,6 @@ async fn every_documented_answer_is_the_same_or_known_to_be_missing() {
             lines.push((name, line(served, query, &example["json"], &mut used).await));
         } else if let Some((.., test)) = ELSEWHERE.iter().find(|case| (case.0, case.1) == (&endpoint, number)) {
             lines.push((name, Ok(format!("same: held by {test}"))));
-        } else if let Some((coming, _, query)) = NOT_YET.iter().find(|case| (case.0, case.1) == (&endpoint, number)) {
-            let (bench, _) = lived_in().await;
-            let is_there = ask(&bench, coming, query).await.0 != 404;
-            let told = line(coming, query, &example["json"], &mut used).await;
-            lines.push((name, if is_there { told } else { Ok("not served: to come".to_owned()) }));
         } else if let Some(reason) = missing.get(endpoint.as_str()) {
             if skipped.insert(endpoint.clone()) {
                 let (bench, _) = lived_in().await;
