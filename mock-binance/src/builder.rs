@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
+use exchange_engine::process::{Process, Walk};
 use exchange_engine::{Commissions, Exchange, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection, SpecError};
 use secrecy::ExposeSecret;
 
@@ -13,6 +14,7 @@ use crate::bans::Bans;
 use crate::clock::Clock;
 use crate::house::{House, Liquidity};
 use crate::listen_keys::ListenKeys;
+use crate::market::Markets;
 use crate::mock::MockBinance;
 use crate::state::{Hub, Parts, State};
 use crate::symbols::{Symbols, SymbolsError};
@@ -51,6 +53,18 @@ pub enum StartError {
         symbol: String,
         /// What there is.
         known: String,
+    },
+    /// A market that cannot move, because nobody provides liquidity for it.
+    #[error("the market of `{symbol}` cannot move: give the symbol a price, and leave liquidity on")]
+    MarketWithoutPrice {
+        /// The symbol.
+        symbol: String,
+    },
+    /// A market whose steps take no time.
+    #[error("the market of `{symbol}` has steps of 0 ms: give it at least 1")]
+    MarketWithoutSteps {
+        /// The symbol.
+        symbol: String,
     },
     /// An asset that no symbol trades.
     #[error("there is no asset `{asset}` to put into `{label}`: the assets are {known}")]
@@ -112,6 +126,7 @@ pub struct Builder {
     accounts: Vec<Account>,
     prices: BTreeMap<String, String>,
     liquidity: Option<Liquidity>,
+    markets: BTreeMap<String, Process>,
     commission: (String, String),
     listen_keys: ListenKeys,
     limits: LimitsSpec,
@@ -140,6 +155,7 @@ impl Default for Builder {
             accounts: Vec::new(),
             prices: BTreeMap::new(),
             liquidity: Some(Liquidity::default()),
+            markets: BTreeMap::new(),
             commission: ("0.001".to_owned(), "0.001".to_owned()),
             listen_keys: ListenKeys::default(),
             limits: LimitsSpec::default(),
@@ -199,6 +215,28 @@ impl Builder {
     #[must_use]
     pub fn no_liquidity(mut self) -> Self {
         self.liquidity = None;
+        self
+    }
+
+    /// Lets a symbol's market move from its price by a process, which begins when the mock starts and steps on its
+    /// clock. Everything goes through the engine as orders of the house, so that book, trades, candles, tickers and
+    /// stop orders agree. The walk follows from [`Builder::seed`] and the symbol.
+    ///
+    /// ```
+    /// # use mock_binance::{MockBinance, ManualClock, Process, Shape};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// // Falls by a third within a minute, from the tenth second on.
+    /// let shape = Shape::Crash { change_ppm: -333_333, after: 9, over: 60 };
+    /// let crash = Process { shape, noise_ppm: 200, step_millis: 1_000 };
+    /// let clock = ManualClock::new(1_700_000_000_000);
+    /// let mock = MockBinance::builder().clock(&clock).market("BTCUSDT", crash).start().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn market(mut self, symbol: impl Into<String>, process: Process) -> Self {
+        self.markets.insert(symbol.into(), process);
         self
     }
 
@@ -311,11 +349,23 @@ impl Builder {
                     .map_err(|source| StartError::Account { label: format!("liquidity of {name}"), source })?;
             }
         }
+        let mut markets = Markets::default();
+        for (name, process) in &self.markets {
+            let id = symbols.id(name).filter(|id| house.provides(*id));
+            let (Some(id), Some(price)) = (id, prices.get(name)) else {
+                return Err(StartError::MarketWithoutPrice { symbol: name.clone() });
+            };
+            if process.step_millis == 0 {
+                return Err(StartError::MarketWithoutSteps { symbol: name.clone() });
+            }
+            markets.begin(now, id, Walk::new(*process, id, *price, self.seed));
+        }
         let state = State::new(Parts {
             exchange,
             symbols,
             accounts: known,
             house,
+            markets,
             reference_prices: prices,
             bans: Bans::new(self.ban_after),
             listen_key_mode: self.listen_keys,

@@ -14,6 +14,7 @@ use crate::account::Account;
 use crate::builder::{Builder, StartError};
 use crate::clock::{Clock, Deadlines};
 use crate::faults::{Fault, FaultError, FaultStatus};
+use crate::house::MoveError;
 use crate::rest::host::{self, Host};
 use crate::rest::{Face, Overlay};
 use crate::state::Hub;
@@ -149,7 +150,15 @@ impl MockBinance {
         outcome
     }
 
-    /// The price round which a symbol's book was filled. Value an account with it when the market itself must not
+    /// Moves a symbol's market to a price, taken down to its tick: the house trades there and lays out its orders
+    /// round it. Clients' orders on the way trade at their own prices; stop orders that are reached are placed, and
+    /// what these trade comes after. A process of [`Builder::market`] goes on from its own price at its next step.
+    pub fn move_market(&self, symbol: &str, price: Price) -> Result<(), MoveError> {
+        let (mut state, now) = self.hub.lock();
+        state.move_market(now, symbol, price)
+    }
+
+    /// The price round which a symbol's book was filled at the start. Value an account with it when the market itself must not
     /// count.
     pub fn reference_price(&self, symbol: &str) -> Option<Price> {
         self.hub.lock().0.reference_prices.get(symbol).copied()

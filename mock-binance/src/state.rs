@@ -20,8 +20,9 @@ use crate::account::Accounts;
 use crate::bans::{Bans, Sources as Addresses};
 use crate::clock::{Clock, Deadlines};
 use crate::faults::{Faults, Timers};
-use crate::house::House;
+use crate::house::{House, MoveError};
 use crate::listen_keys::{ListenKeyStore, ListenKeys};
+use crate::market::Markets;
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
 use crate::transcript::{Asked, REDACTED, RequestRecord, Transcript, is_secret_name};
@@ -43,6 +44,7 @@ pub(crate) struct State {
     pub(crate) symbols: Symbols,
     pub(crate) accounts: Accounts,
     pub(crate) house: House,
+    pub(crate) markets: Markets,
     pub(crate) reference_prices: BTreeMap<String, Price>,
     pub(crate) weights: RequestWeights,
     pub(crate) sources: Addresses,
@@ -66,6 +68,7 @@ pub(crate) struct Parts {
     pub(crate) symbols: Symbols,
     pub(crate) accounts: Accounts,
     pub(crate) house: House,
+    pub(crate) markets: Markets,
     pub(crate) reference_prices: BTreeMap<String, Price>,
     pub(crate) bans: Bans,
     pub(crate) listen_key_mode: ListenKeys,
@@ -82,6 +85,7 @@ impl State {
             symbols: parts.symbols,
             accounts: parts.accounts,
             house: parts.house,
+            markets: parts.markets,
             reference_prices: parts.reference_prices,
             weights,
             sources: Addresses::default(),
@@ -120,9 +124,29 @@ impl State {
         outcome
     }
 
-    /// Lets happen what is due: orders that end by themselves, listen keys that expire.
+    /// Moves a symbol's market to a price: the last price, the book round it and what follows from a trade there.
+    /// Clients' orders on the way trade, and stop orders that are reached are placed; what these trade comes after.
+    pub(crate) fn move_market(&mut self, now: Timestamp, symbol: &str, price: Price) -> Result<(), MoveError> {
+        let name = || symbol.to_owned();
+        let id = self.symbols.id(symbol).ok_or_else(|| MoveError::NoProvider { symbol: name() })?;
+        let price = self.exchange.spec().symbol(id).map_or(price, |spec| crate::market::on_tick(spec, price));
+        if !price.is_positive() {
+            return Err(MoveError::PriceNotPositive { symbol: name() });
+        }
+        let mut events = Vec::new();
+        let moved = self.house.move_to(&mut self.exchange, now, id, price, &mut events);
+        self.tell(&events);
+        match moved {
+            None => Err(MoveError::NoProvider { symbol: name() }),
+            Some(outcome) => outcome.map_err(|source| MoveError::Refused { symbol: name(), price, source }),
+        }
+    }
+
+    /// Lets happen what is due: orders that end by themselves, markets that move, listen keys that expire.
     pub(crate) fn run_due(&mut self, now: Timestamp) {
-        let mut events = self.exchange.on_time(now);
+        let mut events = Vec::new();
+        self.markets.run_due(now, &mut self.exchange, &mut self.house, &mut events);
+        events.append(&mut self.exchange.on_time(now));
         self.house.after(&mut self.exchange, now, &mut events);
         self.tell(&events);
         for key in self.listen_keys.expire(now) {
@@ -186,7 +210,8 @@ impl State {
         let exchange = self.exchange.next_deadline();
         let keys = self.listen_keys.next_deadline();
         let streams = self.cadence.next_deadline().into_iter().chain(self.lifetimes.next_deadline());
-        exchange.into_iter().chain(keys).chain(streams).chain(self.timers.next_deadline()).min()
+        let others = self.timers.next_deadline().into_iter().chain(self.markets.next_deadline());
+        exchange.into_iter().chain(keys).chain(streams).chain(others).min()
     }
 
     /// Begins to follow the streams that have come to be heard.

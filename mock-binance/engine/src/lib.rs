@@ -45,6 +45,7 @@ pub mod market;
 pub mod money;
 mod order;
 mod packing;
+pub mod process;
 mod query;
 mod rejection;
 mod report;

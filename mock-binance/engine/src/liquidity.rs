@@ -14,11 +14,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::command::{Command, Instructions, NewOrder, OrderKind, Side, TimeInForce};
+use crate::command::{CancelOrder, Command, NewOrder, OrderKind, OrderRef, Side, TimeInForce};
 use crate::exchange::Exchange;
-use crate::ids::{AccountId, SymbolId, mix};
+use crate::ids::{AccountId, OrderId, SymbolId, mix};
 use crate::money::{Amount, Price, Quantity};
 use crate::spec::SymbolSpec;
+
+const TRADES_PER_RUNG: i64 = 50;
 
 /// A ladder of LIMIT orders on both sides of a reference price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,26 +83,62 @@ impl Ladder {
             };
             let rungs = (1..=self.rungs).filter_map(|rung| self.rung(spec, side, rung));
             let missing = rungs.filter(|(price, _)| !taken.contains(price) && !would_trade(*price));
-            commands.extend(missing.map(|(price, quantity)| {
-                Command::Place(NewOrder {
-                    symbol: self.symbol,
-                    side,
-                    kind: OrderKind::Limit { time_in_force: TimeInForce::Gtc, quantity, price },
-                    client_order_id: None,
-                    instructions: Instructions::default(),
-                })
-            }));
+            commands.extend(missing.map(|(price, quantity)| self.order(side, TimeInForce::Gtc, quantity, price)));
         }
         commands
     }
 
+    /// The same ladder round another price: the middle is the largest multiple of the spacing that is not above it.
+    /// The price then lies between the best bid and the best ask, and a small move leaves most rungs where they were.
+    #[must_use]
+    pub fn moved_to(&self, exchange: &Exchange, price: Price) -> Self {
+        let spacing = exchange.spec().symbol(self.symbol).map_or(self.spacing, |spec| self.spacing_on(spec));
+        Self { reference: price.floor_to(spacing), ..*self }
+    }
+
+    /// The commands that take away the provider's orders that stand on no rung.
+    pub fn clear(&self, exchange: &Exchange, account: AccountId) -> Vec<Command> {
+        let Some(spec) = exchange.spec().symbol(self.symbol) else { return Vec::new() };
+        let rungs: BTreeSet<(Side, Price)> = [Side::Buy, Side::Sell]
+            .into_iter()
+            .flat_map(|side| (1..=self.rungs).filter_map(move |rung| Some((side, self.rung(spec, side, rung)?.0))))
+            .collect();
+        let open = exchange.open_orders(account, Some(self.symbol));
+        open.iter()
+            .filter(|order| !rungs.contains(&(order.side, order.price)))
+            .map(|order| self.cancel(order.id))
+            .collect()
+    }
+
+    /// A LIMIT order on the ladder's symbol.
+    pub const fn order(&self, side: Side, time_in_force: TimeInForce, quantity: Quantity, price: Price) -> Command {
+        let kind = OrderKind::Limit { time_in_force, quantity, price };
+        Command::Place(NewOrder::new(self.symbol, side, kind))
+    }
+
+    /// The cancel of an order on the ladder's symbol.
+    pub const fn cancel(&self, order: OrderId) -> Command {
+        let target = OrderRef::Id(order);
+        Command::Cancel(CancelOrder { symbol: self.symbol, target, cancel_id: None, restriction: None })
+    }
+
+    /// The quantity of one trade at a price: a fiftieth of a middle rung, varied as rungs are by the seed and `turn`.
+    /// Filters may raise it. Nothing when the symbol is unknown.
+    pub fn trade_quantity(&self, exchange: &Exchange, turn: u64, price: Price) -> Option<Quantity> {
+        let spec = exchange.spec().symbol(self.symbol)?;
+        self.varied(spec, self.quantity.units() / TRADES_PER_RUNG, mix(turn), price)
+    }
+
+    /// The spacing as whole ticks.
+    fn spacing_on(&self, spec: &SymbolSpec) -> Price {
+        let tick = tick_of(spec);
+        self.spacing.floor_to(tick).max(tick)
+    }
+
     /// Price and quantity of a rung, counted from 1; nothing where there is no positive price.
     fn rung(&self, spec: &SymbolSpec, side: Side, rung: u32) -> Option<(Price, Quantity)> {
-        let tick = spec.filters.price.map(|filter| filter.tick).filter(|tick| tick.is_positive());
-        let tick = tick.unwrap_or(Price::from_units(1));
-        let spacing = self.spacing.floor_to(tick).max(tick);
-        let away = spacing.units().checked_mul(i64::from(rung))?;
-        let middle = self.reference.floor_to(tick).units();
+        let away = self.spacing_on(spec).units().checked_mul(i64::from(rung))?;
+        let middle = self.reference.floor_to(tick_of(spec)).units();
         let price = Price::from_units(match side {
             Side::Buy => middle.checked_sub(away)?,
             Side::Sell => middle.checked_add(away)?,
@@ -113,8 +151,13 @@ impl Ladder {
 
     fn rung_quantity(&self, spec: &SymbolSpec, side: Side, rung: u32, price: Price) -> Option<Quantity> {
         let place = (u64::from(rung) << 1) | u64::from(side == Side::Sell);
-        let parts = mix(mix(self.seed ^ u64::from(self.symbol.0).rotate_left(32)) ^ place) % 1_001;
-        let middle = i128::from(self.quantity.units());
+        self.varied(spec, self.quantity.units(), place, price)
+    }
+
+    /// From half to one and a half of the middle quantity, as the seed and the salt say.
+    fn varied(&self, spec: &SymbolSpec, middle: i64, salt: u64, price: Price) -> Option<Quantity> {
+        let parts = mix(mix(self.seed ^ u64::from(self.symbol.0).rotate_left(32)) ^ salt) % 1_001;
+        let middle = i128::from(middle);
         let varied = middle / 2 + middle * i128::from(parts) / 1_000;
         let lot = spec.filters.lot.unwrap_or_default();
         let smallest_worth = spec.filters.notional.map(|filter| filter.min).unwrap_or_default();
@@ -123,4 +166,10 @@ impl Ladder {
         let quantity = Quantity::from_units(i64::try_from(varied).ok()?).max(lot.min);
         Some(quantity.max(Quantity::from_units(worth_it)).floor_to(lot.step))
     }
+}
+
+/// The symbol's price tick; one unit where it has none.
+fn tick_of(spec: &SymbolSpec) -> Price {
+    let tick = spec.filters.price.map(|filter| filter.tick).filter(|tick| tick.is_positive());
+    tick.unwrap_or(Price::from_units(1))
 }

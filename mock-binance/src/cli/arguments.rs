@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use mock_binance::{Process, process};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +12,8 @@ Examples:
       A port chosen by the system, generated test credentials, four symbols.
   mock-binance --listen 127.0.0.1:8080 --balance USDT=500 --price BTCUSDT=65000
       A fixed port, one account with 500 USDT and nothing else, BTC at 65000.
+  mock-binance --market BTCUSDT=crash --market ETHUSDT=calm:noise_ppm=500
+      Markets that move: BTC falls by 30 % after half a minute, ETH wanders. Stop orders trigger, streams speak.
   MOCK_BINANCE_API_KEY=my-key MOCK_BINANCE_SECRET=my-secret mock-binance --listen-keys gone
       Credentials of your own; listen keys are answered with 410, as the live exchange does.
   mock-binance --fault mock-binance/faults/timeout-after-booking.json
@@ -45,6 +48,11 @@ pub(crate) struct Arguments {
     /// The price round which a symbol's book is filled; repeat it for each symbol
     #[arg(long = "price", value_name = "SYMBOL=PRICE", value_parser = pair)]
     pub(crate) prices: Vec<(String, String)>,
+
+    /// Lets a symbol's market move: calm, trend, crash, spike or thin-book, with figures of your own after a colon, such
+    /// as crash:change_ppm=-500000,after=30,over=60,noise_ppm=200,step_ms=1000; repeat it for each symbol
+    #[arg(long = "market", value_name = "SYMBOL=PROCESS", value_parser = market)]
+    pub(crate) markets: Vec<(String, Process)>,
 
     /// A saved answer of GET /api/v3/exchangeInfo whose symbols are used in place of the built-in ones
     #[arg(long, value_name = "FILE")]
@@ -85,6 +93,14 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=NUMBER, such as USDT=10000".to_owned()),
     }
+}
+
+fn market(text: &str) -> Result<(String, Process), String> {
+    let (symbol, described) = text
+        .split_once('=')
+        .filter(|(symbol, _)| !symbol.is_empty())
+        .ok_or_else(|| "write SYMBOL=PROCESS, such as BTCUSDT=crash".to_owned())?;
+    Ok((symbol.to_owned(), process(described).map_err(|error| error.to_string())?))
 }
 
 #[cfg(test)]

@@ -66,6 +66,9 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
     for (symbol, price) in &arguments.prices {
         builder = builder.price(symbol, price);
     }
+    for (symbol, process) in &arguments.markets {
+        builder = builder.market(symbol, *process);
+    }
     Ok(match account(arguments)? {
         Some(account) => builder.account(account),
         None => builder,

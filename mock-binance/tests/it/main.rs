@@ -19,6 +19,7 @@ mod instructions;
 mod lifetimes;
 mod limits;
 mod listen_keys;
+mod market;
 mod most_hit;
 mod order_lists;
 mod overlay;
