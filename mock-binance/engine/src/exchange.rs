@@ -245,17 +245,21 @@ impl Exchange {
 
     fn carry_out(&mut self, now: Timestamp, room: &mut Room, events: &mut Vec<Event>) {
         for fact in &room.plan {
-            self.commit(now, fact);
-            report::fact(&self.state, now, fact, &mut room.touched, events);
             let (one, other) = match fact {
                 Fact::Traded(traded) => (Some(traded.maker), Some(traded.taker)),
                 Fact::Prevented(prevented) => (Some(prevented.maker), Some(prevented.taker)),
                 Fact::Closed { order, .. } => (Some(*order), None),
                 _ => (None, None),
             };
-            for order in [one, other].into_iter().flatten() {
-                let record = Slot::of(order).and_then(|slot| self.state.record(slot));
-                if let Some(list) = record.filter(|record| !record.status.is_open()).and_then(|record| record.list) {
+            // Looked up while the orders are open: a closed one has to be unpacked.
+            let concerned = [one, other].map(|order| {
+                let slot = Slot::of(order?)?;
+                Some((slot, self.state.open_record(slot)?.list?))
+            });
+            self.commit(now, fact);
+            report::fact(&self.state, now, fact, &mut room.touched, events);
+            for (slot, list) in concerned.into_iter().flatten() {
+                if self.state.open_record(slot).is_none_or(|record| !record.status.is_open()) {
                     room.lists.push_back(list);
                 }
             }

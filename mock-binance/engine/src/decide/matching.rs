@@ -71,12 +71,12 @@ pub(super) fn walk(
         let mut queue = book.queue(level);
         loop {
             // The whole of an order that is shown whole, and of an iceberg the part whose turn it is.
-            let (maker, offered, left) = if let Some(maker) = queue.next() {
-                let Some(record) = state.record(maker) else { continue };
-                (maker, record.resting(), record.remaining())
+            let (maker, offered, left, account) = if let Some(maker) = queue.next() {
+                let Some(record) = state.open_record(maker) else { continue };
+                (maker, record.resting(), record.remaining(), record.account)
             } else if let Some((maker, left)) = hidden.pop_front() {
-                let Some(record) = state.record(maker) else { continue };
-                (maker, record.iceberg.min(left), left)
+                let Some(record) = state.open_record(maker) else { continue };
+                (maker, record.iceberg.min(left), left, record.account)
             } else {
                 break;
             };
@@ -84,8 +84,7 @@ pub(super) fn walk(
             if wanted.is_zero() || done.is_ended {
                 break 'book;
             }
-            let same = state.record(maker).is_some_and(|record| record.account == taker.account);
-            if same && taker.prevention != PreventionMode::None {
+            if account == taker.account && taker.prevention != PreventionMode::None {
                 prevent(&mut done, taker, appetite, (maker, price, left), matches)?;
                 continue;
             }

@@ -101,9 +101,9 @@ impl Lists {
 impl State {
     /// The other order of this one's OCO, while it is open.
     pub(crate) fn open_twin(&self, order: Slot) -> Option<Slot> {
-        let list = self.record(order)?.list?;
+        let list = self.open_record(order)?.list?;
         let twin = self.lists.get(list)?.twin(order)?;
-        self.record(twin).filter(|record| record.status.is_open()).map(|_| twin)
+        self.open_record(twin).filter(|record| record.status.is_open()).map(|_| twin)
     }
 
     /// A list as readers see it.
@@ -209,7 +209,7 @@ impl State {
 
     /// Holds what the working order of an OPO has bought.
     pub(super) fn hold_proceeds(&mut self, order: Slot, received: Amount) -> Evolved {
-        let Some(list) = self.record(order).and_then(|record| record.list) else { return Ok(()) };
+        let Some(list) = self.open_record(order).and_then(|record| record.list) else { return Ok(()) };
         let list = self.lists.get_mut(list)?;
         if !list.kind.pays_other() || list.first != order {
             return Ok(());
@@ -222,7 +222,7 @@ impl State {
 
     /// What the closing of one order means to the others of its list.
     pub(super) fn left_by(&mut self, now: Timestamp, order: Slot) -> Evolved {
-        let Some(id) = self.record(order).and_then(|record| record.list) else { return Ok(()) };
+        let Some(id) = self.open_record(order).and_then(|record| record.list) else { return Ok(()) };
         if let Some(twin) = self.open_twin(order) {
             let record = self.order_mut(twin)?;
             if record.twin_holds {

@@ -61,6 +61,12 @@ impl Orders {
         archive::read(chunk.bytes.get(place % CHUNK_BYTES..)?, chunk.base)
     }
 
+    /// An open order, where it is kept.
+    pub(crate) fn open(&self, order: Slot) -> Option<&OrderRecord> {
+        let place = *self.places.get(order.place()?)?;
+        if place & CLOSED == 0 { self.slab.get(usize::try_from(place).ok()?) } else { None }
+    }
+
     /// An open order.
     pub(super) fn open_mut(&mut self, order: Slot) -> Option<&mut OrderRecord> {
         let place = *self.places.get(order.place()?)?;

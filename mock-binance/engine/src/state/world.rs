@@ -100,6 +100,11 @@ impl State {
         self.orders.get(order)
     }
 
+    /// An open order, without making a copy of it: what a walk through the book or a fact asks for.
+    pub(crate) fn open_record(&self, order: Slot) -> Option<&OrderRecord> {
+        self.orders.open(order)
+    }
+
     /// Whether there is no room for one more order or one more name.
     pub(crate) fn is_full(&self) -> bool {
         self.names.is_full() || self.orders.is_full()
