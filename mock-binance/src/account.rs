@@ -145,6 +145,13 @@ impl Accounts {
         })
     }
 
+    /// All of them, in the order in which they were opened.
+    pub(crate) fn in_order(&self) -> Vec<&KnownAccount> {
+        let mut all: Vec<_> = self.by_key.values().collect();
+        all.sort_by_key(|account| account.id);
+        all
+    }
+
     pub(crate) fn contains(&self, api_key: &str) -> bool {
         self.by_key.contains_key(api_key)
     }

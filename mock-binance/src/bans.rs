@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use exchange_engine::Timestamp;
 
 /// Addresses as numbers, in the order in which they first came.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sources {
     ids: BTreeMap<IpAddr, u32>,
 }
@@ -23,14 +23,14 @@ impl Sources {
 }
 
 /// The bans of all addresses.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bans {
     after: u32,
     sources: BTreeMap<u32, Ban>,
 }
 
 /// The ban of one address.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Ban {
     refused: u32,
     window_ends: Timestamp,

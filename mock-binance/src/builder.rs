@@ -112,6 +112,14 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A control interface that others could reach.
+    #[error(
+        "the control interface cannot listen on `{address}`: it asks for no credentials, so give it a loopback address, such as 127.0.0.1:0"
+    )]
+    ControlNotLoopback {
+        /// What was asked for.
+        address: SocketAddr,
+    },
 }
 
 /// Collects what a mock shall be; [`Builder::start`] starts it.
@@ -134,6 +142,7 @@ pub struct Builder {
     seed: u64,
     keep_requests: usize,
     address: SocketAddr,
+    control: Option<SocketAddr>,
 }
 
 /// Prices of the default symbols.
@@ -163,6 +172,7 @@ impl Default for Builder {
             seed: 1,
             keep_requests: KEEP_REQUESTS,
             address: ANY_PORT,
+            control: None,
         }
     }
 }
@@ -299,6 +309,15 @@ impl Builder {
         self
     }
 
+    /// Serves the control interface on an address of its own: JSON over HTTP that moves the clock, sets balances and
+    /// prices, adds faults, reads journal and requests, takes and restores snapshots; `GET /` lists it all. It asks
+    /// for no credentials, so the address must be loopback; requests of web pages are refused. Off when not given.
+    #[must_use]
+    pub fn control(mut self, address: SocketAddr) -> Self {
+        self.control = Some(address);
+        self
+    }
+
     /// What the account has that a mock without accounts is given: asset and amount.
     pub fn default_balances() -> Vec<(String, String)> {
         BALANCES.map(|(asset, amount)| (asset.to_owned(), amount.to_owned())).to_vec()
@@ -308,8 +327,12 @@ impl Builder {
     #[expect(clippy::unused_async, reason = "it needs the runtime that awaits it")]
     pub async fn start(self) -> Result<MockBinance, StartError> {
         let listener = bind(self.address)?;
+        let control = match self.control {
+            Some(address) if !address.ip().is_loopback() => return Err(StartError::ControlNotLoopback { address }),
+            address => address.map(bind).transpose()?,
+        };
         let (hub, accounts) = self.build()?;
-        MockBinance::start(hub, accounts, listener)
+        MockBinance::start(hub, accounts, listener, control)
     }
 
     fn build(mut self) -> Result<(Hub, Vec<Account>), StartError> {

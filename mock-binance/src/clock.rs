@@ -141,6 +141,14 @@ impl ManualClock {
         }
     }
 
+    /// Puts the time to any moment, also back, while `change` changes what is watched to fit. Nothing is run.
+    pub(crate) fn put<R>(&self, to_us: u64, change: impl FnOnce() -> R) -> R {
+        let _one_at_a_time = lock(&self.shared.advancing);
+        let changed = change();
+        self.shared.now_us.store(to_us, Ordering::Release);
+        changed
+    }
+
     /// The time as a function that other parts of a program can hold: milliseconds since the epoch.
     pub fn handle(&self) -> Arc<dyn Fn() -> u64 + Send + Sync> {
         let clock = self.clone();

@@ -29,6 +29,7 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub(crate) struct UnknownListenKey;
 
 /// The listen keys of one mock. Knows no Debug: a listen key opens a stream for whoever has it.
+#[derive(Clone)]
 pub(crate) struct ListenKeyStore {
     seed: u64,
     live: BTreeMap<String, Live>,
@@ -36,6 +37,7 @@ pub(crate) struct ListenKeyStore {
     numbers: BTreeMap<String, u64>,
 }
 
+#[derive(Clone)]
 struct Live {
     account: AccountId,
     expires: Timestamp,

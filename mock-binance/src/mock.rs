@@ -6,17 +6,20 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange_engine::{AccountId, Command, Exchange, Outcome, Price};
+use exchange_engine::{AccountId, Amount, Command, Exchange, Outcome, Price};
 use tokio::sync::watch;
 use wiremock::MockServer;
 
 use crate::account::Account;
 use crate::builder::{Builder, StartError};
 use crate::clock::{Clock, Deadlines};
+use crate::control;
 use crate::faults::{Fault, FaultError, FaultStatus};
 use crate::house::MoveError;
+use crate::operator::{Balances, ControlError};
 use crate::rest::host::{self, Host};
 use crate::rest::{Face, Overlay};
+use crate::snapshot::SnapshotInfo;
 use crate::state::Hub;
 use crate::transcript::RequestRecord;
 use crate::ws::streams::StreamStats;
@@ -29,6 +32,7 @@ pub struct MockBinance {
     accounts: Vec<Account>,
     overlay: Arc<Overlay>,
     address: SocketAddr,
+    control: Option<SocketAddr>,
     stop: watch::Sender<bool>,
 }
 
@@ -40,10 +44,22 @@ impl MockBinance {
         Builder::default()
     }
 
-    pub(crate) fn start(hub: Hub, accounts: Vec<Account>, listener: TcpListener) -> Result<Self, StartError> {
+    pub(crate) fn start(
+        hub: Hub,
+        accounts: Vec<Account>,
+        listener: TcpListener,
+        control: Option<TcpListener>,
+    ) -> Result<Self, StartError> {
         let hub = Arc::new(hub);
         let (stop, stopped) = watch::channel(false);
         let (address, listener) = listening(listener)?;
+        let control = match control.map(listening).transpose()? {
+            Some((own, listener)) => {
+                drop(tokio::spawn(control::serve(listener, own, hub.clone(), stopped.clone())));
+                Some(own)
+            }
+            None => None,
+        };
         let overlay = Arc::new(Overlay::default());
         let face = Face::new(hub.clone());
         let host = Host { face, overlay: overlay.clone(), hub: hub.clone(), stop: stopped.clone() };
@@ -55,7 +71,7 @@ impl MockBinance {
                 clock.watch(Arc::downgrade(&watcher));
             }
         }
-        Ok(Self { hub, accounts, overlay, address, stop })
+        Ok(Self { hub, accounts, overlay, address, control, stop })
     }
 
     /// Where it listens, such as `http://127.0.0.1:40123`; endpoints start with `/api/v3`.
@@ -67,6 +83,11 @@ impl MockBinance {
     /// `/stream?streams=<stream>`.
     pub fn ws_url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// Where the control interface listens, such as `http://127.0.0.1:40124`, when [`Builder::control`] asked for it.
+    pub fn control_url(&self) -> Option<String> {
+        self.control.map(|address| format!("http://{address}"))
     }
 
     /// A wiremock server over the REST face: lay a [`wiremock::Mock`] of any priority but 255 over an endpoint, and it
@@ -154,8 +175,7 @@ impl MockBinance {
     /// round it. Clients' orders on the way trade at their own prices; stop orders that are reached are placed, and
     /// what these trade comes after. A process of [`Builder::market`] goes on from its own price at its next step.
     pub fn move_market(&self, symbol: &str, price: Price) -> Result<(), MoveError> {
-        let (mut state, now) = self.hub.lock();
-        state.move_market(now, symbol, price)
+        self.hub.move_market(symbol, price)
     }
 
     /// The price round which a symbol's book was filled at the start. Value an account with it when the market itself must not
@@ -182,19 +202,79 @@ impl MockBinance {
 
     /// Lets a fault happen from now on, in place of one of the same name.
     pub fn add_fault(&self, fault: Fault) -> Result<(), FaultError> {
-        fault.check()?;
-        self.hub.lock().0.streams.faults.add(fault);
-        Ok(())
+        self.hub.add_fault(fault)
     }
 
     /// Ends a fault; whether there was one of this name.
     pub fn remove_fault(&self, name: &str) -> bool {
-        self.hub.lock().0.streams.faults.remove(name)
+        self.hub.remove_fault(name)
     }
 
     /// All faults by name, with how often each was met.
     pub fn faults(&self) -> Vec<FaultStatus> {
         self.hub.lock().0.streams.faults.list()
+    }
+
+    /// Sets a manual clock forward to a moment, in milliseconds since the epoch; everything that falls due on the way
+    /// happens, as with [`advance`](Self::advance). Gives the time now.
+    pub fn set_clock(&self, now_ms: u64) -> Result<u64, ControlError> {
+        self.hub.set_clock(now_ms)
+    }
+
+    /// What every account has, by label.
+    pub fn balances(&self) -> Vec<Balances> {
+        self.hub.balances()
+    }
+
+    /// Brings an account's free balance of an asset to this amount, by a deposit or a withdrawal that stands in the
+    /// journal and is told as `balanceUpdate`. What open orders hold stays.
+    pub fn set_balance(&self, label: &str, asset: &str, free: Amount) -> Result<Balances, ControlError> {
+        self.hub.set_balance(label, asset, free)
+    }
+
+    /// Keeps everything as it stands under a name, in place of what stood there: exchange and journal, the house and
+    /// moving markets, request weights, bans, listen keys, faults with what they have met, the transcript, and the
+    /// time of a manual clock. Sockets are not kept. Each snapshot is a whole copy, and there can be 32.
+    pub fn take_snapshot(&self, name: &str) -> Result<SnapshotInfo, ControlError> {
+        self.hub.take_snapshot(name)
+    }
+
+    /// Makes everything as it was when the snapshot was taken. A manual clock goes back to its time, for everybody who
+    /// shares it. WebSocket connections end, and answers that a fault holds back are given at once.
+    ///
+    /// ```
+    /// # use mock_binance::{ManualClock, MockBinance};
+    /// # use std::time::Duration;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let clock = ManualClock::new(1_700_000_000_000);
+    /// let mock = MockBinance::builder().clock(&clock).start().await?;
+    /// mock.take_snapshot("rich")?;
+    /// mock.set_balance("test-account", "USDT", "0".parse()?)?;
+    /// clock.advance(Duration::from_secs(60));
+    /// mock.restore_snapshot("rich")?;
+    /// assert_eq!(mock.balances()[0].assets["USDT"].free, "10000.00000000");
+    /// assert_eq!(clock.now_ms(), 1_700_000_000_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore_snapshot(&self, name: &str) -> Result<SnapshotInfo, ControlError> {
+        self.hub.restore_snapshot(name)
+    }
+
+    /// The snapshots, by name.
+    pub fn snapshots(&self) -> Vec<SnapshotInfo> {
+        self.hub.snapshots()
+    }
+
+    /// Forgets a snapshot.
+    pub fn delete_snapshot(&self, name: &str) -> Result<(), ControlError> {
+        self.hub.delete_snapshot(name)
+    }
+
+    /// Makes everything as it was at the start, as by a snapshot taken then. Named snapshots stay.
+    pub fn reset(&self) {
+        self.hub.reset();
     }
 
     /// Counts of the WebSocket face.

@@ -23,6 +23,7 @@ use crate::faults::{Faults, Timers};
 use crate::house::{House, MoveError};
 use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::market::Markets;
+use crate::snapshot::Snapshots;
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
 use crate::transcript::{Asked, REDACTED, RequestRecord, Transcript, is_secret_name};
@@ -34,6 +35,8 @@ use crate::ws::{Cadence, Lifetimes, Sources, Streams, Subscriptions, tell, user}
 pub(crate) struct Hub {
     state: Mutex<State>,
     clock: Clock,
+    /// Locked after the state, never before it.
+    pub(crate) snapshots: Mutex<Snapshots>,
     /// Told whenever the next deadline may have changed.
     pub(crate) deadline_moved: Notify,
 }
@@ -55,11 +58,11 @@ pub(crate) struct State {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) timers: Timers,
-    cadence: Cadence,
+    pub(crate) cadence: Cadence,
     pub(crate) transcript: Transcript,
     pub(crate) strategies: Strategies,
     // Used again for each command, so that an order costs no allocation for its events.
-    events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 /// The parts of a [`State`] that are chosen from outside.
@@ -236,13 +239,14 @@ impl State {
 
 impl Hub {
     pub(crate) fn new(state: State, clock: Clock) -> Self {
-        Self { state: Mutex::new(state), clock, deadline_moved: Notify::new() }
+        let snapshots = Snapshots::new(state.snapshot(clock.now()));
+        Self { state: Mutex::new(state), clock, snapshots: Mutex::new(snapshots), deadline_moved: Notify::new() }
     }
 
     /// The state, and the time at which it is looked at. What fell due before is done first, so that nobody ever
     /// sees a listen key that has expired.
     pub(crate) fn lock(&self) -> (MutexGuard<'_, State>, Timestamp) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock_as_is();
         let now = self.clock.now();
         if state.next_deadline().is_some_and(|due| due <= now) {
             state.run_due(now);
@@ -252,6 +256,11 @@ impl Hub {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The state as it stands, without what fell due meanwhile.
+    pub(crate) fn lock_as_is(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the mock's clock has come so far.
@@ -271,7 +280,7 @@ impl Hub {
 
 impl Deadlines for Hub {
     fn next_deadline_us(&self) -> Option<u64> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.lock_as_is();
         state.next_deadline().map(Timestamp::as_micros)
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Strategy {
 }
 
 /// The marks of the orders that have any.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Strategies {
     marked: BTreeMap<OrderId, Strategy>,
 }

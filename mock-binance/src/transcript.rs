@@ -57,7 +57,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The latest records of one mock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Transcript {
     records: VecDeque<RequestRecord>,
     keep: usize,
@@ -83,6 +83,14 @@ impl Transcript {
 
     pub(crate) fn records(&self) -> Vec<RequestRecord> {
         self.records.iter().cloned().collect()
+    }
+
+    /// The records from this number on, at most so many, and whether more follow.
+    pub(crate) fn page(&self, from: u64, most: usize) -> (Vec<RequestRecord>, bool) {
+        let skipped = self.records.partition_point(|record| record.seq < from);
+        let page: Vec<_> = self.records.iter().skip(skipped).take(most).cloned().collect();
+        let more = skipped + page.len() < self.records.len();
+        (page, more)
     }
 
     pub(crate) fn take(&mut self) -> Vec<RequestRecord> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use mock_binance::{Process, process};
+use mock_binance::{Clock, Process, process};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +18,9 @@ Examples:
       Credentials of your own; listen keys are answered with 410, as the live exchange does.
   mock-binance --fault mock-binance/faults/timeout-after-booking.json
       The first order is booked, and its client told -1007: does it ask before it sends the order again?
+  mock-binance --control 127.0.0.1:9000 --clock manual=1767571200000
+      Time stands still until it is told: curl -X POST -H 'Content-Type: application/json' -d '{\"ms\":61000}' \
+      http://127.0.0.1:9000/clock/advance
   mock-binance --public-key account.pem
       An account that signs with an RSA or Ed25519 key instead of an HMAC secret.
 
@@ -32,6 +35,16 @@ pub(crate) struct Arguments {
     /// Where it listens, for REST and WebSocket alike; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+
+    /// Serves the control interface there, for scripts that move the clock, set balances and prices, add faults, take
+    /// snapshots and read what happened; loopback only, since it asks for no credentials. GET / lists what it does
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) control: Option<SocketAddr>,
+
+    /// The time: the machine's, or `manual` for a clock that moves only through the control interface; `manual=MS` is
+    /// where it starts, in milliseconds since the epoch
+    #[arg(long, value_name = "CLOCK", default_value = "system", value_parser = clock)]
+    pub(crate) clock: Clock,
 
     /// Whether listen keys are issued (as before 2026-02-20) or answered with 410 (as since)
     #[arg(long, value_name = "WHICH", value_enum, default_value = "legacy")]
@@ -79,6 +92,9 @@ pub(crate) struct Arguments {
     pub(crate) public_key: Option<PathBuf>,
 }
 
+/// The last millisecond of the year 9999.
+const LATEST_MS: u64 = 253_402_300_799_999;
+
 /// The choices of `--listen-keys`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum ListenKeyMode {
@@ -92,6 +108,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=NUMBER, such as USDT=10000".to_owned()),
+    }
+}
+
+fn clock(text: &str) -> Result<Clock, String> {
+    match text.split_once('=') {
+        None if text == "system" => Ok(Clock::system()),
+        None if text == "manual" => Ok(Clock::manual(Clock::system().now_ms())),
+        Some(("manual", start)) => match start.parse() {
+            Ok(start_ms) if (0..=LATEST_MS).contains(&start_ms) => Ok(Clock::manual(start_ms)),
+            _ => Err(format!("`{start}` is no moment: write milliseconds since the epoch, such as 1767571200000")),
+        },
+        _ => Err("write system, manual or manual=MS".to_owned()),
     }
 }
 
@@ -119,6 +147,16 @@ mod tests {
         assert_eq!(pair("USDT=1"), Ok(("USDT".to_owned(), "1".to_owned())));
         for text in ["USDT", "=1", "USDT="] {
             assert!(pair(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn clocks_are_the_machines_or_manual() {
+        assert!(matches!(clock("system"), Ok(Clock::System)));
+        assert!(matches!(clock("manual"), Ok(Clock::Manual(_))));
+        assert_eq!(clock("manual=1700000000000").map(|clock| clock.now_ms()), Ok(1_700_000_000_000));
+        for text in ["", "auto", "manual=", "manual=-1", "manual=1e3", "manual=99999999999999999", "system=1"] {
+            assert!(clock(text).is_err(), "{text}");
         }
     }
 

@@ -42,12 +42,15 @@ pub(crate) fn greeting(mock: &MockBinance, account: &Account, credentials: Crede
 "#
         )
     };
+    let control = mock.control_url().map(|url| format!("  control     {url}\n")).unwrap_or_default();
+    let clock = mock.clock().as_manual().map(|clock| format!("  clock       stands at {}\n", clock.now_ms()));
+    let clock = clock.unwrap_or_default();
     format!(
         r"mock-binance is running
 
   REST        {rest}
   WebSocket   {ws}
-  API key     {key}
+{control}{clock}  API key     {key}
   secret      {secret}
 
 {example}

@@ -52,14 +52,18 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> 
 fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
     let mut builder = MockBinance::builder()
         .address(arguments.listen)
+        .clock(arguments.clock.clone())
         .seed(arguments.seed)
-        // Nobody reads them here.
-        .keep_requests(0)
         .liquidity(arguments.seed)
         .listen_keys(match arguments.listen_keys {
             ListenKeyMode::Legacy => ListenKeys::Legacy,
             ListenKeyMode::Gone => ListenKeys::Gone,
         });
+    builder = match arguments.control {
+        Some(address) => builder.control(address),
+        // Nobody reads them.
+        None => builder.keep_requests(0),
+    };
     if let Some(path) = &arguments.symbols {
         builder = builder.symbols_file(path);
     }

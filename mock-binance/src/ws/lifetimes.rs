@@ -39,6 +39,11 @@ impl Lifetimes {
         Self { hold, watched: BTreeMap::new() }
     }
 
+    /// Watches nobody any more.
+    pub(crate) fn clear(&mut self) {
+        self.watched.clear();
+    }
+
     pub(crate) fn watch(&mut self, id: ConnectionId, now: Timestamp) {
         if self.hold {
             let watched = Watched {

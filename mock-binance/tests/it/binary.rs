@@ -109,6 +109,7 @@ fn what_cannot_start_says_why() {
         (&["--fault", "no/such/file"], "`no/such/file`: cannot read the fault"),
         (&["--fault", "tests/data/most_hit_errors.json"], "`tests/data/most_hit_errors.json`: "),
         (&["--listen", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
+        (&["--control", "0.0.0.0:0"], "give it a loopback address, such as 127.0.0.1:0"),
         (&["--public-key", "no/such/file"], "cannot read the public key in `no/such/file`"),
         (&["--public-key", "Cargo.toml"], "cannot use the public key of account `account-1`: it is no PEM"),
     ] {
@@ -118,4 +119,24 @@ fn what_cannot_start_says_why() {
         assert!(error.contains(expected), "{error}");
         assert_eq!(child.wait().unwrap().code(), Some(1));
     }
+}
+
+/// The text between a line of three backticks and a word, and the next three.
+fn block<'a>(document: &'a str, kind: &str) -> &'a str {
+    let (_, rest) = document.split_once(&format!("```{kind}\n")).unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_control_interface_does_what_its_page_shows() {
+    let page = std::fs::read_to_string("../docs/control.md").unwrap();
+    let running = start(command().args(["--control", "127.0.0.1:0", "--clock", "manual=1767571200000"]));
+    let said = running.said.join("\n");
+    assert!(said.contains("stands at 1767571200000"), "{said}");
+    let line = running.said.iter().find(|line| line.trim_start().starts_with("control")).unwrap();
+    let url = line.split_whitespace().last().unwrap();
+    let script = block(&page, "sh").replace("http://127.0.0.1:9000", url);
+    let output = Command::new("sh").args(["-eu", "-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), block(&page, "json"), "{:?}", output.stderr);
+    assert_eq!(stop(running, "-TERM"), Some(0));
 }

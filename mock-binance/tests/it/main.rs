@@ -11,6 +11,7 @@ mod answers;
 mod binary;
 mod cadence;
 mod commission;
+mod control;
 mod errors;
 mod faults_events;
 mod faults_requests;
