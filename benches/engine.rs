@@ -53,7 +53,7 @@ fn spec() -> ExchangeSpec {
                 }),
                 ..Filters::default()
             },
-            commissions: Commissions { maker: rate, taker: rate },
+            commissions: Commissions::by_role(rate, rate),
             opening_price: Some(units("60000")),
             ..SymbolSpec::default()
         }],

@@ -27,6 +27,7 @@ pub struct Account {
     pub(crate) credential: Credential,
     pub(crate) label: Option<String>,
     pub(crate) balances: Vec<(String, String)>,
+    pub(crate) pays_in_bnb: bool,
 }
 
 /// With what the requests of an account are checked.
@@ -67,7 +68,7 @@ impl Account {
     }
 
     fn with(api_key: String, credential: Credential) -> Self {
-        Self { api_key, credential, label: None, balances: Vec::new() }
+        Self { api_key, credential, label: None, balances: Vec::new(), pays_in_bnb: false }
     }
 
     /// An empty account whose key and secret (64 letters and digits each, like those of the exchange) follow from a
@@ -93,6 +94,14 @@ impl Account {
     #[must_use]
     pub fn balance(mut self, asset: impl Into<String>, amount: impl Into<String>) -> Self {
         self.balances.push((asset.into(), amount.into()));
+        self
+    }
+
+    /// Lets the account pay commissions in BNB at the discount of [`Builder::bnb_discount`](crate::Builder::bnb_discount)
+    /// while it has enough; what it has too little for is taken in full from what a trade brings.
+    #[must_use]
+    pub fn pays_in_bnb(mut self) -> Self {
+        self.pays_in_bnb = true;
         self
     }
 

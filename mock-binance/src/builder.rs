@@ -5,13 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use exchange_engine::process::{Process, Walk};
-use exchange_engine::{Commissions, Exchange, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection, SpecError};
+use exchange_engine::{
+    Commissions, Discount, DiscountReading, Exchange, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection, SpecError,
+};
 use secrecy::ExposeSecret;
 
 use crate::account::{Account, Accounts, Credential, KnownAccount};
 use crate::api::sign::{PublicKeyError, Verifier};
 use crate::bans::Bans;
 use crate::clock::Clock;
+use crate::commission::CommissionRate;
 use crate::house::{House, Liquidity};
 use crate::listen_keys::ListenKeys;
 use crate::market::Markets;
@@ -47,13 +50,18 @@ pub enum StartError {
         value: String,
     },
     /// A symbol that the mock does not have.
-    #[error("there is no symbol `{symbol}` to give a price to: the symbols are {known}")]
+    #[error("there is no symbol `{symbol}` to give {what} to: the symbols are {known}")]
     UnknownSymbol {
         /// What was asked for.
         symbol: String,
+        /// What was to be given to it.
+        what: &'static str,
         /// What there is.
         known: String,
     },
+    /// A discount for paying in an asset that no symbol trades.
+    #[error("there is no BNB to pay commissions in: use symbols that trade it, or leave the discount out")]
+    DiscountWithoutBnb,
     /// A market that cannot move, because nobody provides liquidity for it.
     #[error("the market of `{symbol}` cannot move: give the symbol a price, and leave liquidity on")]
     MarketWithoutPrice {
@@ -136,6 +144,8 @@ pub struct Builder {
     liquidity: Option<Liquidity>,
     markets: BTreeMap<String, Process>,
     commission: (String, String),
+    rates: Vec<CommissionRate>,
+    discount: Option<(Ratio, DiscountReading)>,
     listen_keys: ListenKeys,
     limits: LimitsSpec,
     ban_after: u32,
@@ -166,6 +176,8 @@ impl Default for Builder {
             liquidity: Some(Liquidity::default()),
             markets: BTreeMap::new(),
             commission: ("0.001".to_owned(), "0.001".to_owned()),
+            rates: Vec::new(),
+            discount: None,
             listen_keys: ListenKeys::default(),
             limits: LimitsSpec::default(),
             ban_after: BAN_AFTER,
@@ -250,10 +262,38 @@ impl Builder {
         self
     }
 
-    /// Commission rates of every account and symbol, as fractions; `0.001` each when not given.
+    /// Standard commission rates of every symbol by role, as fractions; `0.001` each when not given.
     #[must_use]
     pub fn commission(mut self, maker: impl Into<String>, taker: impl Into<String>) -> Self {
         self.commission = (maker.into(), taker.into());
+        self
+    }
+
+    /// One commission rate more, see [`commission_rate`](crate::commission_rate): standard, special or tax, of makers,
+    /// takers, buyers or sellers, for one symbol or all. Later ones win.
+    #[must_use]
+    pub fn commission_rate(mut self, rate: CommissionRate) -> Self {
+        self.rates.push(rate);
+        self
+    }
+
+    /// The discount on standard commissions for accounts that [pay in BNB](Account::pays_in_bnb). The exchange's FAQ
+    /// multiplies by the rate that `account/commission` tells ([`DiscountReading::Paid`]). Commissions are
+    /// converted by last prices, directly or through an asset in which both are traded.
+    ///
+    /// ```
+    /// # use mock_binance::{Account, MockBinance, bnb_discount};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let (rate, reading) = bnb_discount("0.75")?;
+    /// let account = Account::generated(1).balance("USDT", "1000").balance("BNB", "1").pays_in_bnb();
+    /// let mock = MockBinance::builder().account(account).bnb_discount(rate, reading).start().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn bnb_discount(mut self, rate: Ratio, reading: DiscountReading) -> Self {
+        self.discount = Some((rate, reading));
         self
     }
 
@@ -342,11 +382,24 @@ impl Builder {
         };
         let now = self.clock.now();
         let prices = prices(&self.prices, &symbols)?;
-        let commissions = Commissions {
-            maker: decimal::<Ratio>("the maker commission", &self.commission.0)?,
-            taker: decimal::<Ratio>("the taker commission", &self.commission.1)?,
-        };
+        let mut commissions = Commissions::by_role(
+            decimal::<Ratio>("the maker commission", &self.commission.0)?,
+            decimal::<Ratio>("the taker commission", &self.commission.1)?,
+        );
+        for rate in self.rates.iter().filter(|rate| rate.symbol.is_none()) {
+            rate.set(&mut commissions);
+        }
         let mut spec = symbols.spec(commissions, &prices);
+        for rate in &self.rates {
+            let Some(name) = &rate.symbol else { continue };
+            let symbol = spec.symbols.iter_mut().find(|symbol| symbol.name == *name);
+            let symbol = symbol.ok_or_else(|| unknown_symbol(name, "a commission", &symbols))?;
+            rate.set(&mut symbol.commissions);
+        }
+        if let Some((rate, reading)) = self.discount {
+            let asset = spec.asset_id("BNB").ok_or(StartError::DiscountWithoutBnb)?;
+            spec.discount = Some(Discount { asset, rate, reading });
+        }
         spec.limits = self.limits;
         let mut exchange = Exchange::new(spec)?;
 
@@ -390,6 +443,7 @@ impl Builder {
             house,
             markets,
             reference_prices: prices,
+            commissions,
             bans: Bans::new(self.ban_after),
             listen_key_mode: self.listen_keys,
             connection_rules: self.connection_rules,
@@ -427,7 +481,8 @@ fn open(
         return Err(StartError::DuplicateKey { label });
     }
     let refused = |source| StartError::Account { label: label.clone(), source };
-    let id = exchange.open_account(now).map_err(refused)?;
+    let opened = if account.pays_in_bnb { exchange.open_discounted(now) } else { exchange.open_account(now) };
+    let id = opened.map_err(refused)?;
     for (asset, value) in &account.balances {
         let Some(asset_id) = exchange.spec().asset_id(asset) else {
             return Err(StartError::UnknownAsset {
@@ -455,10 +510,7 @@ fn prices(asked: &BTreeMap<String, String>, symbols: &Symbols) -> Result<BTreeMa
     }
     for (symbol, value) in asked {
         if symbols.id(symbol).is_none() {
-            return Err(StartError::UnknownSymbol {
-                symbol: symbol.clone(),
-                known: symbols.names().collect::<Vec<_>>().join(", "),
-            });
+            return Err(unknown_symbol(symbol, "a price", symbols));
         }
         let price: Price = decimal(&format!("the price of {symbol}"), value)?;
         if !price.is_positive() {
@@ -467,6 +519,11 @@ fn prices(asked: &BTreeMap<String, String>, symbols: &Symbols) -> Result<BTreeMa
         prices.insert(symbol.clone(), price);
     }
     Ok(prices)
+}
+
+fn unknown_symbol(symbol: &str, what: &'static str, symbols: &Symbols) -> StartError {
+    let known = symbols.names().collect::<Vec<_>>().join(", ");
+    StartError::UnknownSymbol { symbol: symbol.to_owned(), what, known }
 }
 
 fn decimal<T: std::str::FromStr<Err = ParseDecimalError>>(what: &str, value: &str) -> Result<T, StartError> {

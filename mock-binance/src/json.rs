@@ -14,9 +14,6 @@ impl<T: Display> Serialize for Text<T> {
     }
 }
 
-/// The decimal zero, for what an order or a book does not have.
-pub(crate) const ZERO: &str = "0.00000000";
-
 /// The JSON of a value. The types of this crate always serialise: no maps with odd keys, no failing fields.
 pub(crate) fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()

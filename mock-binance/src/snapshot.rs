@@ -90,6 +90,7 @@ impl State {
             symbols: _,
             accounts: _,
             reference_prices: _,
+            commissions: _,
             listen_key_mode: _,
             // and these belong to sockets.
             subscriptions: _,

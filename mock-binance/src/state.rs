@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use exchange_engine::{
-    AccountId, Command, Event, Exchange, Outcome, Price, Rejection, Reply, RequestWeights, Timestamp,
+    AccountId, Command, Commissions, Event, Exchange, Outcome, Price, Rejection, Reply, RequestWeights, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) house: House,
     pub(crate) markets: Markets,
     pub(crate) reference_prices: BTreeMap<String, Price>,
+    /// Of symbols that have none of their own: what an account is told to pay.
+    pub(crate) commissions: Commissions,
     pub(crate) weights: RequestWeights,
     pub(crate) sources: Addresses,
     pub(crate) bans: Bans,
@@ -73,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) house: House,
     pub(crate) markets: Markets,
     pub(crate) reference_prices: BTreeMap<String, Price>,
+    pub(crate) commissions: Commissions,
     pub(crate) bans: Bans,
     pub(crate) listen_key_mode: ListenKeys,
     pub(crate) connection_rules: bool,
@@ -90,6 +93,7 @@ impl State {
             house: parts.house,
             markets: parts.markets,
             reference_prices: parts.reference_prices,
+            commissions: parts.commissions,
             weights,
             sources: Addresses::default(),
             bans: parts.bans,

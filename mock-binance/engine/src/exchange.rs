@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::command::{CancelReplace, Command, NewOrder};
 use crate::decide::{self, Match};
 use crate::event::{Amended, Canceled, CanceledOrder, Event, ExecutionKind, Outcome, Placed, Replaced, Reply};
-use crate::fact::{Closing, Fact, Request};
+use crate::fact::{AccountKind, Closing, Fact, Request};
 use crate::ids::{AccountId, AssetId, ListId, OrderId, SymbolId};
 use crate::journal::Journal;
 use crate::order::{ExpiryReason, Fill};
@@ -90,18 +90,23 @@ impl Exchange {
 
     /// Opens an account with nothing in it. Refusal: `Overflow`, when there are too many.
     pub fn open_account(&mut self, now: Timestamp) -> Result<AccountId, Rejection> {
-        self.open(now, false)
+        self.open(now, AccountKind::Ordinary)
+    }
+
+    /// Opens an account that pays commissions in the discount's asset while it has enough of it.
+    pub fn open_discounted(&mut self, now: Timestamp) -> Result<AccountId, Rejection> {
+        self.open(now, AccountKind::Discounted)
     }
 
     /// Opens the account of a liquidity provider: as any other, except that its orders are not counted.
     pub fn open_provider(&mut self, now: Timestamp) -> Result<AccountId, Rejection> {
-        self.open(now, true)
+        self.open(now, AccountKind::Provider)
     }
 
-    fn open(&mut self, now: Timestamp, provider: bool) -> Result<AccountId, Rejection> {
+    fn open(&mut self, now: Timestamp, kind: AccountKind) -> Result<AccountId, Rejection> {
         let now = now.max(self.state.clock);
         let account = u32::try_from(self.state.account_count()).map(AccountId).map_err(|_| Rejection::Overflow)?;
-        self.commit(now, &Fact::AccountOpened { account, provider });
+        self.commit(now, &Fact::AccountOpened { account, kind });
         Ok(account)
     }
 
@@ -244,7 +249,12 @@ impl Exchange {
     }
 
     fn carry_out(&mut self, now: Timestamp, room: &mut Room, events: &mut Vec<Event>) {
-        for fact in &room.plan {
+        for planned in &room.plan {
+            let discounted = match planned {
+                Fact::Traded(traded) => decide::with_discounts(&self.state, traded).map(Fact::Traded),
+                _ => None,
+            };
+            let fact = discounted.as_ref().unwrap_or(planned);
             let (one, other) = match fact {
                 Fact::Traded(traded) => (Some(traded.maker), Some(traded.taker)),
                 Fact::Prevented(prevented) => (Some(prevented.maker), Some(prevented.taker)),

@@ -38,8 +38,8 @@ pub enum Fact {
     AccountOpened {
         /// Its id.
         account: AccountId,
-        /// Whether it is a liquidity provider, whose orders are not counted.
-        provider: bool,
+        /// Which kind.
+        kind: AccountKind,
     },
     /// Money came in.
     Deposited {
@@ -133,6 +133,31 @@ pub enum Fact {
     },
 }
 
+/// What an account is, once and for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum AccountKind {
+    /// A trader's.
+    #[default]
+    Ordinary,
+    /// A liquidity provider's, whose orders are not counted.
+    Provider,
+    /// A trader's who pays commissions in the discount's asset while there is enough of it.
+    Discounted,
+}
+
+impl AccountKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ordinary, Self::Provider, Self::Discounted];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Provider => "provider",
+            Self::Discounted => "discounted",
+        }
+    }
+}
+
 /// An order as it was taken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
@@ -224,10 +249,14 @@ pub struct Traded {
     pub quantity: Quantity,
     /// Quote asset: price times quantity, truncated.
     pub quote: Amount,
-    /// Taken from what the maker received.
+    /// Taken from what the maker received, or in the discount's asset.
     pub maker_commission: Amount,
-    /// Taken from what the taker received.
+    /// Taken from what the taker received, or in the discount's asset.
     pub taker_commission: Amount,
+    /// Whether the maker pays in the discount's asset.
+    pub maker_discounted: bool,
+    /// Whether the taker pays in the discount's asset.
+    pub taker_discounted: bool,
 }
 
 /// How an order ended before it was filled.
@@ -333,8 +362,8 @@ impl fmt::Display for Fact {
     /// One line of words and numbers, the same on every machine.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AccountOpened { account, provider } => {
-                write!(f, "account-opened account={account} provider={provider}")
+            Self::AccountOpened { account, kind } => {
+                write!(f, "account-opened account={account} kind={}", kind.as_str())
             }
             Self::Deposited { account, asset, amount } => {
                 write!(f, "deposited account={account} asset={asset} amount={amount}")
@@ -396,11 +425,19 @@ impl fmt::Display for Fact {
             Self::NotAttempted { account } => write!(f, "not-attempted account={account}"),
             Self::Booked { order } => write!(f, "booked order={order}"),
             Self::Triggered { order } => write!(f, "triggered order={order}"),
-            Self::Traded(t) => write!(
-                f,
-                "traded maker={} taker={} price={} quantity={} quote={} maker-commission={} taker-commission={}",
-                t.maker, t.taker, t.price, t.quantity, t.quote, t.maker_commission, t.taker_commission,
-            ),
+            Self::Traded(t) => {
+                write!(
+                    f,
+                    "traded maker={} taker={} price={} quantity={} quote={} maker-commission={} taker-commission={}",
+                    t.maker, t.taker, t.price, t.quantity, t.quote, t.maker_commission, t.taker_commission,
+                )?;
+                for (who, discounted) in [("maker", t.maker_discounted), ("taker", t.taker_discounted)] {
+                    if discounted {
+                        write!(f, " {who}-discounted")?;
+                    }
+                }
+                Ok(())
+            }
             Self::Closed { order, closing: Closing::Canceled(by) } => {
                 write!(f, "canceled order={order} by={}", Given(*by))
             }

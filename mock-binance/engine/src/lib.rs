@@ -32,6 +32,7 @@
 //! happens ([`Fact`], [`Journal`]), what is told ([`Reply`], [`Event`], [`Rejection`]), then [`Exchange`].
 
 mod command;
+mod commission;
 mod decide;
 mod event;
 mod exchange;
@@ -57,12 +58,13 @@ pub use command::{
     AmendOrder, CancelOrder, CancelReplace, CancelRestriction, Command, Instructions, LimitTerms, MarketSize, NewOrder,
     OrderKind, OrderRef, OrderType, PreventionMode, Side, StopGoal, TimeInForce,
 };
+pub use commission::{Commissions, Costs, Discount, DiscountReading, ExchangeRate, Rates};
 pub use event::{
     Amended, Balance, BookLevel, BookTop, Canceled, CanceledOrder, Depth, Event, Execution, ExecutionKind, ListUpdate,
     Outcome, Placed, PreventedStep, Replaced, Reply,
 };
 pub use exchange::{Exchange, ReplayError};
-pub use fact::{Accepted, Closing, Entry, Fact, ListOpened, Member, Prevented, Request, Traded};
+pub use fact::{Accepted, AccountKind, Closing, Entry, Fact, ListOpened, Member, Prevented, Request, Traded};
 pub use ids::{AccountId, AssetId, ClientOrderId, InvalidClientOrderId, ListId, OrderId, SymbolId, TradeId};
 pub use journal::{Entries, Journal};
 pub use limits::{LimitHit, LimitsSpec, OrderCountHit, RequestWeights, SourceLimit, WindowLimit};
@@ -72,8 +74,8 @@ pub use order::{Amendment, ExpiryReason, Fill, Order, OrderStatus, PreventedMatc
 pub use query::Page;
 pub use rejection::Rejection;
 pub use spec::{
-    Commissions, ExchangeFilters, ExchangeSpec, Features, Filter, Filters, LotSize, MaxAsset, MinNotional,
-    NotionalFilter, OrderTypes, PercentPrice, PercentPriceBySide, Prevention, PriceFilter, SpecError, SymbolSpec,
-    SymbolStatus, TrailingDelta,
+    ExchangeFilters, ExchangeSpec, Features, Filter, Filters, LotSize, MaxAsset, MinNotional, NotionalFilter,
+    OrderTypes, PercentPrice, PercentPriceBySide, Prevention, PriceFilter, SpecError, SymbolSpec, SymbolStatus,
+    TrailingDelta,
 };
 pub use time::Timestamp;

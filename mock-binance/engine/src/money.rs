@@ -163,6 +163,9 @@ decimal! {
 }
 
 impl Price {
+    /// One unit of the quote asset.
+    pub const ONE: Self = Self(SCALE);
+
     /// What `quantity` costs, truncated to whole units: what a trade pays.
     pub fn times(self, quantity: Quantity) -> Result<Amount, Overflow> {
         narrow(self.product(quantity) / i128::from(SCALE)).map(Amount)
@@ -197,11 +200,28 @@ impl Quantity {
     }
 }
 
+impl Ratio {
+    /// All of it.
+    pub const ONE: Self = Self(SCALE);
+}
+
 impl Amount {
-    /// The part that a rate takes, truncated: a commission never takes more than its rate says.
+    /// The part that a rate takes, to the nearest unit; of two, the larger one.
     pub fn share(self, rate: Ratio) -> Result<Self, Overflow> {
-        narrow(i128::from(self.0) * i128::from(rate.0) / i128::from(SCALE)).map(Self)
+        nearest(i128::from(self.0) * i128::from(rate.0), i128::from(SCALE)).map(Self)
     }
+
+    /// The same worth in another asset, to the nearest unit: `over` is what a unit costs in some third asset, `under`
+    /// what a unit of the other asset costs in it.
+    pub fn converted(self, over: Price, under: Price) -> Result<Self, Overflow> {
+        nearest(i128::from(self.0) * i128::from(over.0), i128::from(under.0)).map(Self)
+    }
+}
+
+/// A quotient rounded half up.
+fn nearest(units: i128, by: i128) -> Result<i64, Overflow> {
+    let whole = units.checked_add(by / 2).and_then(|units| units.checked_div_euclid(by)).ok_or(Overflow)?;
+    narrow(whole)
 }
 
 /// A sum over many trades; wide enough never to overflow.
@@ -276,6 +296,11 @@ mod tests {
         assert_eq!(price.times(quantity), Ok(Amount(1)));
         assert_eq!(price.times_up(quantity), Ok(Amount(2)));
         assert_eq!(Price::MAX.times(Quantity::MAX), Err(Overflow));
-        assert_eq!(Amount(199).share(Ratio(1_000_000)), Ok(Amount(1)));
+        for (amount, share) in [(149, 1), (150, 2), (199, 2), (0, 0), (-149, -1), (-151, -2)] {
+            assert_eq!(Amount(amount).share(Ratio(1_000_000)), Ok(Amount(share)), "{amount}");
+        }
+        assert_eq!(Amount(10).converted(Price(3), Price(4)), Ok(Amount(8)));
+        assert_eq!(Amount(10).converted(Price(3), Price(0)), Err(Overflow));
+        assert_eq!(Amount::MAX.converted(Price::MAX, Price(1)), Err(Overflow));
     }
 }

@@ -179,10 +179,14 @@ pub struct Trade {
     pub maker_account: AccountId,
     /// Whose order came in.
     pub taker_account: AccountId,
-    /// Taken from what the maker received.
+    /// What the maker paid.
     pub maker_commission: Amount,
-    /// Taken from what the taker received.
+    /// What the taker paid.
     pub taker_commission: Amount,
+    /// In which asset: the received one, or that of the discount.
+    pub maker_commission_asset: AssetId,
+    /// In which asset: the received one, or that of the discount.
+    pub taker_commission_asset: AssetId,
     /// Whether the buying order was the one that rested.
     pub is_buyer_maker: bool,
 }

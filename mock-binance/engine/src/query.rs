@@ -89,6 +89,11 @@ impl Exchange {
         self.spec().asset_ids().filter_map(|asset| self.balance(account, asset)).collect()
     }
 
+    /// Whether an account pays commissions in the discount's asset while it has enough of it.
+    pub fn pays_discounted(&self, account: AccountId) -> bool {
+        self.state.account(account).is_some_and(|account| account.pays_discounted)
+    }
+
     /// How many accounts there are, the one of the commissions included; ids count up to here.
     pub fn account_count(&self) -> usize {
         self.state.account_count()

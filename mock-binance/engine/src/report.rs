@@ -180,9 +180,13 @@ fn trade(
 /// Tells the balances of everybody touched.
 pub(crate) fn balances(state: &State, time: Timestamp, touched: &Touched, events: &mut Vec<Event>) {
     for account in &touched.accounts {
-        let changes = touched.assets.iter().flatten().filter_map(|asset| {
-            let purse = state.account(*account)?.purse(*asset)?;
-            Some(Balance { asset: *asset, free: purse.free, locked: purse.locked })
+        let discounts = state.account(*account).is_some_and(|account| account.pays_discounted);
+        let discount = state.spec.discount.filter(|_| discounts).map(|discount| discount.asset);
+        // A commission may have been paid in it.
+        let discount = discount.filter(|asset| !touched.assets.contains(&Some(*asset)));
+        let changes = touched.assets.iter().flatten().copied().chain(discount).filter_map(|asset| {
+            let purse = state.account(*account)?.purse(asset)?;
+            Some(Balance { asset, free: purse.free, locked: purse.locked })
         });
         events.push(Event::Balances { time, account: *account, changes: changes.collect() });
     }

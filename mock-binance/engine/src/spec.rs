@@ -1,6 +1,7 @@
 //! What an exchange is before anything happens on it. The caller builds these values: the engine reads no files.
 
 use crate::command::{OrderType, PreventionMode};
+use crate::commission::{Commissions, Discount};
 use crate::ids::{AssetId, SymbolId};
 use crate::limits::LimitsSpec;
 use crate::money::{Amount, Price, Quantity, Ratio};
@@ -16,6 +17,8 @@ pub struct ExchangeSpec {
     pub limits: LimitsSpec,
     /// The rules that every new order passes, whatever its symbol.
     pub filters: ExchangeFilters,
+    /// What paying commissions in one certain asset saves, for accounts that have asked for it.
+    pub discount: Option<Discount>,
 }
 
 impl ExchangeSpec {
@@ -69,13 +72,17 @@ impl ExchangeSpec {
             if symbol.base == symbol.quote || self.asset(symbol.base).is_none() || self.asset(symbol.quote).is_none() {
                 return Err(SpecError::BadAssets { symbol: name() });
             }
-            let rates = [symbol.commissions.maker, symbol.commissions.taker];
-            if rates.iter().any(|rate| rate.units() < 0 || rate.units() > crate::money::SCALE) {
+            if !symbol.commissions.are_parts() {
                 return Err(SpecError::BadCommission { symbol: name() });
             }
             if let Some(filter) = symbol.filters.negative() {
                 return Err(SpecError::NegativeFilter { symbol: name(), filter });
             }
+        }
+        if let Some(discount) = &self.discount
+            && (self.asset(discount.asset).is_none() || !(Ratio::ZERO..=Ratio::ONE).contains(&discount.rate))
+        {
+            return Err(SpecError::BadDiscount);
         }
         for most in &self.filters.max_asset {
             if self.asset(most.asset).is_none() || most.limit.units() < 0 {
@@ -110,8 +117,8 @@ pub enum SpecError {
         /// Its name.
         symbol: String,
     },
-    /// A commission below 0 or above 1.
-    #[error("symbol `{symbol}` has a commission rate outside of 0 to 1")]
+    /// A commission below 0, or commissions that come to more than a trade brings.
+    #[error("symbol `{symbol}` has a commission rate below 0, or rates that come to more than 1")]
     BadCommission {
         /// Its name.
         symbol: String,
@@ -124,6 +131,9 @@ pub enum SpecError {
         /// The filter.
         filter: Filter,
     },
+    /// A discount in an asset that is not listed, or at a rate outside of 0 to 1.
+    #[error("the discount needs an asset from the list of assets and a rate from 0 to 1")]
+    BadDiscount,
     /// A `MAX_ASSET` of an asset that is not listed, or below zero.
     #[error("MAX_ASSET needs an asset from the list of assets and a limit that is not negative: asset {asset:?}")]
     BadMaxAsset {
@@ -281,15 +291,6 @@ impl Default for Prevention {
     fn default() -> Self {
         Self { default: PreventionMode::None, allowed: PreventionMode::ALL.to_vec() }
     }
-}
-
-/// Rates of the received asset that a trade costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Commissions {
-    /// For the side whose order rested.
-    pub maker: Ratio,
-    /// For the side whose order came in.
-    pub taker: Ratio,
 }
 
 /// The rules that new orders pass; an absent one asks nothing. Build it with `..Filters::default()`: it will grow.

@@ -8,8 +8,8 @@
 )]
 
 use exchange_engine::{
-    AccountId, AssetId, Command, Exchange, ExchangeSpec, Fact, Journal, NewOrder, OrderKind, ReplayError, Side,
-    SymbolId, SymbolSpec, TimeInForce, Timestamp,
+    AccountId, AccountKind, AssetId, Command, Exchange, ExchangeSpec, Fact, Journal, NewOrder, OrderKind, ReplayError,
+    Side, SymbolId, SymbolSpec, TimeInForce, Timestamp,
 };
 
 fn spec() -> ExchangeSpec {
@@ -55,7 +55,7 @@ fn entries_read_as_lines() {
     assert_eq!(
         lines,
         [
-            "0 1.500000 account-opened account=1 provider=false",
+            "0 1.500000 account-opened account=1 kind=ordinary",
             "1 1.500000 deposited account=1 asset=0 amount=100.00000000",
             "2 1.500000 deposited account=1 asset=1 amount=100.00000000",
             "3 1.500000 accepted order=1 account=1 symbol=0 SELL LIMIT GTC price=2.50000000 quantity=1.00000000 \
@@ -89,7 +89,7 @@ fn reading_can_start_anywhere() {
 fn a_journal_of_many_chunks_reads_and_starts_anywhere() {
     let facts = (0..50_000_u32).map(|n| {
         let account = AccountId(n);
-        (Timestamp::from_millis(n.into()), Fact::AccountOpened { account, provider: n % 2 == 0 })
+        (Timestamp::from_millis(n.into()), Fact::AccountOpened { account, kind: AccountKind::Provider })
     });
     let journal: Journal = facts.clone().collect();
     assert!(journal.encoded_bytes() > 3 * 64 * 1024, "{}", journal.encoded_bytes());
@@ -185,8 +185,8 @@ fn a_specification_whose_parts_do_not_fit_is_refused() {
     }
     for rate in ["-0.1", "1.00000001"] {
         assert_eq!(
-            broken(&|spec| spec.symbols[0].commissions.maker = rate.parse().unwrap()),
-            "symbol `BTCUSDT` has a commission rate outside of 0 to 1"
+            broken(&|spec| spec.symbols[0].commissions.standard.maker = rate.parse().unwrap()),
+            "symbol `BTCUSDT` has a commission rate below 0, or rates that come to more than 1"
         );
     }
 }

@@ -9,7 +9,7 @@ use super::order::order_ref;
 use super::refusal;
 use super::render::{MyTrade, QueriedOrder};
 use super::route::Call;
-use crate::json::{self, Text, ZERO};
+use crate::json::{self, Text};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,8 +37,8 @@ struct AccountAnswer<'a> {
 struct CommissionRates {
     maker: Text<Ratio>,
     taker: Text<Ratio>,
-    buyer: &'static str,
-    seller: &'static str,
+    buyer: Text<Ratio>,
+    seller: Text<Ratio>,
 }
 
 #[derive(Serialize)]
@@ -57,19 +57,18 @@ const UNITS_PER_BIP: i64 = 10_000;
 pub(crate) fn account(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let omit_zero = call.params.flag("omitZeroBalances")?.unwrap_or(false);
     let exchange = &call.state.exchange;
-    // One pair of rates holds for all symbols of a mock.
-    let rates = exchange.spec().symbols.first().map(|symbol| symbol.commissions).unwrap_or_default();
+    let rates = call.state.commissions.standard;
     let balances = exchange.balances(call.account);
     Ok(json::bytes(&AccountAnswer {
         maker_commission: rates.maker.units() / UNITS_PER_BIP,
         taker_commission: rates.taker.units() / UNITS_PER_BIP,
-        buyer_commission: 0,
-        seller_commission: 0,
+        buyer_commission: rates.buyer.units() / UNITS_PER_BIP,
+        seller_commission: rates.seller.units() / UNITS_PER_BIP,
         commission_rates: CommissionRates {
             maker: Text(rates.maker),
             taker: Text(rates.taker),
-            buyer: ZERO,
-            seller: ZERO,
+            buyer: Text(rates.buyer),
+            seller: Text(rates.seller),
         },
         can_trade: true,
         can_withdraw: true,

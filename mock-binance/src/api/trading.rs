@@ -36,7 +36,7 @@ pub(crate) fn test(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     exchange
         .check(call.now, call.account, &new_order)
         .map_err(|rejection| refusal::placing(rejection, &new_order, call.now))?;
-    if compute_rates { commission::for_order(call, new_order.symbol) } else { Ok(b"{}".to_vec()) }
+    if compute_rates { commission::for_order(call, new_order.symbol, new_order.side) } else { Ok(b"{}".to_vec()) }
 }
 
 /// DELETE order.

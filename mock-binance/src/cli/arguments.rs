@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use mock_binance::{Clock, Process, process};
+use mock_binance::engine::{DiscountReading, Ratio};
+use mock_binance::{Clock, CommissionRate, Process, bnb_discount, commission_rate, process};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,6 +67,16 @@ pub(crate) struct Arguments {
     /// as crash:change_ppm=-500000,after=30,over=60,noise_ppm=200,step_ms=1000; repeat it for each symbol
     #[arg(long = "market", value_name = "SYMBOL=PROCESS", value_parser = market)]
     pub(crate) markets: Vec<(String, Process)>,
+
+    /// A commission rate: standard, special or tax, of maker, taker, buyer or seller, such as standard.taker=0.00075, or
+    /// BTCUSDT:tax.seller=0.001 for one symbol; repeat it for each [default: standard.maker=0.001 standard.taker=0.001]
+    #[arg(long = "commission", value_name = "[SYMBOL:]KIND.ROLE=RATE", value_parser = commission_rate)]
+    pub(crate) commissions: Vec<CommissionRate>,
+
+    /// Lets the account pay its commissions in BNB: at 0.75, three quarters of the standard commission; at 0.25:off, a
+    /// quarter less
+    #[arg(long, value_name = "RATE[:off]", value_parser = bnb_discount)]
+    pub(crate) bnb_discount: Option<(Ratio, DiscountReading)>,
 
     /// A saved answer of GET /api/v3/exchangeInfo whose symbols are used in place of the built-in ones
     #[arg(long, value_name = "FILE")]

@@ -73,6 +73,12 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
     for (symbol, process) in &arguments.markets {
         builder = builder.market(symbol, *process);
     }
+    for rate in &arguments.commissions {
+        builder = builder.commission_rate(rate.clone());
+    }
+    if let Some((rate, reading)) = arguments.bnb_discount {
+        builder = builder.bnb_discount(rate, reading);
+    }
     Ok(match account(arguments)? {
         Some(account) => builder.account(account),
         None => builder,
@@ -106,9 +112,10 @@ fn account(arguments: &Arguments) -> Result<Option<Account>, UnreadableKey> {
             Account::with_public_key(api_key, pem)
         }
         (None, Some(api_key), Some(secret)) => Account::new(api_key, secret.expose_secret()),
-        _ if arguments.balances.is_empty() => return Ok(None),
+        _ if arguments.balances.is_empty() && arguments.bnb_discount.is_none() => return Ok(None),
         _ => generated(),
     };
+    let account = if arguments.bnb_discount.is_some() { account.pays_in_bnb() } else { account };
     let balances = if arguments.balances.is_empty() { &Builder::default_balances() } else { &arguments.balances };
     Ok(Some(balances.iter().fold(account, |account, (asset, amount)| account.balance(asset, amount))))
 }

@@ -2,6 +2,7 @@
 
 mod amend;
 mod cancel;
+mod discount;
 mod filters;
 mod list;
 mod matching;
@@ -10,6 +11,7 @@ mod transfer;
 
 pub(crate) use amend::amend;
 pub(crate) use cancel::{cancel, cancel_all, cancel_list, find_list, find_order};
+pub(crate) use discount::with_discounts;
 pub(crate) use list::{next_step, place_list};
 pub(crate) use matching::Match;
 pub(crate) use place::{check, check_replace, place, release};

@@ -274,9 +274,10 @@ pub(super) fn tell_plan(
         match *found {
             Match::Trade { maker, price, quantity, quote } => {
                 activate(maker, plan);
-                let received = |of| match of {
-                    Side::Buy => quantity.as_amount(),
-                    Side::Sell => quote,
+                let commission = |is_maker, of: Side| {
+                    let received = if of == Side::Buy { quantity.as_amount() } else { quote };
+                    // Three kinds that are rounded each may come to a unit more than there is.
+                    Ok::<_, Rejection>(spec.commissions.on(received, is_maker, of)?.total()?.min(received))
                 };
                 plan.push(Fact::Traded(Traded {
                     maker: maker.id(),
@@ -284,8 +285,10 @@ pub(super) fn tell_plan(
                     price,
                     quantity,
                     quote,
-                    maker_commission: received(side.opposite()).share(spec.commissions.maker)?,
-                    taker_commission: received(side).share(spec.commissions.taker)?,
+                    maker_commission: commission(true, side.opposite())?,
+                    taker_commission: commission(false, side)?,
+                    maker_discounted: false,
+                    taker_discounted: false,
                 }));
             }
             Match::Prevented { maker, price, maker_quantity, taker_quantity } => {

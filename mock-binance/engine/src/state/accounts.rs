@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::fact::AccountKind;
 use crate::ids::{AssetId, ListId, SymbolId};
 use crate::limits::OrderCounts;
 use crate::money::{Amount, Overflow};
@@ -66,6 +67,8 @@ pub(crate) struct Account {
     desks: Vec<Desk>,
     /// Whether its orders are limited in number by time.
     pub(crate) counted: bool,
+    /// Whether it pays commissions in the discount's asset while there is enough of it.
+    pub(crate) pays_discounted: bool,
     pub(crate) counts: OrderCounts,
     /// Every order list, oldest first.
     pub(crate) lists: Vec<ListId>,
@@ -74,11 +77,12 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(super) fn new(spec: &ExchangeSpec, now: Timestamp, counted: bool) -> Self {
+    pub(super) fn new(spec: &ExchangeSpec, now: Timestamp, kind: AccountKind) -> Self {
         Self {
             purses: vec![Purse::default(); spec.assets.len()],
             desks: vec![Desk::default(); spec.symbols.len()],
-            counted,
+            counted: kind != AccountKind::Provider,
+            pays_discounted: kind == AccountKind::Discounted,
             counts: OrderCounts::new(&spec.limits.orders),
             lists: Vec::new(),
             open_lists: BTreeSet::new(),

@@ -9,7 +9,7 @@
 //! negative. The seller receives the same `floor(p*q)`, and each commission moves to the account of the commissions.
 
 use crate::command::Side;
-use crate::fact::{Accepted, Closing, Fact, Prevented, Traded};
+use crate::fact::{Accepted, AccountKind, Closing, Fact, Prevented, Traded};
 use crate::ids::{AccountId, AssetId, OrderId, SymbolId};
 use crate::money::{Amount, Overflow, Quantity};
 use crate::order::{OrderStatus, PreventedMatch};
@@ -47,7 +47,7 @@ impl State {
     pub(crate) fn evolve(&mut self, now: Timestamp, fact: &Fact) -> Evolved {
         self.clock = self.clock.max(now);
         match fact {
-            Fact::AccountOpened { account, provider } => self.open_account(now, *account, *provider),
+            Fact::AccountOpened { account, kind } => self.open_account(now, *account, *kind),
             Fact::Deposited { account, asset, amount } => self.transfer(now, *account, *asset, *amount, true),
             Fact::Withdrawn { account, asset, amount } => self.transfer(now, *account, *asset, *amount, false),
             Fact::Accepted(accepted) => self.accept(now, accepted),
@@ -95,11 +95,11 @@ impl State {
         self.spec.symbol(symbol).map(|spec| (spec.base, spec.quote)).ok_or(Inconsistent)
     }
 
-    fn open_account(&mut self, now: Timestamp, account: AccountId, provider: bool) -> Evolved {
+    fn open_account(&mut self, now: Timestamp, account: AccountId, kind: AccountKind) -> Evolved {
         if usize::try_from(account.0) != Ok(self.accounts.len()) {
             return Err(Inconsistent);
         }
-        self.accounts.push(Account::new(&self.spec, now, !provider));
+        self.accounts.push(Account::new(&self.spec, now, kind));
         Ok(())
     }
 
@@ -227,9 +227,18 @@ impl State {
 
         let (base, quote) = self.assets(symbol)?;
         let trade_id = self.market_mut(symbol)?.tape.next();
-        for (party, slot, side, commission, is_maker) in [
-            (&maker, maker_slot, maker_side, traded.maker_commission, true),
-            (&taker, taker_slot, maker_side.opposite(), traded.taker_commission, false),
+        let discounts = self.spec.discount.map(|discount| discount.asset);
+        let pays_in = |discounted: bool| if discounted { discounts.ok_or(Inconsistent).map(Some) } else { Ok(None) };
+        for (party, slot, side, commission, paid_in, is_maker) in [
+            (&maker, maker_slot, maker_side, traded.maker_commission, pays_in(traded.maker_discounted)?, true),
+            (
+                &taker,
+                taker_slot,
+                maker_side.opposite(),
+                traded.taker_commission,
+                pays_in(traded.taker_discounted)?,
+                false,
+            ),
         ] {
             let (gives, given, gets, got) = match side {
                 Side::Buy => (quote, traded.quote, base, traded.quantity.as_amount()),
@@ -240,11 +249,15 @@ impl State {
             let purse = account.purse_mut(gives).ok_or(Inconsistent)?;
             purse.release(party.lock_before.checked_sub(party.lock_after)?)?;
             purse.take(given)?;
-            let received = got.checked_sub(commission)?;
+            let paid_in = paid_in.unwrap_or(gets);
+            let received = if paid_in == gets { got.checked_sub(commission)? } else { got };
             account.purse_mut(gets).ok_or(Inconsistent)?.add(received)?;
+            if paid_in != gets {
+                account.purse_mut(paid_in).ok_or(Inconsistent)?.take(commission)?;
+            }
             let fill = trade_id.checked_mul(2).and_then(|id| id.checked_add(is_maker.into())).ok_or(Inconsistent)?;
             account.desk_mut(symbol).ok_or(Inconsistent)?.fills.push(fill);
-            self.purse_mut(AccountId::FEES, gets)?.add(commission)?;
+            self.purse_mut(AccountId::FEES, paid_in)?.add(commission)?;
             self.hold_proceeds(slot, received)?;
             if party.first {
                 let credit = if is_maker { self.spec.limits.maker_fill_credit } else { 1 };
@@ -260,6 +273,8 @@ impl State {
             taker: taker_slot,
             maker_commission: traded.maker_commission,
             taker_commission: traded.taker_commission,
+            maker_discounted: traded.maker_discounted,
+            taker_discounted: traded.taker_discounted,
         };
         let market = self.market_mut(symbol)?;
         market.tape.push(record, traded.quote, maker_side == Side::Sell);

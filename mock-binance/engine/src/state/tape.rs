@@ -16,6 +16,8 @@ pub(crate) struct TradeRecord {
     pub(crate) taker: Slot,
     pub(crate) maker_commission: Amount,
     pub(crate) taker_commission: Amount,
+    pub(crate) maker_discounted: bool,
+    pub(crate) taker_discounted: bool,
 }
 
 /// Sums since the first trade of the symbol.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::command::Side;
+use crate::fact::AccountKind;
 use crate::ids::{AccountId, AssetId, ClientOrderId, OrderId, SymbolId, TradeId};
 use crate::money::Amount;
 use crate::order::{Fill, Order, PreventedMatch, Trade};
@@ -69,7 +70,7 @@ impl State {
         Self {
             clock: Timestamp::EPOCH,
             markets: markets.collect(),
-            accounts: vec![Account::new(&spec, Timestamp::EPOCH, true)],
+            accounts: vec![Account::new(&spec, Timestamp::EPOCH, AccountKind::Ordinary)],
             orders: Orders::default(),
             names: Names::default(),
             lists: Lists::default(),
@@ -183,18 +184,30 @@ impl State {
             taker_account: taker.account,
             maker_commission: trade.maker_commission,
             taker_commission: trade.taker_commission,
+            maker_commission_asset: self.commission_asset(symbol, maker.side, trade.maker_discounted)?,
+            taker_commission_asset: self.commission_asset(symbol, taker.side, trade.taker_discounted)?,
             is_buyer_maker: maker.side == Side::Buy,
         })
+    }
+
+    fn commission_asset(&self, symbol: SymbolId, side: Side, discounted: bool) -> Option<AssetId> {
+        if discounted {
+            return self.spec.discount.map(|discount| discount.asset);
+        }
+        let spec = self.spec.symbol(symbol)?;
+        Some(if side == Side::Buy { spec.base } else { spec.quote })
     }
 
     /// One side of a trade.
     pub(crate) fn fill_view(&self, symbol: SymbolId, id: TradeId, is_maker: bool) -> Option<Fill> {
         let trade: &TradeRecord = self.market(symbol)?.tape.trade(id)?;
-        let (order, commission) =
-            if is_maker { (trade.maker, trade.maker_commission) } else { (trade.taker, trade.taker_commission) };
+        let (order, commission, discounted) = if is_maker {
+            (trade.maker, trade.maker_commission, trade.maker_discounted)
+        } else {
+            (trade.taker, trade.taker_commission, trade.taker_discounted)
+        };
         let record = self.record(order)?;
         let is_buyer = record.side == Side::Buy;
-        let spec = self.spec.symbol(symbol)?;
         Some(Fill {
             trade: id,
             order: order.id(),
@@ -203,7 +216,7 @@ impl State {
             quantity: trade.quantity,
             quote: trade.price.times(trade.quantity).ok()?,
             commission,
-            commission_asset: if is_buyer { spec.base } else { spec.quote },
+            commission_asset: self.commission_asset(symbol, record.side, discounted)?,
             is_buyer,
             is_maker,
             time: trade.time,

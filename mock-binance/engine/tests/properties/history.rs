@@ -2,10 +2,10 @@
 
 use exchange_engine::{
     AccountId, AmendOrder, Amount, AssetId, CancelList, CancelOrder, CancelReplace, CancelRestriction, ClientOrderId,
-    Command, Commissions, Event, Exchange, ExchangeSpec, Instructions, LimitTerms, LimitsSpec, ListId, ListLegs,
-    ListRef, MarketSize, NewOrder, NewOrderList, OcoLegs, OrderId, OrderKind, OrderRef, PendingLegs, PreventionMode,
-    Price, Quantity, Ratio, Rejection, Reply, Side, StopGoal, SymbolId, SymbolSpec, TimeInForce, Timestamp,
-    WindowLimit,
+    Command, Commissions, Discount, DiscountReading, Event, Exchange, ExchangeSpec, Instructions, LimitTerms,
+    LimitsSpec, ListId, ListLegs, ListRef, MarketSize, NewOrder, NewOrderList, OcoLegs, OrderId, OrderKind, OrderRef,
+    PendingLegs, PreventionMode, Price, Quantity, Ratio, Rejection, Reply, Side, StopGoal, SymbolId, SymbolSpec,
+    TimeInForce, Timestamp, WindowLimit,
 };
 use proptest::prelude::*;
 
@@ -14,9 +14,9 @@ pub(crate) const ASSETS: usize = 2;
 const BASE: AssetId = AssetId(0);
 const QUOTE: AssetId = AssetId(1);
 
-/// Rates that leave something to truncate.
+/// Rates that leave something to round.
 pub(crate) fn commissions() -> Commissions {
-    Commissions { maker: Ratio::from_units(123_457), taker: Ratio::from_units(7_654_321) }
+    Commissions::by_role(Ratio::from_units(123_457), Ratio::from_units(7_654_321))
 }
 
 #[derive(Debug, Clone)]
@@ -238,6 +238,15 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// A driver whose accounts pay commissions in the base asset, which has a price once something has traded.
+    pub(crate) fn discounted() -> Self {
+        Self::with(Some(Discount { asset: BASE, rate: Ratio::from_units(75_000_000), reading: DiscountReading::Paid }))
+    }
+
+    fn with(discount: Option<Discount>) -> Self {
         let spec = ExchangeSpec {
             assets: vec!["BTC".to_owned(), "USDT".to_owned()],
             symbols: vec![SymbolSpec {
@@ -250,12 +259,16 @@ impl Driver {
             }],
             // Counted, but never used up.
             limits: LimitsSpec { orders: vec![WindowLimit { window_secs: 10, limit: 1_000 }], ..LimitsSpec::default() },
+            discount,
             ..ExchangeSpec::default()
         };
         let exchange = Exchange::new(spec).unwrap();
         let mut driver = Self { exchange, now: BEGINNING, events: Vec::new(), outside: [0; ASSETS] };
         for _ in 0..3 {
-            let account = driver.exchange.open_account(driver.now).unwrap();
+            let now = driver.now;
+            let exchange = &mut driver.exchange;
+            let opened = if discount.is_some() { exchange.open_discounted(now) } else { exchange.open_account(now) };
+            let account = opened.unwrap();
             for (asset, units) in START {
                 let command = Command::Deposit { asset, amount: Amount::from_units(units) };
                 driver.step(&Step::Command { account, command: Wish::Command(command) }).unwrap();

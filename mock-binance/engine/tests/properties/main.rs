@@ -159,8 +159,8 @@ proptest! {
     }
 
     #[test]
-    fn replaying_the_journal_rebuilds_the_exchange(steps in any_steps(80)) {
-        let mut driver = Driver::new();
+    fn replaying_the_journal_rebuilds_the_exchange(steps in any_steps(80), discounted: bool) {
+        let mut driver = if discounted { Driver::discounted() } else { Driver::new() };
         for step in &steps {
             let _ = driver.step(step);
             conserved(&driver.exchange, driver.outside)?;

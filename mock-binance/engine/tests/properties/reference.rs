@@ -246,11 +246,11 @@ impl Reference {
         maker.status = if maker.remaining() == 0 { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
         let (maker_account, price, maker_id) = (maker.account, maker.price, maker.id);
         self.trades.push(RefTrade { maker: maker_id, taker: id, price, quantity: Quantity::from_units(units) });
-        let rates = commissions();
+        let rates = commissions().standard;
         for (account, side, rate) in [(maker_account, side.opposite(), rates.maker), (taker, side, rates.taker)] {
             let (gives, given, gets, got) =
                 if side == Side::Buy { (QUOTE, quote, BASE, amount) } else { (BASE, amount, QUOTE, quote) };
-            let fee = got * i128::from(rate.units()) / ONE;
+            let fee = (got * i128::from(rate.units()) * 2 + ONE) / (ONE * 2);
             let totals = self.totals.get_mut(&account).unwrap();
             totals[gives] -= given;
             totals[gets] += got - fee;

@@ -18,7 +18,7 @@ impl World {
         let ratio = |text: &str| parse::<Ratio>(text);
         match words {
             ["commissions", maker, taker] => {
-                symbol.commissions = Commissions { maker: ratio(maker)?, taker: ratio(taker)? };
+                symbol.commissions = Commissions::by_role(ratio(maker)?, ratio(taker)?);
             }
             ["opening-price", price] => symbol.opening_price = Some(parse(price)?),
             ["types", types @ ..] => {

@@ -7,7 +7,7 @@ mod read;
 mod tests;
 
 use crate::command::{OrderType, PreventionMode, Side, TimeInForce};
-use crate::fact::{Accepted, Closing, Fact, ListOpened, Member, Prevented, Request, Traded};
+use crate::fact::{Accepted, AccountKind, Closing, Fact, ListOpened, Member, Prevented, Request, Traded};
 use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId};
 use crate::limits::{OrderCountHit, WindowLimit};
 use crate::list::ListKind;
@@ -134,13 +134,15 @@ const NOT_ATTEMPTED: u8 = 15;
 /// As `ACCEPTED`, of an order in a list.
 const ACCEPTED_IN_LIST: u8 = 16;
 const PREVENTED: u8 = 17;
+/// As `TRADED`, with who pays in the discount's asset before it.
+const TRADED_AT_A_DISCOUNT: u8 = 18;
 
 pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
     match fact {
-        Fact::AccountOpened { account, provider } => {
+        Fact::AccountOpened { account, kind } => {
             out.push(ACCOUNT_OPENED);
             put_u64(out, account.0.into());
-            put_u64(out, (*provider).into());
+            put_one_of(out, &AccountKind::ALL, kind);
         }
         Fact::Deposited { account, asset, amount } => {
             out.push(DEPOSITED);
@@ -217,7 +219,12 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
             put_u64(out, order.0);
         }
         Fact::Traded(t) => {
-            out.push(TRADED);
+            let discounted = u8::from(t.maker_discounted) | u8::from(t.taker_discounted) << 1;
+            if discounted == 0 {
+                out.push(TRADED);
+            } else {
+                out.extend_from_slice(&[TRADED_AT_A_DISCOUNT, discounted]);
+            }
             put_u64(out, t.maker.0);
             put_u64(out, t.taker.0);
             put_units(out, t.price.units());

@@ -1,11 +1,12 @@
 //! Bytes back to facts.
 
 use super::{
-    ACCEPTED, ACCEPTED_IN_LIST, ACCOUNT_OPENED, AMENDED, Accepted, AccountId, Amount, AssetId, BOOKED, CANCELED,
-    CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES, ClientOrderId, Closing, DEPOSITED, EXPIRED, EXPIRIES, FILTERS, Fact,
-    LIST_CLOSED, LIST_KINDS, LIST_OPENED, ListId, ListOpened, Member, NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit,
+    ACCEPTED, ACCEPTED_IN_LIST, ACCOUNT_OPENED, AMENDED, Accepted, AccountId, AccountKind, Amount, AssetId, BOOKED,
+    CANCELED, CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES, ClientOrderId, Closing, DEPOSITED, EXPIRED, EXPIRIES, FILTERS,
+    Fact, LIST_CLOSED, LIST_KINDS, LIST_OPENED, ListId, ListOpened, Member, NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit,
     OrderId, PREVENTED, Prevented, PreventionMode, Price, Quantity, REJECTED, RELEASED, Rejection, Request, SIDES,
-    STATUS_CHANGED, STATUSES, SymbolId, TIMES_IN_FORCE, TRADED, TRIGGERED, Timestamp, Traded, WITHDRAWN, WindowLimit,
+    STATUS_CHANGED, STATUSES, SymbolId, TIMES_IN_FORCE, TRADED, TRADED_AT_A_DISCOUNT, TRIGGERED, Timestamp, Traded,
+    WITHDRAWN, WindowLimit,
 };
 use crate::packing::Reader;
 
@@ -62,9 +63,25 @@ impl Reader<'_> {
         std::str::from_utf8(text).ok()?.parse().ok().map(Some)
     }
 
+    fn traded(&mut self, discounted: u8) -> Option<Traded> {
+        let (maker, taker) = (self.order()?, self.order()?);
+        let (price, quantity) = (self.price()?, self.quantity()?);
+        Some(Traded {
+            maker,
+            taker,
+            price,
+            quantity,
+            quote: price.times(quantity).ok()?,
+            maker_commission: self.amount()?,
+            taker_commission: self.amount()?,
+            maker_discounted: discounted & 1 != 0,
+            taker_discounted: discounted & 2 != 0,
+        })
+    }
+
     pub(crate) fn fact(&mut self) -> Option<Fact> {
         Some(match self.byte()? {
-            ACCOUNT_OPENED => Fact::AccountOpened { account: self.account()?, provider: self.u64()? != 0 },
+            ACCOUNT_OPENED => Fact::AccountOpened { account: self.account()?, kind: self.one_of(&AccountKind::ALL)? },
             DEPOSITED => Fact::Deposited { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
             WITHDRAWN => Fact::Withdrawn { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
             ACCEPTED => self.accepted().map(Fact::Accepted)?,
@@ -100,18 +117,10 @@ impl Reader<'_> {
             NOT_ATTEMPTED => Fact::NotAttempted { account: self.account()? },
             TRIGGERED => Fact::Triggered { order: self.order()? },
             BOOKED => Fact::Booked { order: self.order()? },
-            TRADED => {
-                let (maker, taker) = (self.order()?, self.order()?);
-                let (price, quantity) = (self.price()?, self.quantity()?);
-                Fact::Traded(Traded {
-                    maker,
-                    taker,
-                    price,
-                    quantity,
-                    quote: price.times(quantity).ok()?,
-                    maker_commission: self.amount()?,
-                    taker_commission: self.amount()?,
-                })
+            TRADED => self.traded(0).map(Fact::Traded)?,
+            TRADED_AT_A_DISCOUNT => {
+                let discounted = self.byte()?;
+                self.traded(discounted).map(Fact::Traded)?
             }
             CANCELED => Fact::Closed { order: self.order()?, closing: Closing::Canceled(self.client()?) },
             EXPIRED => Fact::Closed { order: self.order()?, closing: Closing::Expired(self.one_of(&EXPIRIES)?) },

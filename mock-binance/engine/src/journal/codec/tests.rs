@@ -17,8 +17,8 @@ fn every_fact_comes_back() {
     let (account, order, symbol) = (AccountId(300), OrderId(1 << 40), SymbolId(9));
     let amount = Amount::from_units(i64::MAX);
     let client: ClientOrderId = "a-client_id".parse().unwrap();
-    for provider in [false, true] {
-        round_trip(Fact::AccountOpened { account, provider });
+    for kind in AccountKind::ALL {
+        round_trip(Fact::AccountOpened { account, kind });
     }
     round_trip(Fact::Deposited { account, asset: AssetId(1), amount });
     round_trip(Fact::Withdrawn { account, asset: AssetId(1), amount });
@@ -75,15 +75,19 @@ fn every_fact_comes_back() {
     round_trip(Fact::ListClosed { list: ListId(u32::MAX) });
     round_trip(Fact::Amended { order, quantity: Quantity::from_units(3), client_order_id: client });
     round_trip(Fact::NotAttempted { account });
-    round_trip(Fact::Traded(Traded {
-        maker: OrderId(1),
-        taker: order,
-        price: "3.5".parse().unwrap(),
-        quantity: "2".parse().unwrap(),
-        quote: "7".parse().unwrap(),
-        maker_commission: Amount::from_units(1),
-        taker_commission: Amount::from_units(2),
-    }));
+    for (maker_discounted, taker_discounted) in [(false, false), (true, false), (false, true), (true, true)] {
+        round_trip(Fact::Traded(Traded {
+            maker: OrderId(1),
+            taker: order,
+            price: "3.5".parse().unwrap(),
+            quantity: "2".parse().unwrap(),
+            quote: "7".parse().unwrap(),
+            maker_commission: Amount::from_units(1),
+            taker_commission: Amount::from_units(2),
+            maker_discounted,
+            taker_discounted,
+        }));
+    }
     for reason in EXPIRIES {
         round_trip(Fact::Closed { order, closing: Closing::Expired(reason) });
     }
