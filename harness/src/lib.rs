@@ -1,9 +1,10 @@
 //! Scenarios, targets, the exchange as witness, and verdicts.
 //!
 //! A scenario is a file ([`scenario`]); the runner plays it against a target and asks the exchange what
-//! happened; a [`verdict`] says what that comes to.
+//! happened; a [`verdict`] says what that comes to. A [`cassette`] is what was said, as a file.
 
 mod agent;
+pub mod cassette;
 pub mod report;
 pub mod run;
 pub mod scenario;

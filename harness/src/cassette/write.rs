@@ -1,0 +1,69 @@
+//! Writes tapes.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::format::{Body, Direction, Header, Leg, Message, Trailer};
+use super::redact::Redactor;
+
+/// Writes a tape as it happens. Nothing reaches the writer underneath that the redactor has not seen.
+#[derive(Debug)]
+pub struct TapeWriter<W> {
+    out: W,
+    redactor: Redactor,
+    origin_ms: u64,
+    seq: u64,
+}
+
+impl<W: Write> TapeWriter<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// What the writer underneath says.
+    pub fn new(out: W, header: &Header, redactor: Redactor) -> io::Result<Self> {
+        let mut tape = Self { out, redactor, origin_ms: header.clock_origin_ms, seq: 0 };
+        tape.line(header)?;
+        Ok(tape)
+    }
+
+    /// Writes a message that was seen at `now_ms`, milliseconds since the epoch, and says which number it has. `id`
+    /// defaults to that of the JSON-RPC message.
+    ///
+    /// # Errors
+    /// What the writer underneath says.
+    pub fn message(
+        &mut self,
+        now_ms: u64,
+        (leg, dir): (Leg, Direction),
+        cause: Option<u64>,
+        frame: &[u8],
+    ) -> io::Result<u64> {
+        let body = self.redactor.body(Body::of(frame));
+        let id = match &body {
+            Body::Json(value) => value.get("id").filter(|id| !id.is_null()).cloned(),
+            Body::Text(_) | Body::Hex(_) => None,
+        };
+        self.seq += 1;
+        let at_ms = now_ms.saturating_sub(self.origin_ms);
+        self.line(&Message { seq: self.seq, at_ms, leg, dir, id, cause, body })?;
+        Ok(self.seq)
+    }
+
+    /// Writes the end, without which a tape counts as cut off.
+    ///
+    /// # Errors
+    /// What the writer underneath says.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.line(&Trailer { messages: self.seq })?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        // In one piece: a tape that is cut off is cut between lines wherever the system lets it be.
+        text.push(b'\n');
+        self.out.write_all(&text)
+    }
+}
