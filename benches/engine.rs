@@ -169,7 +169,7 @@ impl Market {
 fn apply(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine/apply");
     group.throughput(Throughput::Elements(ROUND as u64)).sample_size(20);
-    for resting in [1_000, 10_000, 100_000] {
+    for resting in [1_000, 10_000, 100_000, 1_000_000] {
         let market = Market::new(resting);
         group.bench_with_input(BenchmarkId::new("resting", resting), &market, |b, market| {
             b.iter_batched(

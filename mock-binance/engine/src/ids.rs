@@ -102,14 +102,16 @@ impl ClientOrderId {
 
     fn generated(number: u64, salt: u64) -> Self {
         let first = mix(number ^ salt);
-        let halves = [first, mix(first ^ salt.rotate_left(17))];
+        // Both halves in one loop: neither waits for the other's division.
+        let [mut left, mut right] = [first, mix(first ^ salt.rotate_left(17))];
         let mut bytes = [0; CLIENT_ID_LEN_MAX];
-        for (half, slots) in halves.iter().zip(bytes.chunks_mut(HALF)) {
-            let mut rest = *half;
-            for slot in slots.iter_mut().rev() {
-                let digit = usize::try_from(rest % 62).unwrap_or_default();
-                *slot = ALPHABET.get(digit).copied().unwrap_or(b'0');
-                rest /= 62;
+        if let Some((slots, rest)) = bytes.split_first_chunk_mut::<HALF>()
+            && let Some(others) = rest.first_chunk_mut::<HALF>()
+        {
+            for (slot, other) in slots.iter_mut().zip(others).rev() {
+                (*slot, *other) = (letter(left % 62), letter(right % 62));
+                left /= 62;
+                right /= 62;
             }
         }
         Self { bytes, len: 22 }
@@ -126,6 +128,11 @@ const AMEND_SALT: u64 = 0x616d_656e_6400_0004;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// `MULTIPLIER * MULTIPLIER_INVERSE` is 1 modulo 2^64.
 const MULTIPLIER_INVERSE: u64 = inverse(MULTIPLIER);
+
+/// The character of a digit; a digit is below 62.
+fn letter(digit: u64) -> u8 {
+    usize::try_from(digit).ok().and_then(|digit| ALPHABET.get(digit)).copied().unwrap_or(b'0')
+}
 
 /// The inverse of an odd number modulo 2^64, by Newton's iteration: each round doubles the correct bits.
 const fn inverse(odd: u64) -> u64 {

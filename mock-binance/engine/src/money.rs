@@ -168,12 +168,12 @@ impl Price {
 
     /// What `quantity` costs, truncated to whole units: what a trade pays.
     pub fn times(self, quantity: Quantity) -> Result<Amount, Overflow> {
-        narrow(self.product(quantity) / i128::from(SCALE)).map(Amount)
+        narrow(unscaled(self.product(quantity))).map(Amount)
     }
 
     /// What `quantity` costs, rounded up to whole units: what a buying order locks.
     pub fn times_up(self, quantity: Quantity) -> Result<Amount, Overflow> {
-        narrow((self.product(quantity) + i128::from(SCALE - 1)) / i128::from(SCALE)).map(Amount)
+        narrow(unscaled(self.product(quantity) + i128::from(SCALE - 1))).map(Amount)
     }
 
     /// The exact product, in units of 10^-16: what filters compare.
@@ -183,7 +183,7 @@ impl Price {
 
     /// The price times a factor, truncated, or [`Overflow`].
     pub fn scaled_by(self, ratio: Ratio) -> Result<Self, Overflow> {
-        narrow(i128::from(self.0) * i128::from(ratio.0) / i128::from(SCALE)).map(Self)
+        narrow(unscaled(i128::from(self.0) * i128::from(ratio.0))).map(Self)
     }
 
     /// The largest quantity whose cost is not above `amount`, before any step; zero at a price of zero.
@@ -220,8 +220,11 @@ impl Amount {
 
 /// A quotient rounded half up.
 fn nearest(units: i128, by: i128) -> Result<i64, Overflow> {
-    let whole = units.checked_add(by / 2).and_then(|units| units.checked_div_euclid(by)).ok_or(Overflow)?;
-    narrow(whole)
+    let raised = units.checked_add(by / 2).ok_or(Overflow)?;
+    if let (Ok(raised), Ok(by)) = (i64::try_from(raised), i64::try_from(by)) {
+        return raised.checked_div_euclid(by).ok_or(Overflow);
+    }
+    narrow(raised.checked_div_euclid(by).ok_or(Overflow)?)
 }
 
 /// A sum over many trades; wide enough never to overflow.
@@ -259,6 +262,14 @@ impl fmt::Debug for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_units(self.0, f)
     }
+}
+
+/// A product of two numbers of 8 decimals as a number of 8 decimals, truncated. Nearly every product fits into 64
+/// bits, where a division by a constant is a multiplication; a division of 128 bits is a call.
+const fn unscaled(product: i128) -> i128 {
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the whole right away")]
+    let low = product as i64;
+    if low as i128 == product { (low / SCALE) as i128 } else { product / SCALE as i128 }
 }
 
 fn narrow(units: i128) -> Result<i64, Overflow> {

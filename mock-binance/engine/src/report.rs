@@ -6,8 +6,8 @@ use crate::fact::{Accepted, Closing, Fact, Prevented};
 use crate::ids::{AccountId, AssetId, ClientOrderId, ListId, OrderId, SymbolId, TradeId};
 use crate::list::OrderList;
 use crate::money::{Amount, Overflow};
-use crate::order::{Fill, Order};
-use crate::state::{Slot, State};
+use crate::order::Fill;
+use crate::state::{OrderRecord, Slot, State};
 use crate::time::Timestamp;
 
 /// Accounts whose balances a command may have changed, in the order of being touched, and the assets concerned.
@@ -29,10 +29,6 @@ impl Touched {
         }
         self.assets = assets;
     }
-}
-
-fn order(state: &State, id: OrderId) -> Option<Order> {
-    state.view(Slot::of(id)?)
 }
 
 /// Tells one fact.
@@ -150,11 +146,23 @@ fn execution(
     touched: &mut Touched,
     events: &mut Vec<Event>,
 ) -> Option<()> {
-    let order = order(state, id)?;
-    let spec = state.spec.symbol(order.symbol)?;
-    touched.add(order.account, [Some(spec.base), Some(spec.quote)]);
+    let slot = Slot::of(id)?;
+    execution_of(state, time, (slot, &*state.record(slot)?), kind, back, touched, events)
+}
+
+fn execution_of(
+    state: &State,
+    time: Timestamp,
+    (slot, record): (Slot, &OrderRecord),
+    kind: ExecutionKind,
+    back: u64,
+    touched: &mut Touched,
+    events: &mut Vec<Event>,
+) -> Option<()> {
+    let spec = state.spec.symbol(record.symbol)?;
+    touched.add(record.account, [Some(spec.base), Some(spec.quote)]);
     let execution_id = state.executions.saturating_sub(back);
-    events.push(Event::Execution(Execution { time, execution_id, kind, order }));
+    events.push(Event::Execution(Execution { time, execution_id, kind, order: state.view_of(slot, record) }));
     Some(())
 }
 
@@ -167,13 +175,16 @@ fn trade(
     touched: &mut Touched,
     events: &mut Vec<Event>,
 ) -> Option<()> {
-    let symbol = state.record(Slot::of(maker)?)?.symbol;
-    let id = TradeId(u64::from(state.market(symbol)?.tape.next()).checked_sub(1)?);
-    for (order, is_maker, back) in [(taker, false, 1), (maker, true, 0)] {
-        let fill = state.fill_view(symbol, id, is_maker)?;
-        execution(state, now, order, ExecutionKind::Trade(fill), back, touched, events)?;
+    let (maker_slot, taker_slot) = (Slot::of(maker)?, Slot::of(taker)?);
+    let (maker, taker) = (state.record(maker_slot)?, state.record(taker_slot)?);
+    let tape = &state.market(maker.symbol)?.tape;
+    let id = TradeId(u64::from(tape.next()).checked_sub(1)?);
+    let trade = tape.trade(id)?;
+    for (slot, record, is_maker, back) in [(taker_slot, &taker, false, 1), (maker_slot, &maker, true, 0)] {
+        let kind = ExecutionKind::Trade(state.fill_of(id, trade, record, is_maker)?);
+        execution_of(state, now, (slot, record), kind, back, touched, events)?;
     }
-    events.push(Event::Trade(state.trade_view(symbol, id)?));
+    events.push(Event::Trade(state.trade_of(id, trade, &maker, &taker)?));
     Some(())
 }
 

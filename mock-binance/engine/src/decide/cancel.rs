@@ -20,13 +20,12 @@ pub(crate) fn find_order(
     target: OrderRef,
 ) -> Result<Slot, Rejection> {
     let found = match target {
-        OrderRef::Id(id) | OrderRef::Both(id, _) => Slot::of(id).filter(|slot| {
-            state.record(*slot).is_some_and(|record| record.account == account && record.symbol == symbol)
-        }),
+        OrderRef::Id(id) | OrderRef::Both(id, _) => Slot::of(id),
         OrderRef::Client(name) => state.named(account, symbol, &name),
     };
     let slot = found.ok_or(Rejection::UnknownOrder)?;
-    let record = state.record(slot).ok_or(Rejection::UnknownOrder)?;
+    let record = state.record(slot).filter(|record| record.account == account && record.symbol == symbol);
+    let record = record.ok_or(Rejection::UnknownOrder)?;
     match target {
         OrderRef::Both(_, name) if state.client_order_id(slot, &record) != name => {
             Err(Rejection::ClientOrderIdMismatch)

@@ -14,7 +14,7 @@ use crate::money::{Amount, Quantity};
 use crate::order::{Amendment, OrderStatus};
 use crate::state::book::NodeId;
 use crate::state::evolve::{Evolved, Inconsistent};
-use crate::state::{OrderRecord, Slot, State};
+use crate::state::{Slot, State};
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl State {
 
     pub(super) fn close_list(&mut self, now: Timestamp, id: ListId) -> Evolved {
         let list = self.lists.get(id).ok_or(Inconsistent)?;
-        let open = |slot| self.record(slot).is_none_or(|record: OrderRecord| record.status.is_open());
+        let open = |slot| self.record(slot).is_none_or(|record| record.status.is_open());
         if list.is_done || list.orders().any(open) {
             return Err(Inconsistent);
         }

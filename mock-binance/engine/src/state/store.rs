@@ -1,11 +1,16 @@
 //! Where orders are kept: open ones at hand, closed ones as a few bytes each.
 //!
 //! ```text
-//! places: slot -> open?   -> slab of records, whose places are used again
-//!              -> closed? -> chunks of bytes in the order of closing
+//! places: slot -> open?    -> slab of records, whose places are used again
+//!              -> leaving? -> the same slab: the last few that closed
+//!              -> closed?  -> chunks of bytes in the order of closing
 //! ```
 //!
-//! An order changes only while it is open, so a closed one is written once and read by value.
+//! An order changes only while it is open, so a closed one is written once and read by value. The last few are kept as
+//! they are, because what closed an order also tells of it: nothing is unpacked that has only just been packed.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use crate::state::archive;
 use crate::state::{OrderRecord, Slot};
@@ -17,6 +22,10 @@ const CHUNK_BYTES: usize = 1 << 15;
 const CHUNKS_MAX: usize = 1 << 16;
 /// The mark of a place in the chunks; other places are in the slab.
 const CLOSED: u32 = 1 << 31;
+/// The mark of a place in the slab whose order has closed.
+const LEAVING: u32 = 1 << 30;
+/// How many closed orders are kept as they are: more than one trade closes, or one list.
+const LEAVING_MAX: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Chunk {
@@ -31,6 +40,8 @@ pub(crate) struct Orders {
     slab: Vec<OrderRecord>,
     /// Places of the slab that are not in use.
     free: Vec<u32>,
+    /// Orders that closed last, the latest last.
+    leaving: VecDeque<Slot>,
     chunks: Vec<Chunk>,
     /// Room to encode into, empty between orders.
     scratch: Vec<u8>,
@@ -50,27 +61,27 @@ impl Orders {
         self.chunks.len() + open / per_chunk + 1 > CHUNKS_MAX
     }
 
-    /// Any order, by value.
-    pub(crate) fn get(&self, order: Slot) -> Option<OrderRecord> {
+    /// Any order: where it is kept, or unpacked.
+    pub(crate) fn get(&self, order: Slot) -> Option<Cow<'_, OrderRecord>> {
         let place = *self.places.get(order.place()?)?;
         if place & CLOSED == 0 {
-            return self.slab.get(usize::try_from(place).ok()?).cloned();
+            return self.slab.get(in_slab(place)?).map(Cow::Borrowed);
         }
         let place = usize::try_from(place & !CLOSED).ok()?;
         let chunk = self.chunks.get(place / CHUNK_BYTES)?;
-        archive::read(chunk.bytes.get(place % CHUNK_BYTES..)?, chunk.base)
+        archive::read(chunk.bytes.get(place % CHUNK_BYTES..)?, chunk.base).map(Cow::Owned)
     }
 
     /// An open order, where it is kept.
     pub(crate) fn open(&self, order: Slot) -> Option<&OrderRecord> {
         let place = *self.places.get(order.place()?)?;
-        if place & CLOSED == 0 { self.slab.get(usize::try_from(place).ok()?) } else { None }
+        if place & (CLOSED | LEAVING) == 0 { self.slab.get(in_slab(place)?) } else { None }
     }
 
     /// An open order.
     pub(super) fn open_mut(&mut self, order: Slot) -> Option<&mut OrderRecord> {
         let place = *self.places.get(order.place()?)?;
-        if place & CLOSED == 0 { self.slab.get_mut(usize::try_from(place).ok()?) } else { None }
+        if place & (CLOSED | LEAVING) == 0 { self.slab.get_mut(in_slab(place)?) } else { None }
     }
 
     pub(super) fn push(&mut self, record: OrderRecord) -> Option<()> {
@@ -79,7 +90,7 @@ impl Orders {
             place
         } else {
             self.slab.push(record);
-            u32::try_from(self.slab.len() - 1).ok().filter(|place| place & CLOSED == 0)?
+            u32::try_from(self.slab.len() - 1).ok().filter(|place| *place < LEAVING)?
         };
         self.places.push(place);
         Some(())
@@ -87,9 +98,17 @@ impl Orders {
 
     /// Puts an order away that will not change any more.
     pub(super) fn retire(&mut self, order: Slot) -> Option<()> {
-        let order = order.place()?;
-        let open = *self.places.get(order)?;
-        let record = self.slab.get(usize::try_from(open).ok()?).filter(|_| open & CLOSED == 0)?;
+        let place = self.places.get_mut(order.place()?).filter(|place| **place & (CLOSED | LEAVING) == 0)?;
+        *place |= LEAVING;
+        self.leaving.push_back(order);
+        if self.leaving.len() > LEAVING_MAX { self.pack_oldest() } else { Some(()) }
+    }
+
+    /// Packs the order that closed first of those that are kept as they are.
+    fn pack_oldest(&mut self) -> Option<()> {
+        let order = self.leaving.pop_front()?.place()?;
+        let kept = *self.places.get(order)? & !LEAVING;
+        let record = self.slab.get(in_slab(kept)?)?;
         let updated = record.updated;
         let mut bytes = std::mem::take(&mut self.scratch);
         archive::put(&mut bytes, record, self.chunks.last().map_or(updated, |chunk| chunk.base));
@@ -105,7 +124,12 @@ impl Orders {
         bytes.clear();
         self.scratch = bytes;
         *self.places.get_mut(order)? = place | CLOSED;
-        self.free.push(open);
+        self.free.push(kept);
         Some(())
     }
+}
+
+/// A place in the slab, whatever its mark.
+fn in_slab(place: u32) -> Option<usize> {
+    usize::try_from(place & !LEAVING).ok()
 }

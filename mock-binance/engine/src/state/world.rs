@@ -1,5 +1,6 @@
 //! The whole state, and the views that both readers and events take of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::command::Side;
@@ -97,7 +98,7 @@ impl State {
         self.supply.get(usize::from(asset.0)).copied()
     }
 
-    pub(crate) fn record(&self, order: Slot) -> Option<OrderRecord> {
+    pub(crate) fn record(&self, order: Slot) -> Option<Cow<'_, OrderRecord>> {
         self.orders.get(order)
     }
 
@@ -122,8 +123,12 @@ impl State {
 
     /// An order as readers see it.
     pub(crate) fn view(&self, slot: Slot) -> Option<Order> {
-        let record = self.record(slot)?;
-        Some(Order {
+        Some(self.view_of(slot, &*self.record(slot)?))
+    }
+
+    /// As [`view`](Self::view), of a record at hand.
+    pub(crate) fn view_of(&self, slot: Slot, record: &OrderRecord) -> Order {
+        Order {
             id: slot.id(),
             account: record.account,
             symbol: record.symbol,
@@ -144,12 +149,12 @@ impl State {
             trailing_time: record.trailing_since,
             status: record.status,
             expiry_reason: record.expiry_reason,
-            client_order_id: self.client_order_id(slot, &record),
+            client_order_id: self.client_order_id(slot, record),
             time: record.time,
             working_time: Some(record.working).filter(|_| record.is_placed()),
             update_time: record.updated,
             list: record.list,
-        })
+        }
     }
 
     /// The latest order of this account on this symbol that goes by this name.
@@ -171,6 +176,18 @@ impl State {
     pub(crate) fn trade_view(&self, symbol: SymbolId, id: TradeId) -> Option<Trade> {
         let trade = self.market(symbol)?.tape.trade(id)?;
         let (maker, taker) = (self.record(trade.maker)?, self.record(trade.taker)?);
+        self.trade_of(id, trade, &maker, &taker)
+    }
+
+    /// As [`trade_view`](Self::trade_view), of records at hand.
+    pub(crate) fn trade_of(
+        &self,
+        id: TradeId,
+        trade: &TradeRecord,
+        maker: &OrderRecord,
+        taker: &OrderRecord,
+    ) -> Option<Trade> {
+        let symbol = maker.symbol;
         Some(Trade {
             symbol,
             id,
@@ -200,27 +217,38 @@ impl State {
 
     /// One side of a trade.
     pub(crate) fn fill_view(&self, symbol: SymbolId, id: TradeId, is_maker: bool) -> Option<Fill> {
-        let trade: &TradeRecord = self.market(symbol)?.tape.trade(id)?;
-        let (order, commission, discounted) = if is_maker {
+        let trade = self.market(symbol)?.tape.trade(id)?;
+        let record = self.record(if is_maker { trade.maker } else { trade.taker })?;
+        self.fill_of(id, trade, &record, is_maker)
+    }
+
+    /// As [`fill_view`](Self::fill_view), of records at hand.
+    pub(crate) fn fill_of(
+        &self,
+        id: TradeId,
+        trade: &TradeRecord,
+        order: &OrderRecord,
+        is_maker: bool,
+    ) -> Option<Fill> {
+        let (slot, commission, discounted) = if is_maker {
             (trade.maker, trade.maker_commission, trade.maker_discounted)
         } else {
             (trade.taker, trade.taker_commission, trade.taker_discounted)
         };
-        let record = self.record(order)?;
-        let is_buyer = record.side == Side::Buy;
+        let is_buyer = order.side == Side::Buy;
         Some(Fill {
             trade: id,
-            order: order.id(),
-            symbol,
+            order: slot.id(),
+            symbol: order.symbol,
             price: trade.price,
             quantity: trade.quantity,
             quote: trade.price.times(trade.quantity).ok()?,
             commission,
-            commission_asset: self.commission_asset(symbol, record.side, discounted)?,
+            commission_asset: self.commission_asset(order.symbol, order.side, discounted)?,
             is_buyer,
             is_maker,
             time: trade.time,
-            list: record.list,
+            list: order.list,
         })
     }
 
