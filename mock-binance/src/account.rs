@@ -132,13 +132,28 @@ pub(crate) struct KnownAccount {
     pub(crate) secret: Option<SecretString>,
 }
 
+/// What a key is told that has the form of one and belongs to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownKey {
+    /// 401 and -2015, as at the live exchange.
+    #[default]
+    Rejected,
+    /// 400 and -2008, as at its testnet and its demo. The exchange does not document this answer.
+    InvalidId,
+}
+
 /// Accounts by API key.
-#[derive(Default)]
 pub(crate) struct Accounts {
     by_key: BTreeMap<String, KnownAccount>,
+    pub(crate) unknown_key: UnknownKey,
 }
 
 impl Accounts {
+    /// None yet.
+    pub(crate) fn new(unknown_key: UnknownKey) -> Self {
+        Self { by_key: BTreeMap::new(), unknown_key }
+    }
+
     pub(crate) fn add(&mut self, api_key: String, account: KnownAccount) {
         self.by_key.insert(api_key, account);
     }

@@ -10,7 +10,7 @@ use exchange_engine::{
 };
 use secrecy::ExposeSecret;
 
-use crate::account::{Account, Accounts, Credential, KnownAccount};
+use crate::account::{Account, Accounts, Credential, KnownAccount, UnknownKey};
 use crate::api::sign::{PublicKeyError, Verifier};
 use crate::bans::Bans;
 use crate::clock::Clock;
@@ -147,6 +147,7 @@ pub struct Builder {
     rates: Vec<CommissionRate>,
     discount: Option<(Ratio, DiscountReading)>,
     listen_keys: ListenKeys,
+    unknown_key: UnknownKey,
     limits: LimitsSpec,
     ban_after: u32,
     seed: u64,
@@ -179,6 +180,7 @@ impl Default for Builder {
             rates: Vec::new(),
             discount: None,
             listen_keys: ListenKeys::default(),
+            unknown_key: UnknownKey::default(),
             limits: LimitsSpec::default(),
             ban_after: BAN_AFTER,
             seed: 1,
@@ -313,6 +315,13 @@ impl Builder {
         self
     }
 
+    /// What a key that nobody has is told: -2015 when not given.
+    #[must_use]
+    pub fn unknown_key(mut self, answer: UnknownKey) -> Self {
+        self.unknown_key = answer;
+        self
+    }
+
     /// Request weights and order counts; those of the live exchange when not given.
     #[must_use]
     pub fn limits(mut self, limits: LimitsSpec) -> Self {
@@ -412,7 +421,7 @@ impl Builder {
                     .fold(account, |account, (asset, amount)| account.balance(asset, amount)),
             );
         }
-        let mut known = Accounts::default();
+        let mut known = Accounts::new(self.unknown_key);
         for (place, account) in self.accounts.iter().enumerate() {
             open(&mut exchange, &mut known, now, place, account)?;
         }

@@ -37,7 +37,7 @@ mod transcript;
 mod ws;
 mod ws_api;
 
-pub use account::Account;
+pub use account::{Account, UnknownKey};
 pub use api::sign::PublicKeyError;
 pub use builder::{Builder, StartError};
 pub use clock::{Clock, ManualClock};

@@ -17,8 +17,7 @@ use exchange_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use filters::ExchangeFilterRow;
-use filters::{AssetFilterRow, FilterRow};
+pub(crate) use filters::{AssetFilterRow, ExchangeFilterRow, FilterRow};
 
 /// The four symbols that a mock has when nothing else is asked for.
 const DEFAULT: &str = include_str!("../data/exchange_info.json");
@@ -80,6 +79,7 @@ pub enum SymbolsError {
 pub struct Symbols {
     rows: Vec<SymbolRow>,
     exchange_filters: Vec<ExchangeFilterRow>,
+    asset_filters: Vec<AssetFilterRow>,
     filters: ExchangeFilters,
     assets: Vec<String>,
     specs: Vec<SymbolSpec>,
@@ -137,7 +137,7 @@ pub(crate) struct SymbolRow {
     is_spot_trading_allowed: bool,
     #[serde(default)]
     is_margin_trading_allowed: bool,
-    filters: Vec<FilterRow>,
+    pub(crate) filters: Vec<FilterRow>,
     #[serde(default)]
     permissions: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,6 +185,7 @@ impl Symbols {
         let mut symbols = Self {
             rows: Vec::new(),
             exchange_filters,
+            asset_filters,
             filters: ExchangeFilters::default(),
             assets: Vec::new(),
             specs: Vec::new(),
@@ -204,7 +205,7 @@ impl Symbols {
             });
         }
         symbols.rows = rows;
-        symbols.filters = symbols.exchange_filters(&asset_filters)?;
+        symbols.filters = symbols.exchange_filters(&symbols.asset_filters)?;
         let spec = symbols.spec(Commissions::default(), &BTreeMap::new());
         spec.validate()?;
         symbols.by_name = spec.symbol_ids().zip(&symbols.rows).map(|(id, row)| (row.symbol.clone(), id)).collect();
@@ -228,6 +229,13 @@ impl Symbols {
     /// The filters of the whole exchange, as they were written.
     pub(crate) fn exchange_filter_rows(&self) -> &[ExchangeFilterRow] {
         &self.exchange_filters
+    }
+
+    /// The filters of the two assets of a symbol, as they were written.
+    pub(crate) fn asset_filter_rows(&self, id: SymbolId) -> impl Iterator<Item = &AssetFilterRow> {
+        let of_symbol =
+            move |asset: &String| self.row(id).is_some_and(|row| [&row.base_asset, &row.quote_asset].contains(&asset));
+        self.asset_filters.iter().filter(move |AssetFilterRow::MaxAsset { asset, .. }| of_symbol(asset))
     }
 
     pub(crate) fn id(&self, name: &str) -> Option<SymbolId> {

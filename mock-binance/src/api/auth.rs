@@ -4,12 +4,16 @@ use exchange_engine::Timestamp;
 
 use super::error::ApiError;
 use super::params::Params;
-use crate::account::{Accounts, KnownAccount, has_key_format};
+use crate::account::{Accounts, KnownAccount, UnknownKey, has_key_format};
 
 /// The account of a key. A key of nobody is refused by its form first.
 pub(crate) fn account<'a>(accounts: &'a Accounts, api_key: Option<&str>) -> Result<&'a KnownAccount, ApiError> {
     let api_key = api_key.ok_or(ApiError::KeyFormat)?;
-    accounts.get(api_key).ok_or(if has_key_format(api_key) { ApiError::KeyRejected } else { ApiError::KeyFormat })
+    accounts.get(api_key).ok_or(match accounts.unknown_key {
+        _ if !has_key_format(api_key) => ApiError::KeyFormat,
+        UnknownKey::Rejected => ApiError::KeyRejected,
+        UnknownKey::InvalidId => ApiError::KeyUnknown,
+    })
 }
 
 const RECV_WINDOW_DEFAULT_MICROS: u64 = 5_000_000;

@@ -65,6 +65,8 @@ pub(crate) enum ApiError {
     KeyFormat,
     #[error("Invalid API-key, IP, or permissions for action.")]
     KeyRejected,
+    #[error("Invalid Api-Key ID.")]
+    KeyUnknown,
     #[error("Timestamp for this request is outside of the recvWindow.")]
     TimestampOutside,
     #[error("Timestamp for this request was 1000ms ahead of the server's time.")]
@@ -100,6 +102,8 @@ pub(crate) enum ApiError {
     Combination,
     #[error("More than 24 hours between startTime and endTime.")]
     MoreThan24Hours,
+    #[error("This symbol doesn't have a reference price.")]
+    NoReferencePrice,
     #[error("This listenKey does not exist.")]
     ListenKey,
 
@@ -224,6 +228,7 @@ impl ApiError {
             Self::SymbolStatusMismatch => -1220,
             Self::OpoWorkingSells => -1222,
             Self::OpoPendingBuys => -1223,
+            Self::KeyUnknown => -2008,
             Self::OrderRejected(_) => -2010,
             Self::CancelRejected(_) => -2011,
             Self::NoSuchOrder => -2013,
@@ -236,6 +241,7 @@ impl ApiError {
             Self::SubscriptionInactive => -2036,
             Self::ClientIdMismatch => -2039,
             Self::SubscriptionsMax => -2042,
+            Self::NoReferencePrice => -2043,
         }
     }
 

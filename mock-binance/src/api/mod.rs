@@ -27,6 +27,8 @@ mod refusal;
 pub(crate) mod render;
 mod replace;
 pub(crate) mod route;
+mod routing;
+mod rules;
 pub(crate) mod sign;
 pub(crate) mod ticker;
 mod trading;

@@ -8,7 +8,8 @@ use super::error::ApiError;
 use super::params::{Field, Params, symbol_list};
 use super::render::{Context, TimeUnit};
 use super::{
-    account, amend, commission, info, list, list_params, listen_key, market, prevented, replace, ticker, trading,
+    account, amend, commission, info, list, list_params, listen_key, market, prevented, replace, routing, rules,
+    ticker, trading,
 };
 use crate::state::State;
 
@@ -69,6 +70,11 @@ enum Weight {
         each: u32,
         cap: u32,
     },
+    /// So much for each symbol that is asked for, up to a cap; the cap for all of them.
+    EachSymbolOrAll {
+        each: u32,
+        cap: u32,
+    },
     /// One with this parameter, another without.
     With(&'static str, u32, u32),
     /// `order/test`.
@@ -102,6 +108,11 @@ impl Route {
                 let symbols = listed().and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1);
                 each.saturating_mul(symbols).min(cap)
             }
+            Weight::EachSymbolOrAll { each, cap } => match (params.has("symbol"), listed()) {
+                (true, _) => each,
+                (false, Some(symbols)) => each.saturating_mul(u32::try_from(symbols).unwrap_or(u32::MAX)).min(cap),
+                (false, None) => cap,
+            },
             Weight::With(name, with, without) => {
                 if params.has(name) {
                     with
@@ -122,7 +133,7 @@ impl Route {
 
     /// Whether the answer tells the order counts.
     pub(crate) fn counts_orders(&self) -> bool {
-        let placing = ["/api/v3/order", "/api/v3/order/cancelReplace", "/api/v3/order/oco"];
+        let placing = ["/api/v3/order", "/api/v3/order/cancelReplace", "/api/v3/order/oco", "/api/v3/sor/order"];
         self.method == "POST" && (placing.contains(&self.path) || self.path.starts_with("/api/v3/orderList/"))
     }
 
@@ -187,6 +198,24 @@ const fn signed(method: &'static str, path: &'static str, fields: &'static [Fiel
 const fn keyed(method: &'static str, fields: &'static [Field], run: Run) -> Route {
     Route { method, path: LISTEN_KEY, security: Security::Key, fields, weight: Weight::Fixed(2), run }
 }
+
+/// The parameters of an order by smart order routing.
+const SOR_ORDER: [Field; 13] = [
+    SYMBOL,
+    Field::word("side").mandatory(),
+    Field::word("type").mandatory(),
+    Field::word("timeInForce"),
+    Field::decimal("quantity").mandatory(),
+    Field::decimal("price"),
+    Field::client_id("newClientOrderId"),
+    Field::digits("strategyId"),
+    Field::digits("strategyType"),
+    Field::decimal("icebergQty"),
+    Field::word("newOrderRespType"),
+    Field::word("selfTradePreventionMode"),
+    // Only `sor/order/test` takes the last one.
+    Field::word("computeCommissionRates"),
+];
 
 const ORDER_FIELDS: &[Field] = ORDER.split_at(18).0;
 
@@ -269,6 +298,16 @@ static ROUTES: &[Route] = &[
         Weight::With("orderId", 20, 2),
         prevented::matches,
     ),
+    signed("POST", "/api/v3/sor/order", SOR_ORDER.split_at(12).0, Weight::FreeOnSuccess(1), routing::order),
+    signed("POST", "/api/v3/sor/order/test", &SOR_ORDER, Weight::ComputesCommission, routing::order),
+    signed(
+        "GET",
+        "/api/v3/myAllocations",
+        &[SYMBOL, START, END, Field::digits("fromAllocationId"), LIMIT, ORDER_ID],
+        Weight::Fixed(20),
+        routing::allocations,
+    ),
+    signed("GET", "/api/v3/myFilters", &[SYMBOL], Weight::Fixed(40), rules::filters),
     signed("GET", "/api/v3/openOrderList", &[], Weight::Fixed(6), list::open),
     open("/api/v3/ping", &[], Weight::Fixed(1), market::ping),
     open(
@@ -277,9 +316,18 @@ static ROUTES: &[Route] = &[
         Weight::Fixed(20),
         info::exchange_info,
     ),
+    open("/api/v3/executionRules", TICKER, Weight::EachSymbolOrAll { each: 2, cap: 40 }, rules::execution_rules),
+    open("/api/v3/referencePrice", &[SYMBOL], Weight::Fixed(2), rules::reference_price),
+    open("/api/v3/referencePrice/calculation", &[SYMBOL, STATUS], Weight::Fixed(2), rules::reference_price),
     open("/api/v3/depth", &[SYMBOL, LIMIT, STATUS], Weight::Depth, market::depth),
     open("/api/v3/trades", &[SYMBOL, LIMIT], Weight::Fixed(25), market::trades),
     open("/api/v3/historicalTrades", &[SYMBOL, LIMIT, FROM_ID], Weight::Fixed(25), market::trades),
+    open(
+        "/api/v3/historicalBlockTrades",
+        &[SYMBOL, FROM_ID.mandatory(), LIMIT],
+        Weight::Fixed(25),
+        routing::block_trades,
+    ),
     open("/api/v3/aggTrades", &[SYMBOL, FROM_ID, START, END, LIMIT], Weight::Fixed(4), market::agg_trades),
     open("/api/v3/klines", KLINES, Weight::Fixed(2), market::klines),
     open("/api/v3/uiKlines", KLINES, Weight::Fixed(2), market::klines),
@@ -343,12 +391,20 @@ mod tests {
             check("GET", path, "", 4);
             check("GET", path, &list(1), 4);
         }
+        check("GET", "/api/v3/executionRules", "symbol=A", 2);
+        check("GET", "/api/v3/executionRules", "", 40);
+        check("GET", "/api/v3/executionRules", "symbolStatus=TRADING", 40);
+        for (n, weight) in [(1, 2), (3, 6), (20, 40), (21, 40)] {
+            check("GET", "/api/v3/executionRules", &list(n), weight);
+        }
         check("GET", "/api/v3/openOrders", "symbol=A", 6);
         check("GET", "/api/v3/openOrders", "", 80);
         check("GET", "/api/v3/myTrades", "orderId=1", 5);
         check("GET", "/api/v3/myTrades", "", 20);
         check("POST", "/api/v3/order/test", "", 1);
         check("POST", "/api/v3/order/test", "computeCommissionRates=true", 20);
+        check("POST", "/api/v3/sor/order/test", "", 1);
+        check("POST", "/api/v3/sor/order/test", "computeCommissionRates=true", 20);
     }
 
     #[test]
@@ -359,5 +415,7 @@ mod tests {
         };
         assert!(known("/api/v3/order/test"));
         assert!(!known("/api/v3/order"));
+        assert!(known("/api/v3/sor/order/test"));
+        assert!(!known("/api/v3/sor/order"));
     }
 }

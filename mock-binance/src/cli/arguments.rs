@@ -51,6 +51,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHICH", value_enum, default_value = "legacy")]
     pub(crate) listen_keys: ListenKeyMode,
 
+    /// What a well-formed key that nobody has is told: -2015 (as at the live exchange) or -2008 (as at its testnet)
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "rejected")]
+    pub(crate) unknown_key: UnknownKeyMode,
+
     /// The same seed gives the same credentials, listen keys and books
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -113,6 +117,15 @@ pub(crate) enum ListenKeyMode {
     Legacy,
     /// They answer 410 Gone
     Gone,
+}
+
+/// The choices of `--unknown-key`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum UnknownKeyMode {
+    /// 401, -2015 "Invalid API-key, IP, or permissions for action."
+    Rejected,
+    /// 400, -2008 "Invalid Api-Key ID."
+    InvalidId,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

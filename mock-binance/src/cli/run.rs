@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mock_binance::{Account, Builder, Fault, ListenKeys, MockBinance};
+use mock_binance::{Account, Builder, Fault, ListenKeys, MockBinance, UnknownKey};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::arguments::{Arguments, ListenKeyMode};
+use super::arguments::{Arguments, ListenKeyMode, UnknownKeyMode};
 use super::greeting::{Credentials, greeting};
 
 /// Runs until a signal comes. Fails with 1 when the mock cannot start.
@@ -55,6 +55,10 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
         .clock(arguments.clock.clone())
         .seed(arguments.seed)
         .liquidity(arguments.seed)
+        .unknown_key(match arguments.unknown_key {
+            UnknownKeyMode::Rejected => UnknownKey::Rejected,
+            UnknownKeyMode::InvalidId => UnknownKey::InvalidId,
+        })
         .listen_keys(match arguments.listen_keys {
             ListenKeyMode::Legacy => ListenKeys::Legacy,
             ListenKeyMode::Gone => ListenKeys::Gone,

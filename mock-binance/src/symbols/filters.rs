@@ -13,7 +13,7 @@ pub(super) const DECIMAL: &str = "write a decimal with at most 8 places, below 9
 /// A filter of a symbol.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
-pub(super) enum FilterRow {
+pub(crate) enum FilterRow {
     PriceFilter {
         min_price: String,
         max_price: String,
@@ -76,7 +76,7 @@ pub(super) enum FilterRow {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LotRow {
+pub(crate) struct LotRow {
     min_qty: String,
     max_qty: String,
     step_size: String,
@@ -93,10 +93,10 @@ pub(crate) enum ExchangeFilterRow {
     ExchangeMaxNumOrderLists { max_num_order_lists: u32 },
 }
 
-/// A filter of an asset; exchangeInfo does not tell these.
-#[derive(Debug, Clone, Deserialize)]
+/// A filter of an asset; of the public answers none tells these.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "filterType", rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum AssetFilterRow {
+pub(crate) enum AssetFilterRow {
     MaxAsset { asset: String, limit: String },
 }
 
@@ -264,8 +264,7 @@ mod tests {
             } else if heading.contains("Exchange Filters") {
                 serde_json::to_value(serde_json::from_value::<ExchangeFilterRow>(written.clone()).unwrap()).unwrap()
             } else {
-                let AssetFilterRow::MaxAsset { asset, limit } = serde_json::from_value(written.clone()).unwrap();
-                json!({ "filterType": "MAX_ASSET", "asset": asset, "limit": limit })
+                serde_json::to_value(serde_json::from_value::<AssetFilterRow>(written.clone()).unwrap()).unwrap()
             };
             assert_eq!(told.to_string(), written.to_string(), "{heading}");
         }

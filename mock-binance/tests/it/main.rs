@@ -28,6 +28,7 @@ mod placement;
 mod public_keys;
 mod repeatable;
 mod replacing;
+mod rules_and_routing;
 mod sessions;
 mod shapes;
 mod stop_orders;
