@@ -5,6 +5,7 @@
 
 mod agent;
 pub mod cassette;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;

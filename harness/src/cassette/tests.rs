@@ -64,7 +64,7 @@ fn a_tape_that_is_cut_anywhere_is_read_up_to_the_cut() {
         assert_eq!(messages.len(), usize::try_from(complete).unwrap());
     }
     for cut in 0..header_end {
-        assert!(matches!(TapeReader::new(whole[..cut].as_bytes()), Err(TapeError::NoTape { .. })), "cut at {cut}");
+        assert!(matches!(TapeReader::new(&whole.as_bytes()[..cut]), Err(TapeError::NoTape { .. })), "cut at {cut}");
     }
 }
 

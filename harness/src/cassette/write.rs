@@ -50,6 +50,19 @@ impl<W: Write> TapeWriter<W> {
         Ok(self.seq)
     }
 
+    /// Which number the next message will have.
+    pub const fn next_seq(&self) -> u64 {
+        self.seq + 1
+    }
+
+    /// Hands everything written so far on, so that a program which is killed leaves it behind.
+    ///
+    /// # Errors
+    /// What the writer underneath says.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Writes the end, without which a tape counts as cut off.
     ///
     /// # Errors

@@ -1,0 +1,26 @@
+//! Recorders: they stand on a wire, pass everything on as it is, and write down what went by.
+//!
+//! ```text
+//!  agent ══ stdio ═════════════▶ any MCP server             [`stdio`]
+//!  agent ── streamable HTTP ───▶ any MCP server             [`proxy`], as MCP
+//!  any client ── REST, WebSocket ─▶ mock, testnet, exchange [`proxy`], as an exchange
+//!                    │
+//!                    └─▶ [`Recorder`] ─▶ [`Causes`] ─▶ tape
+//! ```
+
+mod causes;
+mod proxy;
+mod recorder;
+mod rest;
+mod sse;
+mod stdio;
+mod tunnel;
+
+#[cfg(test)]
+mod tests;
+
+pub use causes::Causes;
+pub use proxy::{Proxy, ProxyError, Speaks};
+pub use recorder::{Observe, Recorder};
+pub use rest::{RestRequest, RestResponse};
+pub use stdio::record_stdio;
