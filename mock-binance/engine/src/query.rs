@@ -196,29 +196,39 @@ impl Exchange {
     /// An account's orders on a symbol, open or not; times are those of placing.
     pub fn orders(&self, account: AccountId, symbol: SymbolId, page: Page) -> Vec<Order> {
         let desk = self.state.account(account).and_then(|account| account.desk(symbol));
-        let time = |slot: &Slot| self.state.record(*slot).map(|record| record.time).unwrap_or_default();
-        let list = desk.map(|desk| desk.orders.as_slice()).unwrap_or_default();
-        let slots = page.cut(list, |slot| slot.id().0, time);
-        slots.iter().filter_map(|slot| self.state.view(*slot)).collect()
+        let Some(orders) = desk.map(|desk| &desk.orders) else { return Vec::new() };
+        let record = |place| orders.get(place).and_then(|slot| self.state.record(Slot(slot)));
+        let time = |place| record(place).map(|record| record.time).unwrap_or_default();
+        // An order's slot is its id less one.
+        let place_of_id = |id: u64| match u32::try_from(id.saturating_sub(1)) {
+            Ok(slot) => orders.place_of(slot),
+            Err(_) => orders.len(),
+        };
+        let places = page.places(orders.len(), place_of_id, time);
+        let slots = orders.since(places.start).take(places.len());
+        slots.filter_map(|slot| self.state.view(Slot(slot))).collect()
     }
 
     /// An account's sides of trades on a symbol, of one order or of all; a trade with itself shows twice.
     pub fn fills(&self, account: AccountId, symbol: SymbolId, order: Option<OrderId>, page: Page) -> Vec<Fill> {
         let desk = self.state.account(account).and_then(|account| account.desk(symbol));
-        let list = desk.map(|desk| desk.fills.as_slice()).unwrap_or_default();
+        let (Some(fills), Some(tape)) = (desk.map(|desk| &desk.fills), self.tape(symbol)) else { return Vec::new() };
         let trade = |fill: u32| TradeId(u64::from(fill / 2));
         let view = |fill: u32| self.state.fill_view(symbol, trade(fill), fill % 2 == 1);
-        let time = |id: TradeId| self.tape(symbol).and_then(|tape| tape.trade(id)).map(|t| t.time).unwrap_or_default();
-        let of_order: Vec<u32>;
-        let list = match order {
-            Some(order) => {
-                of_order = list.iter().copied().filter(|f| view(*f).is_some_and(|f| f.order == order)).collect();
-                &of_order
-            }
-            None => list,
+        let time_of = |fill: u32| tape.trade(trade(fill)).map(|trade| trade.time).unwrap_or_default();
+        let Some(order) = order else {
+            let time = |place| fills.get(place).map(time_of).unwrap_or_default();
+            let place_of_id = |id| first_place(fills.len(), |place| fills.get(place).is_some_and(|f| trade(f).0 >= id));
+            let places = page.places(fills.len(), place_of_id, time);
+            return fills.since(places.start).take(places.len()).filter_map(view).collect();
         };
-        let found = page.cut(list, |fill| trade(*fill).0, |fill| time(trade(*fill)));
-        found.iter().filter_map(|fill| view(*fill)).collect()
+        // An order trades between being placed and changing for the last time.
+        let Some(record) = Slot::of(order).and_then(|slot| self.state.record(slot)) else { return Vec::new() };
+        let from = first_place(fills.len(), |place| fills.get(place).is_some_and(|fill| time_of(fill) >= record.time));
+        let until = |fill: &Fill| fill.time <= record.updated;
+        let of_order: Vec<Fill> =
+            fills.since(from).map_while(view).take_while(until).filter(|fill| fill.order == order).collect();
+        page.cut(&of_order, |fill| fill.trade.0, |fill| fill.time).to_vec()
     }
 }
 

@@ -179,7 +179,7 @@ fn trade(
     let (maker, taker) = (state.record(maker_slot)?, state.record(taker_slot)?);
     let tape = &state.market(maker.symbol)?.tape;
     let id = TradeId(u64::from(tape.next()).checked_sub(1)?);
-    let trade = tape.trade(id)?;
+    let trade = tape.last_trade()?;
     for (slot, record, is_maker, back) in [(taker_slot, &taker, false, 1), (maker_slot, &maker, true, 0)] {
         let kind = ExecutionKind::Trade(state.fill_of(id, trade, record, is_maker)?);
         execution_of(state, now, (slot, record), kind, back, touched, events)?;

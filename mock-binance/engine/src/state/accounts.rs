@@ -6,6 +6,7 @@ use crate::fact::AccountKind;
 use crate::ids::{AssetId, ListId, SymbolId};
 use crate::limits::OrderCounts;
 use crate::money::{Amount, Overflow};
+use crate::packing::Series;
 use crate::spec::ExchangeSpec;
 use crate::state::Slot;
 use crate::time::Timestamp;
@@ -56,9 +57,9 @@ pub(crate) struct Desk {
     /// Orders in the book, and orders that wait for a price or in a list.
     pub(crate) open: BTreeSet<Slot>,
     /// Every order, oldest first.
-    pub(crate) orders: Vec<Slot>,
+    pub(crate) orders: Series,
     /// Every side of a trade, oldest first: twice the trade's place, plus one for the maker's side.
-    pub(crate) fills: Vec<u32>,
+    pub(crate) fills: Series,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

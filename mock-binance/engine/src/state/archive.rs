@@ -4,7 +4,7 @@ use crate::command::PreventionMode;
 use crate::journal::codec::{EXPIRIES, ORDER_TYPES, SIDES, TIMES_IN_FORCE};
 use crate::money::{Amount, Price, Quantity};
 use crate::order::OrderStatus;
-use crate::packing::{Reader, put_u64, put_units};
+use crate::packing::{Reader, digit, of_digit, put_u64, put_units};
 use crate::state::OrderRecord;
 use crate::state::book::NodeId;
 use crate::time::Timestamp;
@@ -41,19 +41,6 @@ const PREVENTED: u64 = 1 << 11;
 const ICEBERG: u64 = 1 << 12;
 const TRAILS: u64 = 1 << 13;
 const FOLLOWED: u64 = 1 << 14;
-
-/// The place of a value in the list of all values of its kind, as one digit of a number of mixed base.
-fn digit<T: PartialEq>(number: u64, all: &[T], value: &T) -> u64 {
-    let place = all.iter().position(|one| one == value).unwrap_or_default();
-    number * all.len() as u64 + place as u64
-}
-
-fn of_digit<T: Copy>(number: &mut u64, all: &[T]) -> Option<T> {
-    let base = all.len() as u64;
-    let place = usize::try_from(number.checked_rem(base)?).ok()?;
-    *number /= base;
-    all.get(place).copied()
-}
 
 /// Times of the order are told relative to the moment that it closed, and that one to the given one.
 pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {

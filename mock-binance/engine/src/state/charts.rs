@@ -13,25 +13,26 @@ use crate::time::Timestamp;
 impl Tape {
     /// The ids of a page of trades.
     pub(crate) fn page(&self, page: &Page) -> impl Iterator<Item = TradeId> + use<> {
-        let time = |place: usize| self.trades().get(place).map(|trade| trade.time).unwrap_or_default();
-        page.places(self.trades().len(), place_of_id, time).map(|place| TradeId(place as u64))
+        let time = |place: usize| self.trade(TradeId(place as u64)).map(|trade| trade.time).unwrap_or_default();
+        let count = usize::try_from(self.next()).unwrap_or(usize::MAX);
+        page.places(count, place_of_id, time).map(|place| TradeId(place as u64))
     }
 
     /// The places of a page of aggregates, which are their ids.
     pub(crate) fn aggregate_page(&self, page: &Page) -> Range<usize> {
-        let first = |place: usize| self.aggregates().get(place).map(|first| TradeId(u64::from(*first)));
+        let first = |place: usize| self.aggregates().get(place).map(|first| TradeId(u64::from(first)));
         let time = |place| first(place).and_then(|id| self.trade(id)).map(|trade| trade.time).unwrap_or_default();
         page.places(self.aggregates().len(), place_of_id, time)
     }
 
     /// One aggregate. `maker_buys` tells whether a maker's order buys.
     pub(crate) fn aggregate(&self, place: usize, maker_buys: impl Fn(Slot) -> bool) -> Option<AggregateTrade> {
-        let first = *self.aggregates().get(place)?;
-        let end = self.aggregates().get(place + 1).copied().unwrap_or(self.next());
-        let trades = self.trades().get(usize::try_from(first).ok()?..usize::try_from(end).ok()?)?;
-        let head = trades.first()?;
+        let first = self.aggregates().get(place)?;
+        let end = self.aggregates().get(place + 1).unwrap_or(self.next());
+        let head = self.trade(TradeId(first.into()))?;
         // One order's trades: their sum is not more than its quantity.
-        let quantity = trades.iter().map(|trade| trade.quantity.units()).sum();
+        let trades = (first..end).filter_map(|id| self.trade(TradeId(id.into())));
+        let quantity = trades.map(|trade| trade.quantity.units()).sum();
         Some(AggregateTrade {
             id: place as u64,
             price: head.price,

@@ -15,7 +15,7 @@ use crate::money::{Amount, Overflow, Quantity};
 use crate::order::{OrderStatus, PreventedMatch};
 use crate::state::book::NodeId;
 use crate::state::stops::Wait;
-use crate::state::tape::TradeRecord;
+use crate::state::trades::TradeRecord;
 use crate::state::world::Market;
 use crate::state::{Account, OrderRecord, Purse, Slot, State};
 use crate::time::Timestamp;
@@ -139,7 +139,7 @@ impl State {
         let account = accounts.get_mut(place).ok_or(Inconsistent)?;
         account.counts.add(&spec.limits.orders, now);
         let desk = account.desk_mut(accepted.symbol).ok_or(Inconsistent)?;
-        desk.orders.push(slot);
+        desk.orders.push(slot.0).ok_or(Inconsistent)?;
         if wait.is_some() || is_pending {
             desk.open.insert(slot);
         }
@@ -256,7 +256,7 @@ impl State {
                 account.purse_mut(paid_in).ok_or(Inconsistent)?.take(commission)?;
             }
             let fill = trade_id.checked_mul(2).and_then(|id| id.checked_add(is_maker.into())).ok_or(Inconsistent)?;
-            account.desk_mut(symbol).ok_or(Inconsistent)?.fills.push(fill);
+            account.desk_mut(symbol).ok_or(Inconsistent)?.fills.push(fill).ok_or(Inconsistent)?;
             self.purse_mut(AccountId::FEES, paid_in)?.add(commission)?;
             self.hold_proceeds(slot, received)?;
             if party.first {
@@ -277,7 +277,7 @@ impl State {
             taker_discounted: traded.taker_discounted,
         };
         let market = self.market_mut(symbol)?;
-        market.tape.push(record, traded.quote, maker_side == Side::Sell);
+        market.tape.push(record, traded.quote, maker_side == Side::Sell).ok_or(Inconsistent)?;
         let followers = market.stops.reach(traded.price);
         market.book.reduce(maker_side, traded.price, traded.quantity).ok_or(Inconsistent)?;
         for follower in followers {

@@ -11,6 +11,7 @@ mod orders;
 mod stops;
 mod store;
 mod tape;
+mod trades;
 mod world;
 
 pub(crate) use accounts::{Account, Purse};

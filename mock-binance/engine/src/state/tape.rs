@@ -3,22 +3,10 @@
 
 use crate::ids::TradeId;
 use crate::market::WindowStats;
-use crate::money::{Amount, Price, Quantity, Total};
-use crate::state::Slot;
+use crate::money::{Amount, Price, Total};
+use crate::packing::Series;
+use crate::state::trades::{TradeRecord, Trades};
 use crate::time::Timestamp;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TradeRecord {
-    pub(crate) price: Price,
-    pub(crate) quantity: Quantity,
-    pub(crate) time: Timestamp,
-    pub(crate) maker: Slot,
-    pub(crate) taker: Slot,
-    pub(crate) maker_commission: Amount,
-    pub(crate) taker_commission: Amount,
-    pub(crate) maker_discounted: bool,
-    pub(crate) taker_discounted: bool,
-}
 
 /// Sums since the first trade of the symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,30 +71,31 @@ pub(crate) struct Span {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tape {
-    trades: Vec<TradeRecord>,
+    trades: Trades,
     /// The first trade of each aggregate.
-    aggregates: Vec<u32>,
+    aggregates: Series,
     candles: Vec<Candle>,
     totals: Totals,
     opening_price: Option<Price>,
 }
 
 impl Tape {
-    pub(super) const fn new(opening_price: Option<Price>) -> Self {
+    pub(super) fn new(opening_price: Option<Price>) -> Self {
         let totals = Totals { trades: 0, base: 0, quote: 0, taker_buy_base: 0, taker_buy_quote: 0 };
-        Self { trades: Vec::new(), aggregates: Vec::new(), candles: Vec::new(), totals, opening_price }
+        Self { trades: Trades::new(), aggregates: Series::default(), candles: Vec::new(), totals, opening_price }
     }
 
-    pub(crate) fn trades(&self) -> &[TradeRecord] {
-        &self.trades
-    }
-
-    pub(crate) fn aggregates(&self) -> &[u32] {
+    pub(crate) const fn aggregates(&self) -> &Series {
         &self.aggregates
     }
 
-    pub(crate) fn trade(&self, id: TradeId) -> Option<&TradeRecord> {
-        self.trades.get(usize::try_from(id.0).ok()?)
+    pub(crate) fn trade(&self, id: TradeId) -> Option<TradeRecord> {
+        self.trades.get(id)
+    }
+
+    /// The last trade.
+    pub(crate) const fn last_trade(&self) -> Option<&TradeRecord> {
+        self.trades.last()
     }
 
     /// The price of the last trade, or the opening price.
@@ -119,11 +108,12 @@ impl Tape {
         self.totals.trades
     }
 
-    pub(super) fn push(&mut self, trade: TradeRecord, quote: Amount, taker_buys: bool) {
+    /// `None` when there is no room.
+    pub(super) fn push(&mut self, trade: TradeRecord, quote: Amount, taker_buys: bool) -> Option<()> {
         // An order takes only while it is placed, so one taker's trades are neighbours of one moment.
         let joins = self.trades.last().is_some_and(|last| last.taker == trade.taker && last.price == trade.price);
         if !joins {
-            self.aggregates.push(self.totals.trades);
+            self.aggregates.push(self.totals.trades)?;
         }
         let (second, price) = (trade.time.as_secs(), trade.price);
         if let Some(candle) = self.candles.last_mut().filter(|candle| candle.second == second) {
@@ -142,7 +132,7 @@ impl Tape {
             self.totals.taker_buy_base += base;
             self.totals.taker_buy_quote += quote;
         }
-        self.trades.push(trade);
+        self.trades.push(trade)
     }
 
     fn place(&self, second: u64) -> usize {

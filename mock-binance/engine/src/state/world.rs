@@ -13,7 +13,8 @@ use crate::state::lists::Lists;
 use crate::state::names::Names;
 use crate::state::stops::Stops;
 use crate::state::store::Orders;
-use crate::state::tape::{Tape, TradeRecord};
+use crate::state::tape::Tape;
+use crate::state::trades::TradeRecord;
 use crate::state::{Account, Book, OrderRecord, Slot};
 use crate::time::Timestamp;
 
@@ -176,7 +177,7 @@ impl State {
     pub(crate) fn trade_view(&self, symbol: SymbolId, id: TradeId) -> Option<Trade> {
         let trade = self.market(symbol)?.tape.trade(id)?;
         let (maker, taker) = (self.record(trade.maker)?, self.record(trade.taker)?);
-        self.trade_of(id, trade, &maker, &taker)
+        self.trade_of(id, &trade, &maker, &taker)
     }
 
     /// As [`trade_view`](Self::trade_view), of records at hand.
@@ -219,7 +220,7 @@ impl State {
     pub(crate) fn fill_view(&self, symbol: SymbolId, id: TradeId, is_maker: bool) -> Option<Fill> {
         let trade = self.market(symbol)?.tape.trade(id)?;
         let record = self.record(if is_maker { trade.maker } else { trade.taker })?;
-        self.fill_of(id, trade, &record, is_maker)
+        self.fill_of(id, &trade, &record, is_maker)
     }
 
     /// As [`fill_view`](Self::fill_view), of records at hand.

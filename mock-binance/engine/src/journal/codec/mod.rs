@@ -1,6 +1,7 @@
 //! Facts as bytes: a tag, then numbers of variable length.
 //!
-//! What follows from other numbers is not written: the quote amount of a trade is its price times its quantity.
+//! What follows from other numbers is not written: the quote amount of a trade is its price times its quantity, and
+//! an order's id is mostly that of the order before and one.
 
 mod read;
 #[cfg(test)]
@@ -13,7 +14,7 @@ use crate::limits::{OrderCountHit, WindowLimit};
 use crate::list::ListKind;
 use crate::money::{Amount, Price, Quantity};
 use crate::order::ExpiryReason;
-use crate::packing::{put_u64, put_units};
+use crate::packing::{Terms, digit, put_delta, put_u64, put_units};
 use crate::rejection::Rejection;
 use crate::spec::{Filter, SymbolStatus};
 use crate::time::Timestamp;
@@ -134,10 +135,19 @@ const NOT_ATTEMPTED: u8 = 15;
 /// As `ACCEPTED`, of an order in a list.
 const ACCEPTED_IN_LIST: u8 = 16;
 const PREVENTED: u8 = 17;
-/// As `TRADED`, with who pays in the discount's asset before it.
-const TRADED_AT_A_DISCOUNT: u8 = 18;
+/// Set in the tag of a fact that is followed by a time.
+pub(super) const LATER: u8 = 1 << 7;
 
-pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
+const NAMED: u64 = 1;
+const BY_QUOTE: u64 = 1 << 1;
+const ICEBERG: u64 = 1 << 2;
+const TRAILS: u64 = 1 << 3;
+/// The place of the mode of prevention starts here.
+const MODE_SHIFT: u32 = 4;
+
+/// Writes a fact. Orders are told relative to the newest one before it, so that most take a byte.
+pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact, newest: OrderId) {
+    let put_order = |out: &mut Vec<u8>, order: OrderId| put_delta(out, newest.0, order.0);
     match fact {
         Fact::AccountOpened { account, kind } => {
             out.push(ACCOUNT_OPENED);
@@ -154,20 +164,10 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
         }
         Fact::Accepted(a) => {
             out.push(if a.member.is_some() { ACCEPTED_IN_LIST } else { ACCEPTED });
-            put_u64(out, a.order.0);
+            put_order(out, a.order);
             put_u64(out, a.account.0.into());
             put_u64(out, a.symbol.0.into());
-            put_one_of(out, &SIDES, &a.side);
-            put_one_of(out, &ORDER_TYPES, &a.order_type);
-            put_one_of(out, &TIMES_IN_FORCE, &a.time_in_force);
-            put_units(out, a.price.units());
-            put_units(out, a.quantity.units());
-            put_units(out, a.quote_order_qty.units());
-            put_client(out, a.client_order_id.as_ref());
-            if a.order_type.stop_goal().is_some() {
-                put_units(out, a.stop_price.units());
-            }
-            put_instructions(out, a);
+            put_accepted(out, a);
             if let Some(Member { list, pending, twin_holds }) = a.member {
                 put_u64(out, list.0.into());
                 put_u64(out, u64::from(pending) << 1 | u64::from(twin_holds));
@@ -175,8 +175,8 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
         }
         Fact::Prevented(p) => {
             out.push(PREVENTED);
-            put_u64(out, p.maker.0);
-            put_u64(out, p.taker.0);
+            put_order(out, p.maker);
+            put_order(out, p.taker);
             put_one_of(out, &PreventionMode::ALL, &p.mode);
             put_units(out, p.price.units());
             put_units(out, p.maker_quantity.units());
@@ -192,7 +192,7 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
         }
         Fact::Released { order, quantity, twin_holds } => {
             out.push(RELEASED);
-            put_u64(out, order.0);
+            put_order(out, *order);
             put_units(out, quantity.units());
             put_u64(out, (*twin_holds).into());
         }
@@ -202,7 +202,7 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
         }
         Fact::Amended { order, quantity, client_order_id } => {
             out.push(AMENDED);
-            put_u64(out, order.0);
+            put_order(out, *order);
             put_units(out, quantity.units());
             put_client(out, Some(client_order_id));
         }
@@ -212,34 +212,34 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
         }
         Fact::Triggered { order } => {
             out.push(TRIGGERED);
-            put_u64(out, order.0);
+            put_order(out, *order);
         }
         Fact::Booked { order } => {
             out.push(BOOKED);
-            put_u64(out, order.0);
+            put_order(out, *order);
         }
         Fact::Traded(t) => {
-            let discounted = u8::from(t.maker_discounted) | u8::from(t.taker_discounted) << 1;
-            if discounted == 0 {
-                out.push(TRADED);
-            } else {
-                out.extend_from_slice(&[TRADED_AT_A_DISCOUNT, discounted]);
-            }
-            put_u64(out, t.maker.0);
-            put_u64(out, t.taker.0);
-            put_units(out, t.price.units());
-            put_units(out, t.quantity.units());
-            put_units(out, t.maker_commission.units());
-            put_units(out, t.taker_commission.units());
+            out.push(TRADED);
+            put_order(out, t.maker);
+            put_order(out, t.taker);
+            let terms = Terms {
+                price: t.price,
+                quantity: t.quantity,
+                maker_commission: t.maker_commission,
+                taker_commission: t.taker_commission,
+                maker_discounted: t.maker_discounted,
+                taker_discounted: t.taker_discounted,
+            };
+            terms.put(out, Price::ZERO);
         }
         Fact::Closed { order, closing: Closing::Canceled(by) } => {
             out.push(CANCELED);
-            put_u64(out, order.0);
+            put_order(out, *order);
             put_client(out, by.as_ref());
         }
         Fact::Closed { order, closing: Closing::Expired(reason) } => {
             out.push(EXPIRED);
-            put_u64(out, order.0);
+            put_order(out, *order);
             put_one_of(out, &EXPIRIES, reason);
         }
         Fact::Rejected { account, request, cause } => {
@@ -258,10 +258,29 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
     }
 }
 
-/// A byte, mostly: the mode, and whether there is an iceberg quantity or a trailing delta.
-fn put_instructions(out: &mut Vec<u8>, a: &Accepted) {
-    let mode = PreventionMode::ALL.iter().position(|mode| *mode == a.prevention).unwrap_or_default() as u64;
-    put_u64(out, mode << 2 | u64::from(a.trailing_delta.is_some()) << 1 | u64::from(a.iceberg.is_some()));
+/// What an order is, in two bytes and its numbers: the second one tells what it has besides a price and a quantity.
+fn put_accepted(out: &mut Vec<u8>, a: &Accepted) {
+    let kind = digit(digit(0, &ORDER_TYPES, &a.order_type), &TIMES_IN_FORCE, &a.time_in_force);
+    put_u64(out, digit(kind, &SIDES, &a.side));
+    let has = [
+        (a.client_order_id.is_some(), NAMED),
+        (!a.quote_order_qty.is_zero(), BY_QUOTE),
+        (a.iceberg.is_some(), ICEBERG),
+        (a.trailing_delta.is_some(), TRAILS),
+    ];
+    let flags = has.iter().filter(|(is_so, _)| *is_so).fold(0, |flags, (_, flag)| flags | flag);
+    put_u64(out, flags | digit(0, &PreventionMode::ALL, &a.prevention) << MODE_SHIFT);
+    put_units(out, a.price.units());
+    put_units(out, a.quantity.units());
+    if !a.quote_order_qty.is_zero() {
+        put_units(out, a.quote_order_qty.units());
+    }
+    if a.client_order_id.is_some() {
+        put_client(out, a.client_order_id.as_ref());
+    }
+    if a.order_type.stop_goal().is_some() {
+        put_units(out, a.stop_price.units());
+    }
     if let Some(iceberg) = a.iceberg {
         put_units(out, iceberg.units());
     }

@@ -2,13 +2,13 @@
 
 use super::{
     ACCEPTED, ACCEPTED_IN_LIST, ACCOUNT_OPENED, AMENDED, Accepted, AccountId, AccountKind, Amount, AssetId, BOOKED,
-    CANCELED, CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES, ClientOrderId, Closing, DEPOSITED, EXPIRED, EXPIRIES, FILTERS,
-    Fact, LIST_CLOSED, LIST_KINDS, LIST_OPENED, ListId, ListOpened, Member, NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit,
-    OrderId, PREVENTED, Prevented, PreventionMode, Price, Quantity, REJECTED, RELEASED, Rejection, Request, SIDES,
-    STATUS_CHANGED, STATUSES, SymbolId, TIMES_IN_FORCE, TRADED, TRADED_AT_A_DISCOUNT, TRIGGERED, Timestamp, Traded,
-    WITHDRAWN, WindowLimit,
+    BY_QUOTE, CANCELED, CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES, ClientOrderId, Closing, DEPOSITED, EXPIRED, EXPIRIES,
+    FILTERS, Fact, ICEBERG, LATER, LIST_CLOSED, LIST_KINDS, LIST_OPENED, ListId, ListOpened, MODE_SHIFT, Member, NAMED,
+    NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit, OrderId, PREVENTED, Prevented, PreventionMode, Price, Quantity,
+    REJECTED, RELEASED, Rejection, Request, SIDES, STATUS_CHANGED, STATUSES, SymbolId, TIMES_IN_FORCE, TRADED, TRAILS,
+    TRIGGERED, Timestamp, Traded, WITHDRAWN, WindowLimit,
 };
-use crate::packing::Reader;
+use crate::packing::{Reader, Terms, of_digit};
 
 impl Reader<'_> {
     pub(crate) fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
@@ -33,7 +33,7 @@ impl Reader<'_> {
     }
 
     fn order(&mut self) -> Option<OrderId> {
-        self.u64().map(OrderId)
+        self.delta(self.newest).map(OrderId)
     }
 
     pub(crate) fn price(&mut self) -> Option<Price> {
@@ -63,24 +63,24 @@ impl Reader<'_> {
         std::str::from_utf8(text).ok()?.parse().ok().map(Some)
     }
 
-    fn traded(&mut self, discounted: u8) -> Option<Traded> {
+    fn traded(&mut self) -> Option<Traded> {
         let (maker, taker) = (self.order()?, self.order()?);
-        let (price, quantity) = (self.price()?, self.quantity()?);
+        let (terms, quote) = Terms::read(self, Price::ZERO)?;
         Some(Traded {
             maker,
             taker,
-            price,
-            quantity,
-            quote: price.times(quantity).ok()?,
-            maker_commission: self.amount()?,
-            taker_commission: self.amount()?,
-            maker_discounted: discounted & 1 != 0,
-            taker_discounted: discounted & 2 != 0,
+            price: terms.price,
+            quantity: terms.quantity,
+            quote,
+            maker_commission: terms.maker_commission,
+            taker_commission: terms.taker_commission,
+            maker_discounted: terms.maker_discounted,
+            taker_discounted: terms.taker_discounted,
         })
     }
 
     pub(crate) fn fact(&mut self) -> Option<Fact> {
-        Some(match self.byte()? {
+        Some(match self.byte()? & !LATER {
             ACCOUNT_OPENED => Fact::AccountOpened { account: self.account()?, kind: self.one_of(&AccountKind::ALL)? },
             DEPOSITED => Fact::Deposited { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
             WITHDRAWN => Fact::Withdrawn { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
@@ -117,11 +117,7 @@ impl Reader<'_> {
             NOT_ATTEMPTED => Fact::NotAttempted { account: self.account()? },
             TRIGGERED => Fact::Triggered { order: self.order()? },
             BOOKED => Fact::Booked { order: self.order()? },
-            TRADED => self.traded(0).map(Fact::Traded)?,
-            TRADED_AT_A_DISCOUNT => {
-                let discounted = self.byte()?;
-                self.traded(discounted).map(Fact::Traded)?
-            }
+            TRADED => self.traded().map(Fact::Traded)?,
             CANCELED => Fact::Closed { order: self.order()?, closing: Closing::Canceled(self.client()?) },
             EXPIRED => Fact::Closed { order: self.order()?, closing: Closing::Expired(self.one_of(&EXPIRIES)?) },
             REJECTED => Fact::Rejected { account: self.account()?, request: self.request()?, cause: self.cause()? },
@@ -135,35 +131,30 @@ impl Reader<'_> {
     }
 
     fn accepted(&mut self) -> Option<Accepted> {
-        let mut accepted = Accepted {
-            order: self.order()?,
-            account: self.account()?,
-            symbol: self.symbol()?,
-            side: self.one_of(&SIDES)?,
-            order_type: self.one_of(&ORDER_TYPES)?,
-            time_in_force: self.one_of(&TIMES_IN_FORCE)?,
-            price: self.price()?,
-            stop_price: Price::ZERO,
-            quantity: self.quantity()?,
-            quote_order_qty: self.amount()?,
-            client_order_id: self.client()?,
-            member: None,
-            prevention: PreventionMode::None,
-            iceberg: None,
-            trailing_delta: None,
-        };
-        if accepted.order_type.stop_goal().is_some() {
-            accepted.stop_price = self.price()?;
-        }
+        let (order, account, symbol) = (self.order()?, self.account()?, self.symbol()?);
+        let mut kind = self.u64()?;
+        let side = of_digit(&mut kind, &SIDES)?;
+        let time_in_force = of_digit(&mut kind, &TIMES_IN_FORCE)?;
+        let order_type = of_digit(&mut kind, &ORDER_TYPES)?;
         let flags = self.u64()?;
-        accepted.prevention = *PreventionMode::ALL.get(usize::try_from(flags >> 2).ok()?)?;
-        if flags & 1 != 0 {
-            accepted.iceberg = Some(self.quantity()?);
-        }
-        if flags & 2 != 0 {
-            accepted.trailing_delta = Some(self.narrow()?);
-        }
-        Some(accepted)
+        let has = |flag| flags & flag != 0;
+        Some(Accepted {
+            order,
+            account,
+            symbol,
+            side,
+            order_type,
+            time_in_force,
+            price: self.price()?,
+            quantity: self.quantity()?,
+            quote_order_qty: if has(BY_QUOTE) { self.amount()? } else { Amount::ZERO },
+            client_order_id: if has(NAMED) { Some(self.client()??) } else { None },
+            stop_price: if order_type.stop_goal().is_some() { self.price()? } else { Price::ZERO },
+            member: None,
+            prevention: *PreventionMode::ALL.get(usize::try_from(flags >> MODE_SHIFT).ok()?)?,
+            iceberg: if has(ICEBERG) { Some(self.quantity()?) } else { None },
+            trailing_delta: if has(TRAILS) { Some(self.narrow()?) } else { None },
+        })
     }
 
     fn request(&mut self) -> Option<Request> {

@@ -2,13 +2,16 @@ use super::*;
 use crate::packing::Reader;
 
 fn round_trip(fact: Fact) {
-    let mut bytes = Vec::new();
-    put_fact(&mut bytes, &fact);
-    let mut reader = Reader::new(&bytes);
-    assert_eq!(reader.fact(), Some(fact));
-    assert!(reader.rest().is_empty(), "{fact}");
-    for cut in 0..bytes.len() {
-        assert_eq!(Reader::new(&bytes[..cut]).fact(), None, "{fact} cut at {cut}");
+    for newest in [0, 1, 1 << 40, u64::MAX] {
+        let mut bytes = Vec::new();
+        put_fact(&mut bytes, &fact, OrderId(newest));
+        assert_eq!(bytes.first().map(|tag| tag & LATER), Some(0), "{fact}");
+        let mut reader = Reader { newest, ..Reader::new(&bytes) };
+        assert_eq!(reader.fact(), Some(fact));
+        assert!(reader.rest().is_empty(), "{fact}");
+        for cut in 0..bytes.len() {
+            assert_eq!(Reader { newest, ..Reader::new(&bytes[..cut]) }.fact(), None, "{fact} cut at {cut}");
+        }
     }
 }
 

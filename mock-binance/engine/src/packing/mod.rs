@@ -1,7 +1,13 @@
 //! Numbers as few bytes: what the journal, closed orders and trades are kept in.
 //!
 //! Whole numbers take seven bits a byte, signed ones folded onto unsigned. Prices and quantities mostly end in many
-//! zeros, being multiples of a tick or a step, so their tens are counted apart.
+//! zeros, being multiples of a tick or a step, so their tens are counted apart. What grows is told by how much.
+
+mod series;
+mod terms;
+
+pub(crate) use series::Series;
+pub(crate) use terms::Terms;
 
 /// The tens that are taken off a number at most: what three bits can count.
 const TENS: [(u32, i64); 3] = [(4, 10_000), (2, 100), (1, 10)];
@@ -24,6 +30,25 @@ const fn fold(value: i64) -> u64 {
 
 const fn unfold(folded: u64) -> i64 {
     (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
+}
+
+/// How far a number is from another one.
+pub(crate) fn put_delta(out: &mut Vec<u8>, from: u64, to: u64) {
+    put_u64(out, fold(to.wrapping_sub(from).cast_signed()));
+}
+
+/// The place of a value in the list of all values of its kind, as one digit of a number of mixed base.
+pub(crate) fn digit<T: PartialEq>(number: u64, all: &[T], value: &T) -> u64 {
+    let place = all.iter().position(|one| one == value).unwrap_or_default();
+    number * all.len() as u64 + place as u64
+}
+
+/// Takes the last digit off a number of mixed base.
+pub(crate) fn of_digit<T: Copy>(number: &mut u64, all: &[T]) -> Option<T> {
+    let base = all.len() as u64;
+    let place = usize::try_from(number.checked_rem(base)?).ok()?;
+    *number /= base;
+    all.get(place).copied()
 }
 
 /// A count of hundred-millionths. The first byte has the tens in its lowest three bits, then four bits of the rest.
@@ -51,11 +76,13 @@ pub(crate) fn put_units(out: &mut Vec<u8>, units: i64) {
 /// Reads what the functions above wrote; `None` at anything else.
 pub(crate) struct Reader<'a> {
     pub(crate) bytes: &'a [u8],
+    /// The newest order before a fact of the journal: what the orders that it names are told relative to.
+    pub(crate) newest: u64,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        Self { bytes, newest: 0 }
     }
 
     pub(crate) const fn rest(&self) -> &'a [u8] {
@@ -78,6 +105,10 @@ impl<'a> Reader<'a> {
             }
         }
         None
+    }
+
+    pub(crate) fn delta(&mut self, from: u64) -> Option<u64> {
+        Some(from.wrapping_add(unfold(self.u64()?).cast_unsigned()))
     }
 
     pub(crate) fn units(&mut self) -> Option<i64> {
