@@ -6,7 +6,8 @@ use std::path::Path;
 
 use exchange_engine::process::{Process, Walk};
 use exchange_engine::{
-    Commissions, Discount, DiscountReading, Exchange, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection, SpecError,
+    Commissions, Discount, DiscountReading, Exchange, Journal, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection,
+    SpecError,
 };
 use secrecy::ExposeSecret;
 
@@ -73,6 +74,12 @@ pub enum StartError {
     MarketWithoutSteps {
         /// The symbol.
         symbol: String,
+    },
+    /// Too little room for the journal.
+    #[error("a journal of {bytes} bytes is too small: give it at least {}", Journal::CAP_MIN)]
+    JournalCap {
+        /// What was given.
+        bytes: usize,
     },
     /// An asset that no symbol trades.
     #[error("there is no asset `{asset}` to put into `{label}`: the assets are {known}")]
@@ -152,6 +159,7 @@ pub struct Builder {
     ban_after: u32,
     seed: u64,
     keep_requests: usize,
+    journal_cap: Option<usize>,
     address: SocketAddr,
     control: Option<SocketAddr>,
 }
@@ -185,6 +193,7 @@ impl Default for Builder {
             ban_after: BAN_AFTER,
             seed: 1,
             keep_requests: KEEP_REQUESTS,
+            journal_cap: None,
             address: ANY_PORT,
             control: None,
         }
@@ -351,6 +360,15 @@ impl Builder {
         self
     }
 
+    /// How many bytes of the exchange's journal are kept at most: the oldest entries are dropped, some 64 KiB at a time.
+    /// Everything when not given, which is about 30 bytes an order. A journal that was cut does not replay; nothing else
+    /// changes, and no client sees it.
+    #[must_use]
+    pub fn journal_cap(mut self, bytes: usize) -> Self {
+        self.journal_cap = Some(bytes);
+        self
+    }
+
     /// Where the mock listens, for REST and WebSocket alike. Port 0, the default, lets the system choose.
     #[must_use]
     pub fn address(mut self, address: SocketAddr) -> Self {
@@ -411,6 +429,11 @@ impl Builder {
         }
         spec.limits = self.limits;
         let mut exchange = Exchange::new(spec)?;
+        match self.journal_cap {
+            Some(bytes) if bytes < Journal::CAP_MIN => return Err(StartError::JournalCap { bytes }),
+            Some(bytes) => exchange.cap_journal(bytes),
+            None => {}
+        }
 
         if self.accounts.is_empty() {
             let account = Account::generated(self.seed).label("test-account");

@@ -47,6 +47,12 @@ pub enum ReplayError {
     /// The specification itself is at fault.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// Its oldest entries were dropped, so what they did is not known.
+    #[error("the journal starts at entry {first}, since it was capped: only a journal that is kept whole replays")]
+    Capped {
+        /// The oldest entry that is left.
+        first: u64,
+    },
     /// An entry that does not follow from those before it.
     #[error("journal entry {seq} does not follow from those before it: replay it with the specification that wrote it")]
     Entry {
@@ -62,9 +68,18 @@ impl Exchange {
         Ok(Self { state: State::new(spec), journal: Journal::default(), room: Room::default() })
     }
 
+    /// Keeps at most so many bytes of the journal, and at least [`Journal::CAP_MIN`]: its oldest entries are dropped,
+    /// and what is left does not replay. Nothing else changes.
+    pub fn cap_journal(&mut self, bytes: usize) {
+        self.journal.cap(bytes);
+    }
+
     /// The exchange that has lived through this journal.
     pub fn replay(spec: ExchangeSpec, journal: &Journal) -> Result<Self, ReplayError> {
         let mut exchange = Self::new(spec)?;
+        if journal.first() > 0 {
+            return Err(ReplayError::Capped { first: journal.first() });
+        }
         for entry in journal {
             let evolved = exchange.state.evolve(entry.at, &entry.fact);
             evolved.map_err(|_| ReplayError::Entry { seq: entry.seq })?;

@@ -103,6 +103,35 @@ fn a_journal_of_many_chunks_reads_and_starts_anywhere() {
 }
 
 #[test]
+fn a_capped_journal_keeps_its_newest_entries_and_does_not_replay() {
+    let mut whole = Exchange::new(spec()).unwrap();
+    let mut capped = whole.clone();
+    capped.cap_journal(2 * Journal::CAP_MIN + 1);
+    for turn in 0..60_000 {
+        let now = Timestamp::from_millis(turn);
+        assert_eq!(whole.open_account(now), capped.open_account(now));
+        assert!(capped.journal().encoded_bytes() <= 2 * Journal::CAP_MIN, "turn {turn}");
+    }
+    let (kept, all) = (capped.journal(), whole.journal());
+    assert_eq!((all.first(), all.len(), kept.len()), (0, 60_000, 60_000));
+    assert!(kept.first() > 0 && kept.encoded_bytes() > Journal::CAP_MIN, "{}", kept.first());
+    let rest: Vec<_> = all.since(kept.first()).collect();
+    assert_eq!(kept.iter().collect::<Vec<_>>(), rest);
+    // From before the oldest one on is all that there is.
+    assert_eq!(kept.since(3).collect::<Vec<_>>(), rest);
+    assert_eq!(kept.since(59_999).count(), 1);
+
+    let refused = Exchange::replay(spec(), kept).unwrap_err();
+    assert_eq!(refused, ReplayError::Capped { first: kept.first() });
+    assert!(refused.to_string().starts_with("the journal starts at entry "), "{refused}");
+    assert!(Exchange::replay(spec(), all) == Ok(whole.clone()));
+    // A cap that comes late drops at once, and one below the least keeps the least.
+    whole.cap_journal(0);
+    assert!(whole.journal().first() > kept.first() && !whole.journal().is_empty());
+    assert_eq!(whole.journal().iter().last().map(|entry| entry.seq), Some(59_999));
+}
+
+#[test]
 fn a_journal_that_was_tampered_with_does_not_replay() {
     let exchange = lived();
     let entries: Vec<_> = exchange.journal().iter().map(|entry| (entry.at, entry.fact)).collect();

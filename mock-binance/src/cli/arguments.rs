@@ -91,6 +91,11 @@ pub(crate) struct Arguments {
     #[arg(long = "fault", value_name = "FILE")]
     pub(crate) faults: Vec<PathBuf>,
 
+    /// Keeps at most so many bytes of the journal of what happened, at least 65536: the oldest entries are dropped. All of
+    /// it is kept when absent, about 30 bytes an order
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) journal_cap: Option<usize>,
+
     /// The API key of the account; generated from the seed when absent
     #[arg(long, value_name = "KEY", env = "MOCK_BINANCE_API_KEY", hide_env_values = true, requires = "credential")]
     pub(crate) api_key: Option<String>,

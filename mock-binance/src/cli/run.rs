@@ -68,6 +68,9 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
         // Nobody reads them.
         None => builder.keep_requests(0),
     };
+    if let Some(bytes) = arguments.journal_cap {
+        builder = builder.journal_cap(bytes);
+    }
     if let Some(path) = &arguments.symbols {
         builder = builder.symbols_file(path);
     }

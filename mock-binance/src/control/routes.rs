@@ -203,7 +203,7 @@ async fn journal(State(hub): Shared, Asked(page): Asked<Page>) -> Result<Respons
     let state = hub.lock().0;
     let journal = state.exchange.journal();
     let entries: Vec<_> = journal.since(from).take(limit).collect();
-    let facts = journal.len();
+    let (facts, first) = (journal.len(), journal.first());
     drop(state);
     if page.format == Some(Format::Text) {
         let lines: Vec<_> = entries.iter().map(ToString::to_string).collect();
@@ -215,7 +215,7 @@ async fn journal(State(hub): Shared, Asked(page): Asked<Page>) -> Result<Respons
         .iter()
         .map(|entry| json!({ "seq": entry.seq, "at_us": entry.at.as_micros(), "fact": entry.fact.to_string() }))
         .collect();
-    Ok(Json(json!({ "facts": facts, "next": next, "entries": told })).into_response())
+    Ok(Json(json!({ "facts": facts, "first": first, "next": next, "entries": told })).into_response())
 }
 
 async fn requests(State(hub): Shared, Asked(page): Asked<Page>) -> Answer {

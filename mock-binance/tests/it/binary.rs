@@ -110,6 +110,7 @@ fn what_cannot_start_says_why() {
         (&["--fault", "tests/data/most_hit_errors.json"], "`tests/data/most_hit_errors.json`: "),
         (&["--listen", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
         (&["--control", "0.0.0.0:0"], "give it a loopback address, such as 127.0.0.1:0"),
+        (&["--journal-cap", "1000"], "a journal of 1000 bytes is too small: give it at least 65536"),
         (&["--public-key", "no/such/file"], "cannot read the public key in `no/such/file`"),
         (&["--public-key", "Cargo.toml"], "cannot use the public key of account `account-1`: it is no PEM"),
     ] {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mock_binance::engine::{AssetId, Command, Journal};
 use mock_binance::{ControlError, Fault, MockBinance, Process, Shape, StartError};
 use serde_json::{Value, json};
 
@@ -232,6 +233,25 @@ async fn journal_and_requests_are_read_page_by_page() {
     for query in ["limit=0", "limit=1001", "from=-1", "form=text", "format=xml"] {
         assert_eq!(problem(&bench, "GET", &format!("/journal?{query}"), None).await.1, "query", "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_capped_journal_is_read_from_the_oldest_entry_that_is_kept() {
+    let bench = bench_with(|builder| builder.control(LOOPBACK.parse().unwrap()).journal_cap(Journal::CAP_MIN)).await;
+    let account = bench.mock.account_id(bench.account().api_key()).unwrap();
+    let deposit = Command::Deposit { asset: AssetId(0), amount: "0.00000001".parse().unwrap() };
+    while bench.mock.with_exchange(|exchange| exchange.journal().first()) == 0 {
+        bench.mock.apply(account, &deposit).reply.unwrap();
+    }
+    let page = ok(&bench, "GET", "/journal?from=0&limit=1", None).await;
+    let first = page["first"].as_u64().unwrap();
+    assert!(first > 0);
+    assert_eq!((&page["entries"][0]["seq"], &page["next"]), (&json!(first), &Value::Null));
+    // An account's past does not depend on it.
+    bench.signed("GET", "/api/v3/account", "").await.ok();
+
+    let refused = MockBinance::builder().journal_cap(Journal::CAP_MIN - 1).start().await.err().unwrap();
+    assert_eq!(refused.to_string(), "a journal of 65535 bytes is too small: give it at least 65536");
 }
 
 #[tokio::test]

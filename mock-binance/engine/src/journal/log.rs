@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 /// Room for a chunk's entries; the longest entry is far shorter.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Everything that happened, in order. Nothing is ever changed or removed.
+/// Everything that happened, in order. Nothing is ever changed, and nothing removed unless the journal is capped: then
+/// its oldest entries are dropped, and what is left does not replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Journal {
     chunks: Vec<Chunk>,
@@ -17,6 +18,8 @@ pub struct Journal {
     last_at: Timestamp,
     /// The order that was accepted last.
     newest: OrderId,
+    /// How many chunks are kept, if not all.
+    chunks_max: Option<usize>,
     /// Room to encode into, empty between pushes.
     scratch: Vec<u8>,
 }
@@ -32,7 +35,10 @@ struct Chunk {
 }
 
 impl Journal {
-    /// How many entries; also the `seq` of the next one.
+    /// The smallest cap, in bytes: entries are dropped so many bytes at a time.
+    pub const CAP_MIN: usize = CHUNK_BYTES;
+
+    /// How many entries there were, dropped ones included; also the `seq` of the next one.
     pub const fn len(&self) -> u64 {
         self.len
     }
@@ -42,12 +48,28 @@ impl Journal {
         self.len == 0
     }
 
-    /// Every entry, oldest first.
+    /// The `seq` of the oldest entry that is kept; above 0, older ones were dropped.
+    pub fn first(&self) -> u64 {
+        self.chunks.first().map_or(0, |chunk| chunk.first_seq)
+    }
+
+    /// Keeps at most so many bytes of entries, and at least [`CAP_MIN`](Self::CAP_MIN): the oldest are dropped.
+    pub(crate) fn cap(&mut self, bytes: usize) {
+        self.chunks_max = Some((bytes / CHUNK_BYTES).max(1));
+        self.drop_oldest();
+    }
+
+    fn drop_oldest(&mut self) {
+        let over = self.chunks_max.map_or(0, |most| self.chunks.len().saturating_sub(most));
+        self.chunks.drain(..over);
+    }
+
+    /// Every entry that is kept, oldest first.
     pub fn iter(&self) -> Entries<'_> {
         self.since(0)
     }
 
-    /// The entries from this `seq` on, oldest first.
+    /// The entries from this `seq` on that are kept, oldest first.
     pub fn since(&self, seq: u64) -> Entries<'_> {
         let chunk = self.chunks.partition_point(|chunk| chunk.first_seq <= seq).saturating_sub(1);
         let mut entries = Entries { rest: self.chunks.get(chunk..).unwrap_or_default(), ..Entries::NONE };
@@ -56,12 +78,12 @@ impl Journal {
         entries
     }
 
-    /// The size of the encoded entries in bytes.
+    /// The size of the encoded entries that are kept, in bytes.
     pub fn encoded_bytes(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.bytes.len()).sum()
     }
 
-    /// A number that two journals share only when their entries are the same, chance aside (FNV-1a, 64 bits).
+    /// A number that two journals share only when the entries kept are the same, chance aside (FNV-1a, 64 bits).
     pub fn fingerprint(&self) -> u64 {
         let bytes = self.chunks.iter().flat_map(|chunk| chunk.bytes.iter());
         bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
@@ -83,6 +105,7 @@ impl Journal {
             let bytes = Vec::with_capacity(CHUNK_BYTES);
             let (base_at, base_order) = (self.last_at, self.newest);
             self.chunks.push(Chunk { first_seq: self.len, base_at, base_order, bytes });
+            self.drop_oldest();
         }
         if let Some(chunk) = self.chunks.last_mut() {
             chunk.bytes.extend_from_slice(&self.scratch);
