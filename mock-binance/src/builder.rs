@@ -1,18 +1,20 @@
 //! Putting a mock together.
 
+mod error;
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use exchange_engine::process::{Process, Walk};
 use exchange_engine::{
-    Commissions, Discount, DiscountReading, Exchange, Journal, LimitsSpec, ParseDecimalError, Price, Ratio, Rejection,
-    SpecError,
+    Commissions, Discount, DiscountReading, Exchange, Journal, LimitsSpec, ParseDecimalError, Price, Ratio,
 };
 use secrecy::ExposeSecret;
 
 use crate::account::{Account, Accounts, Credential, KnownAccount, UnknownKey};
-use crate::api::sign::{PublicKeyError, Verifier};
+use crate::api::sign::Verifier;
 use crate::bans::Bans;
 use crate::clock::Clock;
 use crate::commission::CommissionRate;
@@ -20,122 +22,11 @@ use crate::house::{House, Liquidity};
 use crate::listen_keys::ListenKeys;
 use crate::market::Markets;
 use crate::mock::MockBinance;
+use crate::replay::{Recording, ReplayProgress};
 use crate::state::{Hub, Parts, State};
 use crate::symbols::{Symbols, SymbolsError};
 
-/// Why a mock could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The symbols could not be loaded.
-    #[error(transparent)]
-    Symbols(#[from] SymbolsError),
-    /// The exchange refuses its specification.
-    #[error(transparent)]
-    Spec(#[from] SpecError),
-    /// A price, commission or balance that is no decimal.
-    #[error("{what} is `{value}`: {source}")]
-    Decimal {
-        /// What it is for.
-        what: String,
-        /// What was given.
-        value: String,
-        /// What is wrong with it.
-        source: ParseDecimalError,
-    },
-    /// A price that is not above zero.
-    #[error("the price of `{symbol}` is `{value}`: give one above zero")]
-    PriceNotPositive {
-        /// The symbol.
-        symbol: String,
-        /// What was given.
-        value: String,
-    },
-    /// A symbol that the mock does not have.
-    #[error("there is no symbol `{symbol}` to give {what} to: the symbols are {known}")]
-    UnknownSymbol {
-        /// What was asked for.
-        symbol: String,
-        /// What was to be given to it.
-        what: &'static str,
-        /// What there is.
-        known: String,
-    },
-    /// A discount for paying in an asset that no symbol trades.
-    #[error("there is no BNB to pay commissions in: use symbols that trade it, or leave the discount out")]
-    DiscountWithoutBnb,
-    /// A market that cannot move, because nobody provides liquidity for it.
-    #[error("the market of `{symbol}` cannot move: give the symbol a price, and leave liquidity on")]
-    MarketWithoutPrice {
-        /// The symbol.
-        symbol: String,
-    },
-    /// A market whose steps take no time.
-    #[error("the market of `{symbol}` has steps of 0 ms: give it at least 1")]
-    MarketWithoutSteps {
-        /// The symbol.
-        symbol: String,
-    },
-    /// Too little room for the journal.
-    #[error("a journal of {bytes} bytes is too small: give it at least {}", Journal::CAP_MIN)]
-    JournalCap {
-        /// What was given.
-        bytes: usize,
-    },
-    /// An asset that no symbol trades.
-    #[error("there is no asset `{asset}` to put into `{label}`: the assets are {known}")]
-    UnknownAsset {
-        /// What was asked for.
-        asset: String,
-        /// The account.
-        label: String,
-        /// What there is.
-        known: String,
-    },
-    /// Two accounts with the same API key.
-    #[error("account `{label}` has the API key of another account: give each its own")]
-    DuplicateKey {
-        /// The second account.
-        label: String,
-    },
-    /// An account whose API key or secret is empty.
-    #[error("account `{label}` has an empty API key or secret: give it both")]
-    EmptyCredentials {
-        /// The account.
-        label: String,
-    },
-    /// An account whose public key cannot be used.
-    #[error("cannot use the public key of account `{label}`: {source}")]
-    PublicKey {
-        /// The account.
-        label: String,
-        /// What is wrong with it.
-        source: PublicKeyError,
-    },
-    /// The exchange refused to open or fund an account.
-    #[error("cannot set up account `{label}`: {source}")]
-    Account {
-        /// The account.
-        label: String,
-        /// Why.
-        source: Rejection,
-    },
-    /// An address that cannot be listened on.
-    #[error("cannot listen on `{address}`: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A control interface that others could reach.
-    #[error(
-        "the control interface cannot listen on `{address}`: it asks for no credentials, so give it a loopback address, such as 127.0.0.1:0"
-    )]
-    ControlNotLoopback {
-        /// What was asked for.
-        address: SocketAddr,
-    },
-}
+pub use error::StartError;
 
 /// Collects what a mock shall be; [`Builder::start`] starts it.
 ///
@@ -150,6 +41,8 @@ pub struct Builder {
     prices: BTreeMap<String, String>,
     liquidity: Option<Liquidity>,
     markets: BTreeMap<String, Process>,
+    recordings: Vec<(String, Recording)>,
+    replay_progress: Option<fn(&ReplayProgress<'_>)>,
     commission: (String, String),
     rates: Vec<CommissionRate>,
     discount: Option<(Ratio, DiscountReading)>,
@@ -184,6 +77,8 @@ impl Default for Builder {
             prices: BTreeMap::new(),
             liquidity: Some(Liquidity::default()),
             markets: BTreeMap::new(),
+            recordings: Vec::new(),
+            replay_progress: None,
             commission: ("0.001".to_owned(), "0.001".to_owned()),
             rates: Vec::new(),
             discount: None,
@@ -408,7 +303,8 @@ impl Builder {
             None => Symbols::default_set()?,
         };
         let now = self.clock.now();
-        let prices = prices(&self.prices, &symbols)?;
+        let mut prices = prices(&self.prices, &symbols)?;
+        let recorded = self.recorded(&symbols, &mut prices)?;
         let mut commissions = Commissions::by_role(
             decimal::<Ratio>("the maker commission", &self.commission.0)?,
             decimal::<Ratio>("the taker commission", &self.commission.1)?,
@@ -468,6 +364,7 @@ impl Builder {
             }
             markets.begin(now, id, Walk::new(*process, id, *price, self.seed));
         }
+        recorded::play(recorded, now, &house, &mut markets)?;
         let state = State::new(Parts {
             exchange,
             symbols,

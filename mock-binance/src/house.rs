@@ -7,7 +7,7 @@
 use exchange_engine::liquidity::Ladder;
 use exchange_engine::{AccountId, Amount, Command, Event, Exchange, Price, Quantity, Rejection, SymbolId, Timestamp};
 
-use crate::mover::{self, Hands};
+use crate::mover::{self, Deal, Hands};
 
 /// How the books are filled. Build it from a seed: `Liquidity::from(7)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,11 +143,11 @@ impl House {
         exchange: &mut Exchange,
         now: Timestamp,
         symbol: SymbolId,
-        price: Price,
+        deal: Deal,
         events: &mut Vec<Event>,
     ) -> Option<Result<(), Rejection>> {
         let provider = self.providers.iter_mut().find(|provider| provider.ladder.symbol == symbol)?;
-        Some(provider.move_to(exchange, now, price, events))
+        Some(provider.move_to(exchange, now, deal, events))
     }
 
     /// Makes a book thin, or full again, from its next move on.
@@ -171,9 +171,10 @@ impl Provider {
         &mut self,
         exchange: &mut Exchange,
         now: Timestamp,
-        price: Price,
+        deal: Deal,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
+        let price = deal.price;
         let taker = match self.taker {
             Some(taker) => taker,
             None => *self.taker.insert(exchange.open_provider(now)?),
@@ -186,7 +187,7 @@ impl Provider {
             self.ladder.spacing = Price::from_units(spacing);
         }
         self.ladder = self.ladder.moved_to(exchange, price);
-        mover::move_to(exchange, now, Hands { provider: self.account, taker }, &self.ladder, price, events)
+        mover::move_to(exchange, now, Hands { provider: self.account, taker }, &self.ladder, deal, events)
     }
 }
 

@@ -4,11 +4,15 @@ use exchange_engine::process::{Process, Shape, Walk};
 use exchange_engine::{Event, Exchange, Price, SymbolId, SymbolSpec, Timestamp};
 
 use crate::house::House;
+use crate::mover::Deal;
+use crate::replay::{Playing, ReplayStatus};
+use crate::symbols::Symbols;
 
 /// The markets that move. A copy of them goes on as the original does.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Markets {
     moving: Vec<Moving>,
+    playing: Vec<Playing>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,8 +29,19 @@ impl Markets {
         self.moving.push(Moving { symbol, walk, next });
     }
 
+    /// Lets a recorded market happen.
+    pub(crate) fn replay(&mut self, playing: Playing) {
+        self.playing.push(playing);
+    }
+
+    /// How far the recorded markets have come.
+    pub(crate) fn replays(&self, symbols: &Symbols) -> Vec<ReplayStatus> {
+        self.playing.iter().map(|playing| playing.status(symbols.name(playing.symbol))).collect()
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.moving.iter().map(|moving| moving.next).min()
+        let recorded = self.playing.iter().filter_map(Playing::next).min();
+        self.moving.iter().map(|moving| moving.next).chain(recorded).min()
     }
 
     /// Takes the steps that are due, each at its own moment and in the order of their moments, so that a clock that
@@ -38,20 +53,38 @@ impl Markets {
         house: &mut House,
         events: &mut Vec<Event>,
     ) {
-        while let Some(moving) =
-            self.moving.iter_mut().filter(|moving| moving.next <= now).min_by_key(|moving| moving.next)
-        {
-            let at = moving.next;
-            moving.next = at.plus_millis(moving.walk.process().step_millis);
-            let price = moving.walk.step();
-            if moving.walk.is_thin() {
-                house.thin(exchange, at, moving.symbol, events);
+        loop {
+            let step = self.moving.iter_mut().min_by_key(|moving| moving.next).filter(|moving| moving.next <= now);
+            let recorded = self.playing.iter_mut().filter_map(|playing| Some((playing.next()?, playing)));
+            let recorded = recorded.min_by_key(|(at, _)| *at).filter(|(at, _)| *at <= now);
+            match (step, recorded) {
+                (Some(moving), recorded) if recorded.as_ref().is_none_or(|(at, _)| moving.next <= *at) => {
+                    moving.take_step(exchange, house, events);
+                }
+                (_, Some((at, playing))) => {
+                    let Some(deal) = playing.take() else { continue };
+                    if let Some(Err(why)) = house.move_to(exchange, at, playing.symbol, deal, events) {
+                        playing.refuse(at, deal, why);
+                    }
+                }
+                (_, None) => return,
             }
-            let Some(price) = exchange.spec().symbol(moving.symbol).map(|spec| on_tick(spec, price)) else { continue };
-            // A halted market does not move, and one below its smallest price neither; the journal tells a refusal.
-            if price.is_positive() {
-                let _ = house.move_to(exchange, at, moving.symbol, price, events);
-            }
+        }
+    }
+}
+
+impl Moving {
+    fn take_step(&mut self, exchange: &mut Exchange, house: &mut House, events: &mut Vec<Event>) {
+        let at = self.next;
+        self.next = at.plus_millis(self.walk.process().step_millis);
+        let price = self.walk.step();
+        if self.walk.is_thin() {
+            house.thin(exchange, at, self.symbol, events);
+        }
+        let Some(price) = exchange.spec().symbol(self.symbol).map(|spec| on_tick(spec, price)) else { return };
+        // A halted market does not move, and one below its smallest price neither; the journal tells a refusal.
+        if price.is_positive() {
+            let _ = house.move_to(exchange, at, self.symbol, Deal::at(price), events);
         }
     }
 }

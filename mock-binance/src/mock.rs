@@ -17,6 +17,7 @@ use crate::control;
 use crate::faults::{Fault, FaultError, FaultStatus};
 use crate::house::MoveError;
 use crate::operator::{Balances, ControlError};
+use crate::replay::ReplayStatus;
 use crate::rest::host::{self, Host};
 use crate::rest::{Face, Overlay};
 use crate::snapshot::SnapshotInfo;
@@ -176,6 +177,11 @@ impl MockBinance {
     /// what these trade comes after. A process of [`Builder::market`] goes on from its own price at its next step.
     pub fn move_market(&self, symbol: &str, price: Price) -> Result<(), MoveError> {
         self.hub.move_market(symbol, price)
+    }
+
+    /// How far the recorded markets of [`Builder::replay`] have come.
+    pub fn replays(&self) -> Vec<ReplayStatus> {
+        self.hub.replays()
     }
 
     /// The price round which a symbol's book was filled at the start. Value an account with it when the market itself must not

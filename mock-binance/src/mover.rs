@@ -1,4 +1,4 @@
-//! Moving a market to a price, by nothing but orders.
+//! Moving a market to a price, by nothing but orders: of the house's own measure, or as a trade was recorded.
 //!
 //! ```text
 //!  1  orders of the provider that the price would run over are cancelled
@@ -23,6 +23,23 @@ pub(crate) struct Hands {
     pub(crate) taker: AccountId,
 }
 
+/// A trade that the house shall make with itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deal {
+    pub(crate) price: Price,
+    /// The ladder's own measure when not given.
+    pub(crate) quantity: Option<Quantity>,
+    /// Who was there first. When not given, a market that falls is sold into.
+    pub(crate) maker: Option<Side>,
+}
+
+impl Deal {
+    /// Of whatever quantity and side.
+    pub(crate) const fn at(price: Price) -> Self {
+        Self { price, quantity: None, maker: None }
+    }
+}
+
 /// Stop orders that are set off on the way may leave new orders in it; after so many sweeps they stay.
 const SWEEPS_MAX: u32 = 64;
 
@@ -32,9 +49,10 @@ pub(crate) fn move_to(
     now: Timestamp,
     hands: Hands,
     ladder: &Ladder,
-    price: Price,
+    deal: Deal,
     events: &mut Vec<Event>,
 ) -> Result<(), Rejection> {
+    let price = deal.price;
     let falls = exchange.last_price(ladder.symbol).is_some_and(|last| price < last);
     for order in exchange.open_orders(hands.provider, Some(ladder.symbol)) {
         let in_the_way = match order.side {
@@ -55,9 +73,9 @@ pub(crate) fn move_to(
     }
     top_up(exchange, now, hands.provider, ladder, events);
     let turn = exchange.trade_count(ladder.symbol);
-    let quantity = ladder.trade_quantity(exchange, turn, price).ok_or(Rejection::UnknownSymbol)?;
-    // A market that falls is sold into.
-    let side = if falls { Side::Buy } else { Side::Sell };
+    let measured = || ladder.trade_quantity(exchange, turn, price);
+    let quantity = deal.quantity.or_else(measured).ok_or(Rejection::UnknownSymbol)?;
+    let side = deal.maker.unwrap_or(if falls { Side::Buy } else { Side::Sell });
     let maker = order(exchange, now, hands.provider, ladder, (side, TimeInForce::Gtc, quantity, price), events)?;
     let taken = order(exchange, now, hands.taker, ladder, (side.opposite(), TimeInForce::Ioc, quantity, price), events);
     // What clients' orders at the same price traded first is left of it.

@@ -13,6 +13,7 @@ use crate::account::KnownAccount;
 use crate::clock::{Clock, ManualClock};
 use crate::faults::{Fault, FaultError};
 use crate::house::MoveError;
+use crate::replay::ReplayStatus;
 use crate::snapshot::{SNAPSHOTS_MAX, SnapshotInfo, Snapshots};
 use crate::state::{Hub, State};
 
@@ -179,6 +180,12 @@ impl Hub {
         let symbols = &state.exchange.spec().symbols;
         let price = |name: &str| state.symbols.id(name).and_then(|id| state.exchange.last_price(id));
         symbols.iter().filter_map(|symbol| Some((symbol.name.clone(), price(&symbol.name)?))).collect()
+    }
+
+    /// How far the recorded markets have come.
+    pub(crate) fn replays(&self) -> Vec<ReplayStatus> {
+        let state = self.lock().0;
+        state.markets.replays(&state.symbols)
     }
 
     pub(crate) fn move_market(&self, symbol: &str, price: Price) -> Result<(), MoveError> {

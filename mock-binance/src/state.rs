@@ -23,6 +23,7 @@ use crate::faults::{Faults, Timers};
 use crate::house::{House, MoveError};
 use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::market::Markets;
+use crate::mover::Deal;
 use crate::snapshot::Snapshots;
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
@@ -141,7 +142,7 @@ impl State {
             return Err(MoveError::PriceNotPositive { symbol: name() });
         }
         let mut events = Vec::new();
-        let moved = self.house.move_to(&mut self.exchange, now, id, price, &mut events);
+        let moved = self.house.move_to(&mut self.exchange, now, id, Deal::at(price), &mut events);
         self.tell(&events);
         match moved {
             None => Err(MoveError::NoProvider { symbol: name() }),

@@ -113,7 +113,8 @@ impl Exchange {
         self.open(now, AccountKind::Discounted)
     }
 
-    /// Opens the account of a liquidity provider: as any other, except that its orders are not counted.
+    /// Opens the account of a liquidity provider: as any other, except that its orders are not counted
+    /// and may be worth as little or as much as it likes.
     pub fn open_provider(&mut self, now: Timestamp) -> Result<AccountId, Rejection> {
         self.open(now, AccountKind::Provider)
     }

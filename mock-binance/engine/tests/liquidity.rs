@@ -9,8 +9,8 @@
 
 use exchange_engine::liquidity::Ladder;
 use exchange_engine::{
-    AccountId, AssetId, Command, Depth, Exchange, ExchangeSpec, Filters, LotSize, MarketSize, NewOrder, NotionalFilter,
-    OrderKind, PriceFilter, Side, SymbolId, SymbolSpec, Timestamp,
+    AccountId, AssetId, Command, Depth, Exchange, ExchangeSpec, Filter, Filters, LotSize, MarketSize, NewOrder,
+    NotionalFilter, OrderKind, PriceFilter, Rejection, Side, SymbolId, SymbolSpec, TimeInForce, Timestamp,
 };
 
 const SYMBOL: SymbolId = SymbolId(0);
@@ -167,4 +167,18 @@ fn rungs_respect_the_smallest_lot_and_notional_and_stop_above_zero() {
     assert_eq!(book.asks.len(), 80);
     assert_eq!(book.bids.len(), 19, "from 9.5 down to 0.5");
     assert_eq!(book.bids.last().unwrap().price, "0.5".parse().unwrap());
+}
+
+#[test]
+fn a_provider_may_order_what_is_worth_less_than_an_order_of_a_client() {
+    let (mut exchange, ladder) = (exchange(), ladder());
+    let (client, provider) = (exchange.open_account(NOW).unwrap(), exchange.open_provider(NOW).unwrap());
+    for account in [client, provider] {
+        let deposit = Command::Deposit { asset: AssetId(1), amount: "100".parse().unwrap() };
+        exchange.apply(NOW, account, &deposit).reply.unwrap();
+    }
+    let quantity = "0.01".parse().unwrap();
+    let order = ladder.order(Side::Buy, TimeInForce::Gtc, quantity, "100".parse().unwrap());
+    assert_eq!(exchange.apply(NOW, client, &order).reply, Err(Rejection::Filter(Filter::Notional)));
+    assert!(exchange.apply(NOW, provider, &order).reply.is_ok());
 }

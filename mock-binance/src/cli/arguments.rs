@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use mock_binance::engine::{DiscountReading, Ratio};
-use mock_binance::{Clock, CommissionRate, Process, bnb_discount, commission_rate, process};
+use mock_binance::{Clock, CommissionRate, Process, Recording, bnb_discount, commission_rate, process};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +15,9 @@ Examples:
       A fixed port, one account with 500 USDT and nothing else, BTC at 65000.
   mock-binance --market BTCUSDT=crash --market ETHUSDT=calm:noise_ppm=500
       Markets that move: BTC falls by 30 % after half a minute, ETH wanders. Stop orders trigger, streams speak.
+  mock-binance --replay BTCUSDT=mock-binance/recordings/klines.csv --clock manual=1735775999999
+      A recorded market. With the machine's clock it happens from now on; a manual clock that starts in the minute before
+      the first row leaves the recorded times as they are.
   MOCK_BINANCE_API_KEY=my-key MOCK_BINANCE_SECRET=my-secret mock-binance --listen-keys gone
       Credentials of your own; listen keys are answered with 410, as the live exchange does.
   mock-binance --fault mock-binance/faults/timeout-after-booking.json
@@ -81,6 +84,12 @@ pub(crate) struct Arguments {
     /// quarter less
     #[arg(long, value_name = "RATE[:off]", value_parser = bnb_discount)]
     pub(crate) bnb_discount: Option<(Ratio, DiscountReading)>,
+
+    /// Lets a recorded market happen again on the mock's clock, from now on: an unpacked file of trades, aggTrades or
+    /// klines in the column order of the exchange's public data. The columns tell which; `trades:`, `aggTrades:` or
+    /// `klines:` before the file insists. Repeat it for each symbol
+    #[arg(long = "replay", value_name = "SYMBOL=FILE", value_parser = replay)]
+    pub(crate) replays: Vec<(String, Recording)>,
 
     /// A saved answer of GET /api/v3/exchangeInfo whose symbols are used in place of the built-in ones
     #[arg(long, value_name = "FILE")]
@@ -158,6 +167,15 @@ fn market(text: &str) -> Result<(String, Process), String> {
         .filter(|(symbol, _)| !symbol.is_empty())
         .ok_or_else(|| "write SYMBOL=PROCESS, such as BTCUSDT=crash".to_owned())?;
     Ok((symbol.to_owned(), process(described).map_err(|error| error.to_string())?))
+}
+
+fn replay(text: &str) -> Result<(String, Recording), String> {
+    match text.split_once('=') {
+        Some((symbol, file)) if !symbol.is_empty() && !file.is_empty() => {
+            Ok((symbol.to_owned(), Recording::parse(file)))
+        }
+        _ => Err("write SYMBOL=FILE, such as BTCUSDT=BTCUSDT-trades-2025-01-02.csv".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mock_binance::{Account, Builder, Fault, ListenKeys, MockBinance, UnknownKey};
+use mock_binance::{Account, Builder, Fault, ListenKeys, MockBinance, ReplayProgress, UnknownKey};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -86,6 +86,10 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
     if let Some((rate, reading)) = arguments.bnb_discount {
         builder = builder.bnb_discount(rate, reading);
     }
+    for (symbol, recording) in &arguments.replays {
+        builder = builder.replay(symbol, recording.clone());
+    }
+    builder = builder.replay_progress(tell_progress);
     Ok(match account(arguments)? {
         Some(account) => builder.account(account),
         None => builder,
@@ -98,6 +102,14 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
 struct UnreadableKey {
     path: PathBuf,
     source: std::io::Error,
+}
+
+/// Only long recordings come so far that there is something to tell.
+fn tell_progress(progress: &ReplayProgress<'_>) {
+    let percent = progress.bytes.saturating_mul(100) / progress.of_bytes.max(1);
+    let (file, rows) = (progress.path.display(), progress.rows);
+    // A mock whose standard error is closed starts all the same.
+    let _ = writeln!(std::io::stderr(), "mock-binance: checking `{file}`: {rows} rows, {percent} %");
 }
 
 /// Whose the credentials are.

@@ -22,7 +22,7 @@ type Shared = State<Arc<Hub>>;
 type Answer = Result<Json<Value>, Problem>;
 
 /// Method, path and meaning of every operation; `GET /` tells them.
-const OPERATIONS: [(&str, &str, &str); 18] = [
+const OPERATIONS: [(&str, &str, &str); 19] = [
     ("GET", "/", "this list"),
     ("GET", "/clock", "the mock's time, and whether it is moved by hand"),
     ("PUT", "/clock", r#"{"now_ms":N}: sets a manual clock forward to N; what falls due on the way happens"#),
@@ -31,6 +31,7 @@ const OPERATIONS: [(&str, &str, &str); 18] = [
     ("PUT", "/accounts/{label}/balances/{asset}", r#"{"free":"12.5"}: deposits or withdraws the difference"#),
     ("GET", "/prices", "the last price of each symbol"),
     ("PUT", "/prices/{symbol}", r#"{"price":"65000"}: moves the market there by trades of the house"#),
+    ("GET", "/replays", "how far the recorded markets have come"),
     ("GET", "/faults", "all faults, with how often each was met"),
     ("POST", "/faults", "a fault, as in a fault file: happens from now on"),
     ("DELETE", "/faults/{name}", "ends a fault"),
@@ -52,6 +53,7 @@ pub(crate) fn routes(hub: Arc<Hub>) -> Router {
         .route("/accounts/{label}/balances/{asset}", put(set_balance))
         .route("/prices", get(prices))
         .route("/prices/{symbol}", put(set_price))
+        .route("/replays", get(replays))
         .route("/faults", get(faults).post(add_fault))
         .route("/faults/{name}", delete(remove_fault))
         .route("/journal", get(journal))
@@ -132,6 +134,10 @@ async fn set_balance(
 ) -> Answer {
     let amount: Amount = decimal("free", &free)?;
     Ok(Json(json!(hub.set_balance(&label, &asset, amount)?)))
+}
+
+async fn replays(State(hub): Shared) -> Json<Value> {
+    Json(json!({ "replays": hub.replays() }))
 }
 
 async fn prices(State(hub): Shared) -> Json<Value> {

@@ -108,6 +108,12 @@ fn what_cannot_start_says_why() {
         (&["--symbols", "no/such/file"], "cannot read the symbols in `no/such/file`"),
         (&["--fault", "no/such/file"], "`no/such/file`: cannot read the fault"),
         (&["--fault", "tests/data/most_hit_errors.json"], "`tests/data/most_hit_errors.json`: "),
+        (&["--replay", "BTCUSDT=no/such/file"], "cannot read the recording `no/such/file`"),
+        (
+            &["--replay", "BTCUSDT=Cargo.toml"],
+            "`Cargo.toml`, line 1: the number of columns is 1: give a file with 7 (trades)",
+        ),
+        (&["--replay", "BTCUSDT=klines:recordings/trades.csv"], "line 1: there are 7 columns, and klines have 12"),
         (&["--listen", "192.0.2.1:1"], "cannot listen on `192.0.2.1:1`"),
         (&["--control", "0.0.0.0:0"], "give it a loopback address, such as 127.0.0.1:0"),
         (&["--journal-cap", "1000"], "a journal of 1000 bytes is too small: give it at least 65536"),

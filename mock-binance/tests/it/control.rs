@@ -73,7 +73,7 @@ async fn every_operation_that_it_lists_is_there() {
     let bench = controlled().await;
     let list = ok(&bench, "GET", "/", None).await;
     let operations = list["operations"].as_array().unwrap();
-    assert_eq!(operations.len(), 18);
+    assert_eq!(operations.len(), 19);
     for operation in operations {
         let (method, path) = (operation["method"].as_str().unwrap(), operation["path"].as_str().unwrap());
         let path = path.replace(['{', '}'], "");

@@ -28,6 +28,7 @@ mod placement;
 mod public_keys;
 mod repeatable;
 mod replacing;
+mod replay;
 mod rules_and_routing;
 mod sessions;
 mod shapes;

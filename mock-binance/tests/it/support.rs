@@ -20,7 +20,7 @@ const GUARD: Duration = Duration::from_secs(20);
 pub(crate) struct Bench {
     pub(crate) mock: MockBinance,
     pub(crate) clock: ManualClock,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 pub(crate) struct Answer {

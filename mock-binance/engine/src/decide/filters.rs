@@ -125,13 +125,18 @@ pub(super) fn pass(order: &NewOrder, around: &Surroundings<'_>) -> Result<(), Re
             .zip(quantity)
             .map(|(price, quantity)| price.product(quantity)),
     };
+    // A provider may trade what was left of orders elsewhere, however little or much that is worth.
+    let is_bounded = around.account.counted;
     if let Some(filter) = &filters.min_notional
+        && is_bounded
         && (!is_market || filter.apply_to_market)
     {
         let fits = notional(filter.avg_price_mins).is_none_or(|notional| notional >= scaled(filter.min));
         failed(Filter::MinNotional, fits)?;
     }
-    if let Some(filter) = &filters.notional {
+    if let Some(filter) = &filters.notional
+        && is_bounded
+    {
         let notional = notional(filter.avg_price_mins);
         failed(Filter::Notional, notional.is_none_or(|notional| notional_fits(filter, notional, is_market)))?;
     }
