@@ -43,6 +43,10 @@ bench *ARGS:
 bench-smoke:
     cargo test --locked --benches
 
+# What the mock bears, against its targets: speed, memory, REST, subscribers. `just load --small` is the form for CI.
+load *ARGS:
+    cargo run --release --locked -q -p mock-binance --example load -- {{ARGS}}
+
 # The 23-tool server with HTTPS, as it is deployed.
 tls:
     cargo check -p binance-mcp --features tls --locked
@@ -55,6 +59,7 @@ ci: lint
     just deny
     just tls
     just bench-smoke
+    just load --small
     just nextest --locked --test scenarios
 
 # Real, unmodified clients in Python against the mock; they are installed under the target folder.
