@@ -103,13 +103,13 @@ impl Market {
         Ok(())
     }
 
-    /// Nine of twenty operations place an order that rests, seven cancel one, four trade: the book keeps its size.
+    /// Of ten operations four place an order that rests, four cancel one, two trade: the book about keeps its size.
     pub fn step(&mut self) -> Result<(), Box<dyn Error>> {
         self.now = self.now.plus_micros(1_000);
         self.events.clear();
         match self.dice.below(20) {
-            0..9 => self.place(false),
-            9..16 if !self.resting.is_empty() => {
+            0..8 => self.place(false),
+            8..16 if !self.resting.is_empty() => {
                 let place = self.dice.below(self.resting.len() as u64);
                 let target = OrderRef::Id(self.resting.swap_remove(usize::try_from(place)?));
                 let cancel = CancelOrder { symbol: SYMBOL, target, cancel_id: None, restriction: None };
@@ -119,6 +119,10 @@ impl Market {
             }
             _ => self.place(true),
         }
+    }
+
+    pub fn open(&self) -> usize {
+        self.exchange.open_order_count(self.account, SYMBOL)
     }
 
     pub fn trades(&self) -> u64 {

@@ -43,8 +43,9 @@ pub fn measure(size: Size, cap: Option<usize>) -> Result<Vec<Row>, Box<dyn Error
     let what =
         format!("resident after {} orders and {} trades, journal {kept}", grouped(orders), grouped(market.trades()));
     let measured = format!(
-        "{} MB; {} bytes an order, {} of them journal",
+        "{} MB with {} orders open; {} bytes an order, {} of them journal",
         hundredths(after / 10_000),
+        grouped(market.open() as u64),
         hundredths(per_order),
         hundredths(journal.encoded_bytes() as u64 * 100 / orders),
     );
