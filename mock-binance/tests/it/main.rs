@@ -30,6 +30,7 @@ mod repeatable;
 mod replacing;
 mod replay;
 mod rules_and_routing;
+mod scenarios;
 mod sessions;
 mod shapes;
 mod stop_orders;
