@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-struct Running {
+pub(crate) struct Running {
     child: Child,
     said: Vec<String>,
-    facts: BTreeMap<String, String>,
+    pub(crate) facts: BTreeMap<String, String>,
 }
 
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-binance"));
     command.env_remove("MOCK_BINANCE_API_KEY").env_remove("MOCK_BINANCE_SECRET");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -18,7 +18,7 @@ fn command() -> Command {
 }
 
 /// Starts it and reads until it has said all.
-fn start(command: &mut Command) -> Running {
+pub(crate) fn start(command: &mut Command) -> Running {
     let mut child = command.spawn().unwrap();
     let mut said = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
@@ -39,7 +39,7 @@ fn start(command: &mut Command) -> Running {
     Running { child, said, facts }
 }
 
-fn stop(mut running: Running, signal: &str) -> Option<i32> {
+pub(crate) fn stop(mut running: Running, signal: &str) -> Option<i32> {
     let id = running.child.id().to_string();
     assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     running.child.wait().unwrap().code()
@@ -129,7 +129,7 @@ fn what_cannot_start_says_why() {
 }
 
 /// The text between a line of three backticks and a word, and the next three.
-fn block<'a>(document: &'a str, kind: &str) -> &'a str {
+pub(crate) fn block<'a>(document: &'a str, kind: &str) -> &'a str {
     let (_, rest) = document.split_once(&format!("```{kind}\n")).unwrap();
     rest.split_once("```").unwrap().0
 }

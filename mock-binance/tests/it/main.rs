@@ -12,6 +12,7 @@ mod binary;
 mod cadence;
 mod commission;
 mod control;
+mod documents;
 mod errors;
 mod faults_events;
 mod faults_requests;
