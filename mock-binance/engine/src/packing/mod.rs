@@ -3,9 +3,11 @@
 //! Whole numbers take seven bits a byte, signed ones folded onto unsigned. Prices and quantities mostly end in many
 //! zeros, being multiples of a tick or a step, so their tens are counted apart. What grows is told by how much.
 
+mod pages;
 mod series;
 mod terms;
 
+pub(crate) use pages::Pages;
 pub(crate) use series::Series;
 pub(crate) use terms::Terms;
 

@@ -36,7 +36,7 @@ struct Chunk {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Orders {
-    places: Vec<u32>,
+    places: Places,
     slab: Vec<OrderRecord>,
     /// Places of the slab that are not in use.
     free: Vec<u32>,
@@ -50,7 +50,7 @@ pub(crate) struct Orders {
 impl Orders {
     /// How many were ever accepted.
     pub(crate) const fn len(&self) -> usize {
-        self.places.len()
+        self.places.len
     }
 
     /// Whether there is no room for the orders of one more request, or for closing those that are open.
@@ -63,7 +63,7 @@ impl Orders {
 
     /// Any order: where it is kept, or unpacked.
     pub(crate) fn get(&self, order: Slot) -> Option<Cow<'_, OrderRecord>> {
-        let place = *self.places.get(order.place()?)?;
+        let place = self.places.get(order)?;
         if place & CLOSED == 0 {
             return self.slab.get(in_slab(place)?).map(Cow::Borrowed);
         }
@@ -74,13 +74,13 @@ impl Orders {
 
     /// An open order, where it is kept.
     pub(crate) fn open(&self, order: Slot) -> Option<&OrderRecord> {
-        let place = *self.places.get(order.place()?)?;
+        let place = self.places.get(order)?;
         if place & (CLOSED | LEAVING) == 0 { self.slab.get(in_slab(place)?) } else { None }
     }
 
     /// An open order.
     pub(super) fn open_mut(&mut self, order: Slot) -> Option<&mut OrderRecord> {
-        let place = *self.places.get(order.place()?)?;
+        let place = self.places.get(order)?;
         if place & (CLOSED | LEAVING) == 0 { self.slab.get_mut(in_slab(place)?) } else { None }
     }
 
@@ -92,13 +92,13 @@ impl Orders {
             self.slab.push(record);
             u32::try_from(self.slab.len() - 1).ok().filter(|place| *place < LEAVING)?
         };
-        self.places.push(place);
+        self.places.push(place)?;
         Some(())
     }
 
     /// Puts an order away that will not change any more.
     pub(super) fn retire(&mut self, order: Slot) -> Option<()> {
-        let place = self.places.get_mut(order.place()?).filter(|place| **place & (CLOSED | LEAVING) == 0)?;
+        let place = self.places.get_mut(order).filter(|place| **place & (CLOSED | LEAVING) == 0)?;
         *place |= LEAVING;
         self.leaving.push_back(order);
         if self.leaving.len() > LEAVING_MAX { self.pack_oldest() } else { Some(()) }
@@ -106,8 +106,8 @@ impl Orders {
 
     /// Packs the order that closed first of those that are kept as they are.
     fn pack_oldest(&mut self) -> Option<()> {
-        let order = self.leaving.pop_front()?.place()?;
-        let kept = *self.places.get(order)? & !LEAVING;
+        let order = self.leaving.pop_front()?;
+        let kept = self.places.get(order)? & !LEAVING;
         let record = self.slab.get(in_slab(kept)?)?;
         let updated = record.updated;
         let mut bytes = std::mem::take(&mut self.scratch);
@@ -125,6 +125,37 @@ impl Orders {
         self.scratch = bytes;
         *self.places.get_mut(order)? = place | CLOSED;
         self.free.push(kept);
+        Some(())
+    }
+}
+
+/// Where each order is. Pages, because a list of a million places would be copied as it grows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Places {
+    pages: Vec<Vec<u32>>,
+    len: usize,
+}
+
+/// Places of a page.
+const PAGE: usize = 1 << 12;
+
+impl Places {
+    fn get(&self, order: Slot) -> Option<u32> {
+        let order = order.place()?;
+        self.pages.get(order / PAGE)?.get(order % PAGE).copied()
+    }
+
+    fn get_mut(&mut self, order: Slot) -> Option<&mut u32> {
+        let order = order.place()?;
+        self.pages.get_mut(order / PAGE)?.get_mut(order % PAGE)
+    }
+
+    fn push(&mut self, place: u32) -> Option<()> {
+        if self.len.is_multiple_of(PAGE) {
+            self.pages.push(Vec::with_capacity(PAGE));
+        }
+        self.pages.last_mut()?.push(place);
+        self.len += 1;
         Some(())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::TradeId;
 use crate::money::{Amount, Price, Quantity};
-use crate::packing::{Reader, Terms, put_delta};
+use crate::packing::{Pages, Reader, Terms, put_delta};
 use crate::state::Slot;
 use crate::time::Timestamp;
 
@@ -38,10 +38,7 @@ const NOTHING: TradeRecord = TradeRecord {
 /// Every trade, by id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Trades {
-    bytes: Vec<u8>,
-    /// Where each block starts.
-    blocks: Vec<u32>,
-    len: usize,
+    all: Pages<BLOCK>,
     /// The last trade once more: the next one is told relative to it, and it is what most readers ask for.
     last: Option<TradeRecord>,
 }
@@ -81,7 +78,7 @@ fn read(reader: &mut Reader<'_>, before: &TradeRecord) -> Option<TradeRecord> {
 
 impl Trades {
     pub(super) const fn new() -> Self {
-        Self { bytes: Vec::new(), blocks: Vec::new(), len: 0, last: None }
+        Self { all: Pages::new(), last: None }
     }
 
     pub(super) const fn last(&self) -> Option<&TradeRecord> {
@@ -90,24 +87,19 @@ impl Trades {
 
     /// `None` when there is no room.
     pub(super) fn push(&mut self, trade: TradeRecord) -> Option<()> {
-        let starts = self.len.is_multiple_of(BLOCK);
-        if starts {
-            self.blocks.push(u32::try_from(self.bytes.len()).ok()?);
-        }
+        let (out, starts) = self.all.next()?;
         let before = self.last.as_ref().filter(|_| !starts);
-        put(&mut self.bytes, &trade, before.unwrap_or(&NOTHING));
-        self.len += 1;
+        put(out, &trade, before.unwrap_or(&NOTHING));
         self.last = Some(trade);
         Some(())
     }
 
     pub(super) fn get(&self, id: TradeId) -> Option<TradeRecord> {
-        let place = usize::try_from(id.0).ok().filter(|place| *place < self.len)?;
-        if place + 1 == self.len {
+        let place = usize::try_from(id.0).ok()?;
+        if place + 1 == self.all.len() {
             return self.last.clone();
         }
-        let at = *self.blocks.get(place / BLOCK)?;
-        let mut reader = Reader::new(self.bytes.get(usize::try_from(at).ok()?..)?);
+        let mut reader = self.all.block(place)?;
         let mut trade = read(&mut reader, &NOTHING)?;
         for _ in 0..place % BLOCK {
             trade = read(&mut reader, &trade)?;
@@ -122,13 +114,13 @@ mod tests {
 
     #[test]
     fn every_trade_comes_back() {
-        let records: Vec<TradeRecord> = (0..100_u32)
+        let records: Vec<TradeRecord> = (0..1_300_u32)
             .map(|number| TradeRecord {
                 price: Price::from_units(6_000_000_000_000 - i64::from(number % 7) * 1_000_000),
                 quantity: Quantity::from_units(i64::from(number) + 1),
                 time: Timestamp::from_millis(1_767_571_200_000 + u64::from(number / 3)),
                 maker: Slot(number),
-                taker: Slot(1_000 + number / 2),
+                taker: Slot(2_000 + number / 2),
                 maker_commission: Amount::from_units(i64::from(number) * 77),
                 taker_commission: Amount::from_units(i64::MAX - i64::from(number)),
                 maker_discounted: number % 2 == 0,
@@ -143,6 +135,6 @@ mod tests {
         for (id, record) in records.iter().enumerate() {
             assert_eq!(trades.get(TradeId(id as u64)).as_ref(), Some(record), "{id}");
         }
-        assert_eq!(trades.get(TradeId(100)), None);
+        assert_eq!(trades.get(TradeId(1_300)), None);
     }
 }

@@ -1,0 +1,60 @@
+//! A growing list of items as bytes, in pages: nothing is copied as it grows, and what is full takes no more than it
+//! needs.
+
+use super::Reader;
+
+/// Blocks of a page. With items of some ten bytes a page has some thousand of them.
+const BLOCKS: usize = 32;
+
+/// Items are written one after the other, in blocks of so many. The first item of a block is written so that it can be
+/// read without those before it: so at most a block is read to find one item.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Pages<const BLOCK: usize> {
+    pages: Vec<Page>,
+    len: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Page {
+    bytes: Vec<u8>,
+    /// Where each block starts.
+    blocks: Vec<u16>,
+}
+
+impl<const BLOCK: usize> Pages<BLOCK> {
+    const ITEMS: usize = BLOCK * BLOCKS;
+
+    pub(crate) const fn new() -> Self {
+        Self { pages: Vec::new(), len: 0 }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Room for one more item, to be written at the end of these bytes, and whether it is the first of a block. `None`
+    /// when the page has grown too long, which no page of short items does.
+    pub(crate) fn next(&mut self) -> Option<(&mut Vec<u8>, bool)> {
+        if self.len.is_multiple_of(Self::ITEMS) {
+            if let Some(full) = self.pages.last_mut() {
+                full.bytes.shrink_to_fit();
+                full.blocks.shrink_to_fit();
+            }
+            self.pages.push(Page::default());
+        }
+        let starts = self.len.is_multiple_of(BLOCK);
+        let page = self.pages.last_mut()?;
+        if starts {
+            page.blocks.push(u16::try_from(page.bytes.len()).ok()?);
+        }
+        self.len += 1;
+        Some((&mut page.bytes, starts))
+    }
+
+    /// The block that holds the item at this place, from its first item on.
+    pub(crate) fn block(&self, place: usize) -> Option<Reader<'_>> {
+        let page = self.pages.get(place / Self::ITEMS).filter(|_| place < self.len)?;
+        let at = *page.blocks.get(place % Self::ITEMS / BLOCK)?;
+        page.bytes.get(usize::from(at)..).map(Reader::new)
+    }
+}
