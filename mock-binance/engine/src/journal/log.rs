@@ -1,9 +1,8 @@
 //! The journal as a list.
 
 use crate::fact::{Entry, Fact};
-use crate::ids::OrderId;
-use crate::journal::codec;
-use crate::packing::{Reader, put_u64};
+use crate::journal::codec::{self, Context};
+use crate::packing::{Reader, put_units};
 use crate::time::Timestamp;
 
 /// Room for a chunk's entries; the longest entry is far shorter.
@@ -16,8 +15,8 @@ pub struct Journal {
     chunks: Vec<Chunk>,
     len: u64,
     last_at: Timestamp,
-    /// The order that was accepted last.
-    newest: OrderId,
+    /// What the next entry is told relative to.
+    context: Context,
     /// How many chunks are kept, if not all.
     chunks_max: Option<usize>,
     /// Room to encode into, empty between pushes.
@@ -29,8 +28,8 @@ struct Chunk {
     first_seq: u64,
     /// What the time of the first entry is told relative to.
     base_at: Timestamp,
-    /// What the orders of its first entry are told relative to.
-    base_order: OrderId,
+    /// What its first entry is told relative to.
+    base: Context,
     bytes: Vec<u8>,
 }
 
@@ -72,7 +71,8 @@ impl Journal {
     /// The entries from this `seq` on that are kept, oldest first.
     pub fn since(&self, seq: u64) -> Entries<'_> {
         let chunk = self.chunks.partition_point(|chunk| chunk.first_seq <= seq).saturating_sub(1);
-        let mut entries = Entries { rest: self.chunks.get(chunk..).unwrap_or_default(), ..Entries::NONE };
+        let rest = self.chunks.get(chunk..).unwrap_or_default();
+        let mut entries = Entries { rest, bytes: &[], seq, at: Timestamp::EPOCH, context: Context::default() };
         entries.open_chunk();
         while entries.seq < seq && entries.next().is_some() {}
         entries
@@ -92,19 +92,20 @@ impl Journal {
     pub(crate) fn push(&mut self, at: Timestamp, fact: &Fact) {
         let at = at.max(self.last_at);
         self.scratch.clear();
-        codec::put_fact(&mut self.scratch, fact, self.newest);
+        codec::put_fact(&mut self.scratch, fact, &self.context);
         let later = at.micros_since(self.last_at);
         if later > 0
             && let Some(tag) = self.scratch.first_mut()
         {
             *tag |= codec::LATER;
-            put_u64(&mut self.scratch, later);
+            // Clocks mostly tick in whole milliseconds.
+            put_units(&mut self.scratch, later.cast_signed());
         }
         let full = self.chunks.last().is_none_or(|chunk| chunk.bytes.len() + self.scratch.len() > CHUNK_BYTES);
         if full {
             let bytes = Vec::with_capacity(CHUNK_BYTES);
-            let (base_at, base_order) = (self.last_at, self.newest);
-            self.chunks.push(Chunk { first_seq: self.len, base_at, base_order, bytes });
+            let (base_at, base) = (self.last_at, self.context);
+            self.chunks.push(Chunk { first_seq: self.len, base_at, base, bytes });
             self.drop_oldest();
         }
         if let Some(chunk) = self.chunks.last_mut() {
@@ -113,15 +114,7 @@ impl Journal {
         self.scratch.clear();
         self.len += 1;
         self.last_at = at;
-        self.newest = newest_after(fact, self.newest);
-    }
-}
-
-/// The order that was accepted last, once a fact has happened.
-const fn newest_after(fact: &Fact, before: OrderId) -> OrderId {
-    match fact {
-        Fact::Accepted(accepted) => accepted.order,
-        _ => before,
+        self.context = self.context.after(fact);
     }
 }
 
@@ -152,15 +145,13 @@ pub struct Entries<'a> {
     bytes: &'a [u8],
     seq: u64,
     at: Timestamp,
-    newest: OrderId,
+    context: Context,
 }
 
 impl Entries<'_> {
-    const NONE: Self = Self { rest: &[], bytes: &[], seq: 0, at: Timestamp::EPOCH, newest: OrderId(0) };
-
     fn open_chunk(&mut self) -> bool {
         let Some((chunk, rest)) = self.rest.split_first() else { return false };
-        *self = Self { rest, bytes: &chunk.bytes, seq: chunk.first_seq, at: chunk.base_at, newest: chunk.base_order };
+        *self = Self { rest, bytes: &chunk.bytes, seq: chunk.first_seq, at: chunk.base_at, context: chunk.base };
         true
     }
 }
@@ -174,15 +165,15 @@ impl Iterator for Entries<'_> {
                 return None;
             }
         }
-        let mut reader = Reader { newest: self.newest.0, ..Reader::new(self.bytes) };
+        let mut reader = Reader { context: self.context, ..Reader::new(self.bytes) };
         let is_later = self.bytes.first()? & codec::LATER != 0;
         let fact = reader.fact()?;
-        let at = if is_later { self.at.plus_micros(reader.u64()?) } else { self.at };
+        let at = if is_later { self.at.plus_micros(reader.micros()?) } else { self.at };
         let entry = Entry { seq: self.seq, at, fact };
         self.bytes = reader.rest();
         self.seq += 1;
         self.at = at;
-        self.newest = newest_after(&entry.fact, self.newest);
+        self.context = self.context.after(&entry.fact);
         Some(entry)
     }
 }

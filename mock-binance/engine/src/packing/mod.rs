@@ -11,6 +11,8 @@ pub(crate) use pages::Pages;
 pub(crate) use series::Series;
 pub(crate) use terms::Terms;
 
+use crate::journal::codec::Context;
+
 /// The tens that are taken off a number at most: what three bits can count.
 const TENS: [(u32, i64); 3] = [(4, 10_000), (2, 100), (1, 10)];
 
@@ -78,13 +80,13 @@ pub(crate) fn put_units(out: &mut Vec<u8>, units: i64) {
 /// Reads what the functions above wrote; `None` at anything else.
 pub(crate) struct Reader<'a> {
     pub(crate) bytes: &'a [u8],
-    /// The newest order before a fact of the journal: what the orders that it names are told relative to.
-    pub(crate) newest: u64,
+    /// What a fact of the journal is told relative to.
+    pub(crate) context: Context,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, newest: 0 }
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, context: Context::default() }
     }
 
     pub(crate) const fn rest(&self) -> &'a [u8] {
@@ -118,6 +120,11 @@ impl<'a> Reader<'a> {
         let low = u64::from(first >> 3 & 0xf);
         let folded = if first & 0x80 == 0 { low } else { low | self.u64()?.checked_mul(16)? };
         unfold(folded).checked_mul(10_i64.pow(u32::from(first & 0x7)))
+    }
+
+    /// A span of time, written as units are.
+    pub(crate) fn micros(&mut self) -> Option<u64> {
+        self.units().map(i64::cast_unsigned)
     }
 
     pub(crate) fn narrow<T: TryFrom<u64>>(&mut self) -> Option<T> {

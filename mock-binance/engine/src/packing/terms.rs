@@ -23,6 +23,8 @@ const TAKER_DISCOUNTED: u8 = 1 << 1;
 /// Two bits for each side's commission: what it is a share of.
 const MAKER_SHIFT: u32 = 2;
 const TAKER_SHIFT: u32 = 4;
+/// Both commissions are told by the same number, mostly a rate.
+const SAME: u8 = 1 << 6;
 
 /// How a commission is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,18 +72,14 @@ impl Paid {
         }
     }
 
-    fn put(self, out: &mut Vec<u8>) {
-        put_units(
-            out,
-            match self {
-                Self::OfBase(rate) | Self::OfQuote(rate) => rate.units(),
-                Self::Plain(amount) => amount.units(),
-            },
-        );
+    const fn units(self) -> i64 {
+        match self {
+            Self::OfBase(rate) | Self::OfQuote(rate) => rate.units(),
+            Self::Plain(amount) => amount.units(),
+        }
     }
 
-    fn read(reader: &mut Reader<'_>, tag: u8, quantity: Quantity, quote: Amount) -> Option<Amount> {
-        let units = reader.units()?;
+    fn amount(units: i64, tag: u8, quantity: Quantity, quote: Amount) -> Option<Amount> {
         match tag & 3 {
             0 => quantity.as_amount().share(Ratio::from_units(units)).ok(),
             1 => quote.share(Ratio::from_units(units)).ok(),
@@ -104,11 +102,16 @@ impl Terms {
         if self.taker_discounted {
             head |= TAKER_DISCOUNTED;
         }
+        if maker.units() == taker.units() {
+            head |= SAME;
+        }
         out.push(head);
         put_units(out, self.price.units().wrapping_sub(before.units()));
         put_units(out, self.quantity.units());
-        maker.put(out);
-        taker.put(out);
+        put_units(out, maker.units());
+        if head & SAME == 0 {
+            put_units(out, taker.units());
+        }
     }
 
     /// The terms, and the quote amount that follows from them.
@@ -117,11 +120,13 @@ impl Terms {
         let price = Price::from_units(before.units().wrapping_add(reader.units()?));
         let quantity = Quantity::from_units(reader.units()?);
         let quote = price.times(quantity).ok()?;
+        let maker = reader.units()?;
+        let taker = if head & SAME == 0 { reader.units()? } else { maker };
         let terms = Self {
             price,
             quantity,
-            maker_commission: Paid::read(reader, head >> MAKER_SHIFT, quantity, quote)?,
-            taker_commission: Paid::read(reader, head >> TAKER_SHIFT, quantity, quote)?,
+            maker_commission: Paid::amount(maker, head >> MAKER_SHIFT, quantity, quote)?,
+            taker_commission: Paid::amount(taker, head >> TAKER_SHIFT, quantity, quote)?,
             maker_discounted: head & MAKER_DISCOUNTED != 0,
             taker_discounted: head & TAKER_DISCOUNTED != 0,
         };

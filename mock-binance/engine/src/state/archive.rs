@@ -1,6 +1,7 @@
 //! A closed order as bytes. What an ordinary order does not have, or what follows from the rest, is told by a flag.
 
 use crate::command::PreventionMode;
+use crate::ids::{AccountId, SymbolId};
 use crate::journal::codec::{EXPIRIES, ORDER_TYPES, SIDES, TIMES_IN_FORCE};
 use crate::money::{Amount, Price, Quantity};
 use crate::order::OrderStatus;
@@ -9,7 +10,7 @@ use crate::state::OrderRecord;
 use crate::state::book::NodeId;
 use crate::time::Timestamp;
 
-/// More than the longest order takes: eighteen numbers of at most ten bytes.
+/// More than the longest order takes: twenty numbers of at most ten bytes.
 pub(super) const ORDER_BYTES_MAX: usize = 256;
 
 const STATUSES: [OrderStatus; 7] = [
@@ -32,7 +33,8 @@ const WORKED_LATER: u64 = 1 << 2;
 const OTHER_QUOTE: u64 = 1 << 3;
 const NAMED: u64 = 1 << 4;
 const EXPIRY_REASON: u64 = 1 << 5;
-const STOP_PRICE: u64 = 1 << 6;
+/// Account, symbol and mode of prevention are those of the base.
+const ALIKE: u64 = 1 << 6;
 const IN_LIST: u64 = 1 << 7;
 const WAITING: u64 = 1 << 8;
 const PENDING: u64 = 1 << 9;
@@ -41,9 +43,31 @@ const PREVENTED: u64 = 1 << 11;
 const ICEBERG: u64 = 1 << 12;
 const TRAILS: u64 = 1 << 13;
 const FOLLOWED: u64 = 1 << 14;
+const STOP_PRICE: u64 = 1 << 15;
 
-/// Times of the order are told relative to the moment that it closed, and that one to the given one.
-pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
+/// What the orders that are kept together are told relative to: one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Base {
+    updated: Timestamp,
+    account: AccountId,
+    symbol: SymbolId,
+    prevention: PreventionMode,
+}
+
+impl Base {
+    pub(super) const fn of(record: &OrderRecord) -> Self {
+        let OrderRecord { updated, account, symbol, prevention, .. } = *record;
+        Self { updated, account, symbol, prevention }
+    }
+}
+
+/// A span of time; clocks mostly tick in whole milliseconds.
+fn put_micros(out: &mut Vec<u8>, micros: u64) {
+    put_units(out, micros.cast_signed());
+}
+
+/// Times of the order are told relative to the moment that it closed, and that one to the base.
+pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: &Base) {
     // Every field by name: whoever adds one has to say here how it is kept.
     let OrderRecord {
         price_or_quote,
@@ -77,7 +101,9 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
         trailing_since,
     } = record;
     let other_quote = Price::from_units(*price_or_quote).times(*executed) != Ok(*cumulative_quote);
+    let alike = (*account, *symbol, *prevention) == (base.account, base.symbol, base.prevention);
     let flags = [
+        (alike, ALIKE),
         (executed.is_zero(), UNTOUCHED),
         (!executed.is_zero() && executed == quantity, WHOLE),
         (working != time, WORKED_LATER),
@@ -96,16 +122,18 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
     ];
     let flags = flags.iter().filter(|(is_so, _)| *is_so).fold(0, |flags, (_, flag)| flags | flag);
     put_u64(out, flags);
-    let kind = digit(0, &STATUSES, status);
-    let kind = digit(digit(kind, &ORDER_TYPES, order_type), &SIDES, side);
-    let kind = digit(kind, &TIMES_IN_FORCE, time_in_force);
-    put_u64(out, digit(kind, &PreventionMode::ALL, prevention));
-    put_u64(out, account.0.into());
-    put_u64(out, symbol.0.into());
+    // The values that most orders have come first, and make a small number.
+    let kind = digit(digit(0, &ORDER_TYPES, order_type), &TIMES_IN_FORCE, time_in_force);
+    put_u64(out, digit(digit(kind, &SIDES, side), &STATUSES, status));
+    if !alike {
+        put_u64(out, account.0.into());
+        put_u64(out, symbol.0.into());
+        put_u64(out, digit(0, &PreventionMode::ALL, prevention));
+    }
     put_units(out, *price_or_quote);
     put_units(out, quantity.units());
-    put_u64(out, updated.micros_since(base));
-    put_u64(out, updated.micros_since(*time));
+    put_micros(out, updated.micros_since(base.updated));
+    put_micros(out, updated.micros_since(*time));
     if flags & (UNTOUCHED | WHOLE) == 0 {
         put_units(out, executed.units());
     }
@@ -113,7 +141,7 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
         put_units(out, cumulative_quote.units());
     }
     if working != time {
-        put_u64(out, updated.micros_since(*working));
+        put_micros(out, updated.micros_since(*working));
     }
     if let Some(name) = name {
         put_u64(out, name.get().into());
@@ -139,27 +167,30 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: Timestamp) {
         put_u64(out, (*trailing_delta).into());
     }
     if let Some(since) = trailing_since {
-        put_u64(out, updated.micros_since(*since));
+        put_micros(out, updated.micros_since(*since));
     }
 }
 
 /// The order at the start of these bytes; `None` at anything that was not written by [`put`].
-pub(super) fn read(bytes: &[u8], base: Timestamp) -> Option<OrderRecord> {
+pub(super) fn read(bytes: &[u8], base: &Base) -> Option<OrderRecord> {
     let mut reader = Reader::new(bytes);
     let flags = reader.u64()?;
     let has = |flag| flags & flag != 0;
     let mut kind = reader.u64()?;
-    let prevention = of_digit(&mut kind, &PreventionMode::ALL)?;
-    let time_in_force = of_digit(&mut kind, &TIMES_IN_FORCE)?;
-    let side = of_digit(&mut kind, &SIDES)?;
-    let order_type = of_digit(&mut kind, &ORDER_TYPES)?;
     let status = of_digit(&mut kind, &STATUSES)?;
-    let (account, symbol) = (reader.account()?, reader.symbol()?);
+    let side = of_digit(&mut kind, &SIDES)?;
+    let time_in_force = of_digit(&mut kind, &TIMES_IN_FORCE)?;
+    let order_type = of_digit(&mut kind, &ORDER_TYPES)?;
+    let (account, symbol, prevention) = if has(ALIKE) {
+        (base.account, base.symbol, base.prevention)
+    } else {
+        (reader.account()?, reader.symbol()?, reader.one_of(&PreventionMode::ALL)?)
+    };
     let price_or_quote = reader.units()?;
     let quantity = reader.quantity()?;
-    let updated = base.plus_micros(reader.u64()?);
+    let updated = base.updated.plus_micros(reader.micros()?);
     let before = |micros: u64| updated.as_micros().checked_sub(micros).map(Timestamp::from_micros);
-    let time = before(reader.u64()?)?;
+    let time = before(reader.micros()?)?;
     let executed = if has(UNTOUCHED) {
         Quantity::ZERO
     } else if has(WHOLE) {
@@ -175,7 +206,7 @@ pub(super) fn read(bytes: &[u8], base: Timestamp) -> Option<OrderRecord> {
         executed,
         cumulative_quote,
         time,
-        working: if has(WORKED_LATER) { before(reader.u64()?)? } else { time },
+        working: if has(WORKED_LATER) { before(reader.micros()?)? } else { time },
         updated,
         account,
         name: if has(NAMED) { Some(reader.narrow::<u32>()?.try_into().ok()?) } else { None },
@@ -211,7 +242,7 @@ pub(super) fn read(bytes: &[u8], base: Timestamp) -> Option<OrderRecord> {
         record.trailing_delta = reader.narrow()?;
     }
     if has(FOLLOWED) {
-        record.trailing_since = Some(before(reader.u64()?)?);
+        record.trailing_since = Some(before(reader.micros()?)?);
     }
     Some(record)
 }
@@ -221,7 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ids::{AccountId, ListId, SymbolId};
+    use crate::ids::ListId;
 
     prop_compose! {
         fn any_record()(
@@ -281,11 +312,16 @@ mod tests {
         #[test]
         fn every_closed_order_comes_back(record in any_record()) {
             let mut bytes = Vec::new();
-            put(&mut bytes, &record, Timestamp::EPOCH);
-            prop_assert!(bytes.len() <= ORDER_BYTES_MAX);
-            prop_assert_eq!(read(&bytes, Timestamp::EPOCH), Some(record));
-            for cut in 0..bytes.len() {
-                prop_assert_eq!(read(&bytes[..cut], Timestamp::EPOCH), None);
+            let (account, symbol) = (AccountId(7), SymbolId(3));
+            let other = Base { updated: Timestamp::EPOCH, account, symbol, prevention: PreventionMode::ExpireBoth };
+            for base in [other, Base::of(&record)] {
+                bytes.clear();
+                put(&mut bytes, &record, &base);
+                prop_assert!(bytes.len() <= ORDER_BYTES_MAX);
+                prop_assert_eq!(read(&bytes, &base), Some(record.clone()));
+                for cut in 0..bytes.len() {
+                    prop_assert_eq!(read(&bytes[..cut], &base), None);
+                }
             }
         }
     }

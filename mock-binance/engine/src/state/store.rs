@@ -12,9 +12,8 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use crate::state::archive;
+use crate::state::archive::{self, Base};
 use crate::state::{OrderRecord, Slot};
-use crate::time::Timestamp;
 
 /// Room for a chunk's orders; the longest order is far shorter.
 const CHUNK_BYTES: usize = 1 << 15;
@@ -29,8 +28,8 @@ const LEAVING_MAX: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Chunk {
-    /// What the times of its orders are told relative to.
-    base: Timestamp,
+    /// What its orders are told relative to.
+    base: Base,
     bytes: Vec<u8>,
 }
 
@@ -69,7 +68,7 @@ impl Orders {
         }
         let place = usize::try_from(place & !CLOSED).ok()?;
         let chunk = self.chunks.get(place / CHUNK_BYTES)?;
-        archive::read(chunk.bytes.get(place % CHUNK_BYTES..)?, chunk.base).map(Cow::Owned)
+        archive::read(chunk.bytes.get(place % CHUNK_BYTES..)?, &chunk.base).map(Cow::Owned)
     }
 
     /// An open order, where it is kept.
@@ -109,13 +108,13 @@ impl Orders {
         let order = self.leaving.pop_front()?;
         let kept = self.places.get(order)? & !LEAVING;
         let record = self.slab.get(in_slab(kept)?)?;
-        let updated = record.updated;
+        let own = Base::of(record);
         let mut bytes = std::mem::take(&mut self.scratch);
-        archive::put(&mut bytes, record, self.chunks.last().map_or(updated, |chunk| chunk.base));
+        archive::put(&mut bytes, record, self.chunks.last().map_or(&own, |chunk| &chunk.base));
         if self.chunks.last().is_none_or(|chunk| chunk.bytes.len() + bytes.len() > CHUNK_BYTES) {
             bytes.clear();
-            archive::put(&mut bytes, record, updated);
-            self.chunks.push(Chunk { base: updated, bytes: Vec::with_capacity(CHUNK_BYTES) });
+            archive::put(&mut bytes, record, &own);
+            self.chunks.push(Chunk { base: own, bytes: Vec::with_capacity(CHUNK_BYTES) });
         }
         let number = self.chunks.len().checked_sub(1)?;
         let chunk = self.chunks.last_mut()?;

@@ -2,7 +2,7 @@
 
 use crate::ids::TradeId;
 use crate::money::{Amount, Price, Quantity};
-use crate::packing::{Pages, Reader, Terms, put_delta};
+use crate::packing::{Pages, Reader, Terms, put_delta, put_units};
 use crate::state::Slot;
 use crate::time::Timestamp;
 
@@ -44,7 +44,8 @@ pub(super) struct Trades {
 }
 
 fn put(out: &mut Vec<u8>, trade: &TradeRecord, before: &TradeRecord) {
-    put_delta(out, before.time.as_micros(), trade.time.as_micros());
+    // Clocks mostly tick in whole milliseconds.
+    put_units(out, trade.time.as_micros().wrapping_sub(before.time.as_micros()).cast_signed());
     put_delta(out, before.taker.0.into(), trade.taker.0.into());
     put_delta(out, trade.taker.0.into(), trade.maker.0.into());
     Terms {
@@ -59,7 +60,7 @@ fn put(out: &mut Vec<u8>, trade: &TradeRecord, before: &TradeRecord) {
 }
 
 fn read(reader: &mut Reader<'_>, before: &TradeRecord) -> Option<TradeRecord> {
-    let time = Timestamp::from_micros(reader.delta(before.time.as_micros())?);
+    let time = Timestamp::from_micros(before.time.as_micros().wrapping_add(reader.micros()?));
     let taker = reader.delta(before.taker.0.into())?;
     let maker = reader.delta(taker)?;
     let (terms, _) = Terms::read(reader, before.price)?;

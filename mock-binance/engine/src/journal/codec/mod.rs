@@ -3,9 +3,12 @@
 //! What follows from other numbers is not written: the quote amount of a trade is its price times its quantity, and
 //! an order's id is mostly that of the order before and one.
 
+mod context;
 mod read;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use context::Context;
 
 use crate::command::{OrderType, PreventionMode, Side, TimeInForce};
 use crate::fact::{Accepted, AccountKind, Closing, Fact, ListOpened, Member, Prevented, Request, Traded};
@@ -135,6 +138,15 @@ const NOT_ATTEMPTED: u8 = 15;
 /// As `ACCEPTED`, of an order in a list.
 const ACCEPTED_IN_LIST: u8 = 16;
 const PREVENTED: u8 = 17;
+/// As `ACCEPTED`, of the next id, account, symbol and flags as those of the order before.
+const ACCEPTED_ALIKE: u8 = 18;
+/// As `BOOKED`, of the order that was accepted last.
+const BOOKED_NEWEST: u8 = 19;
+/// As `TRADED`, the order that was accepted last being the taker.
+const TRADED_BY_NEWEST: u8 = 20;
+/// As `CANCELED`, without a name.
+const CANCELED_PLAIN: u8 = 21;
+
 /// Set in the tag of a fact that is followed by a time.
 pub(super) const LATER: u8 = 1 << 7;
 
@@ -145,9 +157,9 @@ const TRAILS: u64 = 1 << 3;
 /// The place of the mode of prevention starts here.
 const MODE_SHIFT: u32 = 4;
 
-/// Writes a fact. Orders are told relative to the newest one before it, so that most take a byte.
-pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact, newest: OrderId) {
-    let put_order = |out: &mut Vec<u8>, order: OrderId| put_delta(out, newest.0, order.0);
+/// Writes a fact, relative to those before it.
+pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact, context: &Context) {
+    let put_order = |out: &mut Vec<u8>, order: OrderId| put_delta(out, context.newest.0, order.0);
     match fact {
         Fact::AccountOpened { account, kind } => {
             out.push(ACCOUNT_OPENED);
@@ -163,10 +175,18 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact, newest: OrderId) {
             put_transfer(out, *account, *asset, *amount);
         }
         Fact::Accepted(a) => {
-            out.push(if a.member.is_some() { ACCEPTED_IN_LIST } else { ACCEPTED });
-            put_order(out, a.order);
-            put_u64(out, a.account.0.into());
-            put_u64(out, a.symbol.0.into());
+            let flags = accepted_flags(a);
+            let alike = (a.order, a.account, a.symbol, flags)
+                == (context.next(), context.account, context.symbol, context.flags);
+            if alike && a.member.is_none() {
+                out.push(ACCEPTED_ALIKE);
+            } else {
+                out.push(if a.member.is_some() { ACCEPTED_IN_LIST } else { ACCEPTED });
+                put_order(out, a.order);
+                put_u64(out, a.account.0.into());
+                put_u64(out, a.symbol.0.into());
+                put_u64(out, flags);
+            }
             put_accepted(out, a);
             if let Some(Member { list, pending, twin_holds }) = a.member {
                 put_u64(out, list.0.into());
@@ -214,14 +234,18 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact, newest: OrderId) {
             out.push(TRIGGERED);
             put_order(out, *order);
         }
+        Fact::Booked { order } if *order == context.newest => out.push(BOOKED_NEWEST),
         Fact::Booked { order } => {
             out.push(BOOKED);
             put_order(out, *order);
         }
         Fact::Traded(t) => {
-            out.push(TRADED);
+            let is_newest = t.taker == context.newest;
+            out.push(if is_newest { TRADED_BY_NEWEST } else { TRADED });
             put_order(out, t.maker);
-            put_order(out, t.taker);
+            if !is_newest {
+                put_order(out, t.taker);
+            }
             let terms = Terms {
                 price: t.price,
                 quantity: t.quantity,
@@ -230,7 +254,11 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact, newest: OrderId) {
                 maker_discounted: t.maker_discounted,
                 taker_discounted: t.taker_discounted,
             };
-            terms.put(out, Price::ZERO);
+            terms.put(out, context.price);
+        }
+        Fact::Closed { order, closing: Closing::Canceled(None) } => {
+            out.push(CANCELED_PLAIN);
+            put_order(out, *order);
         }
         Fact::Closed { order, closing: Closing::Canceled(by) } => {
             out.push(CANCELED);
@@ -258,10 +286,8 @@ pub(super) fn put_fact(out: &mut Vec<u8>, fact: &Fact, newest: OrderId) {
     }
 }
 
-/// What an order is, in two bytes and its numbers: the second one tells what it has besides a price and a quantity.
-fn put_accepted(out: &mut Vec<u8>, a: &Accepted) {
-    let kind = digit(digit(0, &ORDER_TYPES, &a.order_type), &TIMES_IN_FORCE, &a.time_in_force);
-    put_u64(out, digit(kind, &SIDES, &a.side));
+/// What an order has besides a price and a quantity, and its mode of prevention.
+fn accepted_flags(a: &Accepted) -> u64 {
     let has = [
         (a.client_order_id.is_some(), NAMED),
         (!a.quote_order_qty.is_zero(), BY_QUOTE),
@@ -269,7 +295,13 @@ fn put_accepted(out: &mut Vec<u8>, a: &Accepted) {
         (a.trailing_delta.is_some(), TRAILS),
     ];
     let flags = has.iter().filter(|(is_so, _)| *is_so).fold(0, |flags, (_, flag)| flags | flag);
-    put_u64(out, flags | digit(0, &PreventionMode::ALL, &a.prevention) << MODE_SHIFT);
+    flags | digit(0, &PreventionMode::ALL, &a.prevention) << MODE_SHIFT
+}
+
+/// What an order is, after its flags.
+fn put_accepted(out: &mut Vec<u8>, a: &Accepted) {
+    let kind = digit(digit(0, &ORDER_TYPES, &a.order_type), &TIMES_IN_FORCE, &a.time_in_force);
+    put_u64(out, digit(kind, &SIDES, &a.side));
     put_units(out, a.price.units());
     put_units(out, a.quantity.units());
     if !a.quote_order_qty.is_zero() {

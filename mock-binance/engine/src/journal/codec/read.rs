@@ -1,12 +1,13 @@
 //! Bytes back to facts.
 
 use super::{
-    ACCEPTED, ACCEPTED_IN_LIST, ACCOUNT_OPENED, AMENDED, Accepted, AccountId, AccountKind, Amount, AssetId, BOOKED,
-    BY_QUOTE, CANCELED, CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES, ClientOrderId, Closing, DEPOSITED, EXPIRED, EXPIRIES,
-    FILTERS, Fact, ICEBERG, LATER, LIST_CLOSED, LIST_KINDS, LIST_OPENED, ListId, ListOpened, MODE_SHIFT, Member, NAMED,
-    NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit, OrderId, PREVENTED, Prevented, PreventionMode, Price, Quantity,
-    REJECTED, RELEASED, Rejection, Request, SIDES, STATUS_CHANGED, STATUSES, SymbolId, TIMES_IN_FORCE, TRADED, TRAILS,
-    TRIGGERED, Timestamp, Traded, WITHDRAWN, WindowLimit,
+    ACCEPTED, ACCEPTED_ALIKE, ACCEPTED_IN_LIST, ACCOUNT_OPENED, AMENDED, Accepted, AccountId, AccountKind, Amount,
+    AssetId, BOOKED, BOOKED_NEWEST, BY_QUOTE, CANCELED, CANCELED_PLAIN, CAUSE_FILTER, CAUSE_TOO_MANY, CAUSES,
+    ClientOrderId, Closing, Context, DEPOSITED, EXPIRED, EXPIRIES, FILTERS, Fact, ICEBERG, LATER, LIST_CLOSED,
+    LIST_KINDS, LIST_OPENED, ListId, ListOpened, MODE_SHIFT, Member, NAMED, NOT_ATTEMPTED, ORDER_TYPES, OrderCountHit,
+    OrderId, PREVENTED, Prevented, PreventionMode, Price, Quantity, REJECTED, RELEASED, Rejection, Request, SIDES,
+    STATUS_CHANGED, STATUSES, SymbolId, TIMES_IN_FORCE, TRADED, TRADED_BY_NEWEST, TRAILS, TRIGGERED, Timestamp, Traded,
+    WITHDRAWN, WindowLimit,
 };
 use crate::packing::{Reader, Terms, of_digit};
 
@@ -33,7 +34,7 @@ impl Reader<'_> {
     }
 
     fn order(&mut self) -> Option<OrderId> {
-        self.delta(self.newest).map(OrderId)
+        self.delta(self.context.newest.0).map(OrderId)
     }
 
     pub(crate) fn price(&mut self) -> Option<Price> {
@@ -63,9 +64,11 @@ impl Reader<'_> {
         std::str::from_utf8(text).ok()?.parse().ok().map(Some)
     }
 
-    fn traded(&mut self) -> Option<Traded> {
-        let (maker, taker) = (self.order()?, self.order()?);
-        let (terms, quote) = Terms::read(self, Price::ZERO)?;
+    fn traded(&mut self, by_newest: bool) -> Option<Traded> {
+        let maker = self.order()?;
+        let taker = if by_newest { self.context.newest } else { self.order()? };
+        let before = self.context.price;
+        let (terms, quote) = Terms::read(self, before)?;
         Some(Traded {
             maker,
             taker,
@@ -84,9 +87,9 @@ impl Reader<'_> {
             ACCOUNT_OPENED => Fact::AccountOpened { account: self.account()?, kind: self.one_of(&AccountKind::ALL)? },
             DEPOSITED => Fact::Deposited { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
             WITHDRAWN => Fact::Withdrawn { account: self.account()?, asset: self.asset()?, amount: self.amount()? },
-            ACCEPTED => self.accepted().map(Fact::Accepted)?,
+            ACCEPTED => self.accepted_in_full().map(Fact::Accepted)?,
             ACCEPTED_IN_LIST => {
-                let accepted = self.accepted()?;
+                let accepted = self.accepted_in_full()?;
                 let list = self.list()?;
                 let flags = self.u64()?;
                 let member = Member { list, pending: flags & 2 != 0, twin_holds: flags & 1 != 0 };
@@ -117,7 +120,15 @@ impl Reader<'_> {
             NOT_ATTEMPTED => Fact::NotAttempted { account: self.account()? },
             TRIGGERED => Fact::Triggered { order: self.order()? },
             BOOKED => Fact::Booked { order: self.order()? },
-            TRADED => self.traded().map(Fact::Traded)?,
+            TRADED => self.traded(false).map(Fact::Traded)?,
+            TRADED_BY_NEWEST => self.traded(true).map(Fact::Traded)?,
+            CANCELED_PLAIN => Fact::Closed { order: self.order()?, closing: Closing::Canceled(None) },
+            BOOKED_NEWEST => Fact::Booked { order: self.context.newest },
+            ACCEPTED_ALIKE => {
+                let Context { account, symbol, flags, .. } = self.context;
+                let order = self.context.next();
+                self.accepted(order, account, symbol, flags).map(Fact::Accepted)?
+            }
             CANCELED => Fact::Closed { order: self.order()?, closing: Closing::Canceled(self.client()?) },
             EXPIRED => Fact::Closed { order: self.order()?, closing: Closing::Expired(self.one_of(&EXPIRIES)?) },
             REJECTED => Fact::Rejected { account: self.account()?, request: self.request()?, cause: self.cause()? },
@@ -130,13 +141,17 @@ impl Reader<'_> {
         })
     }
 
-    fn accepted(&mut self) -> Option<Accepted> {
+    fn accepted_in_full(&mut self) -> Option<Accepted> {
         let (order, account, symbol) = (self.order()?, self.account()?, self.symbol()?);
+        let flags = self.u64()?;
+        self.accepted(order, account, symbol, flags)
+    }
+
+    fn accepted(&mut self, order: OrderId, account: AccountId, symbol: SymbolId, flags: u64) -> Option<Accepted> {
         let mut kind = self.u64()?;
         let side = of_digit(&mut kind, &SIDES)?;
         let time_in_force = of_digit(&mut kind, &TIMES_IN_FORCE)?;
         let order_type = of_digit(&mut kind, &ORDER_TYPES)?;
-        let flags = self.u64()?;
         let has = |flag| flags & flag != 0;
         Some(Accepted {
             order,

@@ -2,15 +2,18 @@ use super::*;
 use crate::packing::Reader;
 
 fn round_trip(fact: Fact) {
-    for newest in [0, 1, 1 << 40, u64::MAX] {
+    let after = |newest| Context { newest: OrderId(newest), price: Price::from_units(77), ..Context::default() };
+    // As after a fact of the same kind: most of it need not be told again.
+    let alike = Context { newest: OrderId((1 << 40) - 1), ..Context::default().after(&fact) };
+    for context in [Context::default(), after(1), after(1 << 40), after(u64::MAX), alike] {
         let mut bytes = Vec::new();
-        put_fact(&mut bytes, &fact, OrderId(newest));
+        put_fact(&mut bytes, &fact, &context);
         assert_eq!(bytes.first().map(|tag| tag & LATER), Some(0), "{fact}");
-        let mut reader = Reader { newest, ..Reader::new(&bytes) };
+        let mut reader = Reader { context, ..Reader::new(&bytes) };
         assert_eq!(reader.fact(), Some(fact));
         assert!(reader.rest().is_empty(), "{fact}");
         for cut in 0..bytes.len() {
-            assert_eq!(Reader { newest, ..Reader::new(&bytes[..cut]) }.fact(), None, "{fact} cut at {cut}");
+            assert_eq!(Reader { context, ..Reader::new(&bytes[..cut]) }.fact(), None, "{fact} cut at {cut}");
         }
     }
 }
