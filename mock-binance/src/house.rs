@@ -186,8 +186,14 @@ impl Provider {
         if spacing < laid_out / 2 || spacing / 2 > laid_out {
             self.ladder.spacing = Price::from_units(spacing);
         }
-        self.ladder = self.ladder.moved_to(exchange, price);
-        mover::move_to(exchange, now, Hands { provider: self.account, taker }, &self.ladder, deal, events)
+        let ladder = self.ladder.moved_to(exchange, price);
+        let stays = ladder == self.ladder;
+        self.ladder = ladder;
+        let hands = Hands { provider: self.account, taker };
+        if stays && mover::is_free(exchange, &ladder, price) {
+            return mover::trade(exchange, now, hands, &ladder, deal, events);
+        }
+        mover::move_to(exchange, now, hands, &ladder, deal, events)
     }
 }
 

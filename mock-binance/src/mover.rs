@@ -53,7 +53,6 @@ pub(crate) fn move_to(
     events: &mut Vec<Event>,
 ) -> Result<(), Rejection> {
     let price = deal.price;
-    let falls = exchange.last_price(ladder.symbol).is_some_and(|last| price < last);
     for order in exchange.open_orders(hands.provider, Some(ladder.symbol)) {
         let in_the_way = match order.side {
             Side::Buy => order.price >= price,
@@ -72,6 +71,27 @@ pub(crate) fn move_to(
         let _ = exchange.apply_into(now, hands.provider, &command, events);
     }
     top_up(exchange, now, hands.provider, ladder, events);
+    trade(exchange, now, hands, ladder, deal, events)
+}
+
+/// Whether a price lies between the best bid and the best ask, so that nothing is in its way.
+pub(crate) fn is_free(exchange: &Exchange, ladder: &Ladder, price: Price) -> bool {
+    exchange
+        .book_top(ladder.symbol)
+        .is_some_and(|top| top.bid.is_some_and(|bid| bid.price < price) && top.ask.is_some_and(|ask| ask.price > price))
+}
+
+/// Trades at a price that nothing is in the way of. The last of the steps above.
+pub(crate) fn trade(
+    exchange: &mut Exchange,
+    now: Timestamp,
+    hands: Hands,
+    ladder: &Ladder,
+    deal: Deal,
+    events: &mut Vec<Event>,
+) -> Result<(), Rejection> {
+    let price = deal.price;
+    let falls = exchange.last_price(ladder.symbol).is_some_and(|last| price < last);
     let turn = exchange.trade_count(ladder.symbol);
     let measured = || ladder.trade_quantity(exchange, turn, price);
     let quantity = deal.quantity.or_else(measured).ok_or(Rejection::UnknownSymbol)?;

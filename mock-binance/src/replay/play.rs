@@ -74,6 +74,19 @@ pub(crate) fn load(
     spec: &SymbolSpec,
     progress: Option<fn(&ReplayProgress<'_>)>,
 ) -> Result<Loaded, ReplayError> {
+    check(recording, spec, ROWS_PER_PROGRESS, |told| {
+        if let Some(tell) = progress {
+            tell(told);
+        }
+    })
+}
+
+fn check(
+    recording: &Recording,
+    spec: &SymbolSpec,
+    tell_every: u64,
+    mut tell: impl FnMut(&ReplayProgress<'_>),
+) -> Result<Loaded, ReplayError> {
     let reader = Reader::open(recording, spec)?;
     let mut scan = reader.clone();
     let of_bytes = scan.source.size();
@@ -84,9 +97,7 @@ pub(crate) fn load(
         first = first.or_else(|| prints.front().copied());
         last_us = prints.back().map_or(last_us, |print| print.at_us);
         prints.clear();
-        if rows.is_multiple_of(ROWS_PER_PROGRESS)
-            && let Some(tell) = progress
-        {
+        if rows.is_multiple_of(tell_every) {
             tell(&ReplayProgress { path: &recording.path, rows, bytes: scan.source.offset(), of_bytes });
         }
     }
@@ -206,5 +217,22 @@ impl Playing {
             first_refusal: self.first_refusal.clone(),
             stopped: self.stopped.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_counts_rows_and_bytes_to_the_end() {
+        let recording = Recording::new(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/trades.csv"));
+        let mut told = Vec::new();
+        let loaded = check(&recording, &SymbolSpec::default(), 10, |progress| {
+            told.push((progress.rows, progress.bytes, progress.of_bytes));
+        });
+        let size = std::fs::metadata(&recording.path).expect("the sample").len();
+        assert_eq!(loaded.expect("a recording").rows, 24);
+        assert_eq!(told, [(10, size, size), (20, size, size)], "the whole file fits into one block");
     }
 }

@@ -81,8 +81,8 @@ async fn a_replayed_day_equals_its_klines() {
     let mut last = 9_412_300;
     for minute in 0..1_440 {
         let from = from_ms + minute * 60_000;
-        let (open, close) = (last, last + arbitrary.below(20_001) - 10_000);
-        let (high, low) = (open.max(close) + arbitrary.below(5_000), open.min(close) - arbitrary.below(5_000));
+        let (open, close) = (last, last + arbitrary.below(2_001) - 1_000);
+        let (high, low) = (open.max(close) + arbitrary.below(800), open.min(close) - arbitrary.below(800));
         // Minutes without a trade are there too, and some with so few that nothing moves.
         let (volume, row) = match minute % 60 {
             17 => (0, [open; 4]),
@@ -266,6 +266,23 @@ async fn refused_trades_and_files_that_change_are_told() {
     bench.clock.advance(Duration::from_secs(10));
     let status = bench.mock.replays().remove(0);
     assert!(status.begun < 5_000 && status.stopped.is_some(), "{status:?}");
+}
+
+#[tokio::test]
+async fn recordings_of_several_symbols_keep_their_distance() {
+    let row = |price: &str, at_ms: u64| format!("1,{price},1,1,{at_ms},False,True\n");
+    let (early, late) = (Scratch::with("early", row("94000.00", 1_000)), Scratch::with("late", row("3400.00", 62_500)));
+    let bench = bench_with(|builder| {
+        builder.replay("ETHUSDT", Recording::new(&late.0)).replay("BTCUSDT", Recording::new(&early.0))
+    })
+    .await;
+    bench.clock.advance(Duration::from_mins(5));
+    let time = async |symbol: &str| {
+        let trades = bench.get(&format!("/api/v3/trades?symbol={symbol}")).await.ok();
+        assert_eq!(trades.as_array().unwrap().len(), 1);
+        trades[0]["time"].as_u64().unwrap() - START_MS
+    };
+    assert_eq!((time("BTCUSDT").await, time("ETHUSDT").await), (1_000, 62_500));
 }
 
 /// Why a mock with this file does not start.
