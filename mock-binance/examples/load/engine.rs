@@ -130,19 +130,29 @@ impl Market {
     }
 }
 
-/// Rounds of which the best counts: others may use the machine.
+/// Rounds of which the best counts: others may use the machine, and its caches.
 const ROUNDS: u32 = 7;
+
+/// What this thread has had of a core, in nanoseconds: waiting for one is no cost of the engine. Where the system does
+/// not tell, the time that has passed.
+fn core_nanos(start: Instant) -> Result<u64, Box<dyn Error>> {
+    match std::fs::read_to_string("/proc/thread-self/schedstat") {
+        Ok(told) => Ok(told.split_whitespace().next().unwrap_or_default().parse()?),
+        Err(_) => Ok(u64::try_from(start.elapsed().as_nanos())?),
+    }
+}
 
 /// The nanoseconds that an operation takes over a book of so many orders.
 fn nanos(resting: u64, operations: u64) -> Result<u64, Box<dyn Error>> {
     let mut market = Market::new(resting)?;
     let mut best = u64::MAX;
     for _ in 0..ROUNDS {
-        let start = Instant::now();
+        let begun = Instant::now();
+        let before = core_nanos(begun)?;
         for _ in 0..operations {
             market.step()?;
         }
-        best = best.min(u64::try_from(start.elapsed().as_nanos())? / operations.max(1));
+        best = best.min(core_nanos(begun)?.saturating_sub(before) / operations.max(1));
     }
     Ok(best.max(1))
 }
@@ -153,7 +163,7 @@ pub fn measure(size: Size) -> Result<Vec<Row>, Box<dyn Error>> {
     let mut rows = Vec::new();
     let mut first = None;
     for (tens, resting) in (3_u64..).zip(books) {
-        let nanos = nanos(*resting, size.of(100_000))?;
+        let nanos = nanos(*resting, size.of(200_000))?;
         let first = *first.get_or_insert(nanos);
         let speed = 1_000_000_000 / nanos;
         let what = format!("order operations over {} resting orders, one core", grouped(*resting));

@@ -2,7 +2,7 @@
 
 use crate::fact::{Entry, Fact};
 use crate::journal::codec::{self, Context};
-use crate::packing::{Reader, put_units};
+use crate::packing::{Reader, put_micros};
 use crate::time::Timestamp;
 
 /// Room for a chunk's entries; the longest entry is far shorter.
@@ -98,8 +98,7 @@ impl Journal {
             && let Some(tag) = self.scratch.first_mut()
         {
             *tag |= codec::LATER;
-            // Clocks mostly tick in whole milliseconds.
-            put_units(&mut self.scratch, later.cast_signed());
+            put_micros(&mut self.scratch, later);
         }
         let full = self.chunks.last().is_none_or(|chunk| chunk.bytes.len() + self.scratch.len() > CHUNK_BYTES);
         if full {

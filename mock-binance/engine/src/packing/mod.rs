@@ -55,6 +55,20 @@ pub(crate) fn of_digit<T: Copy>(number: &mut u64, all: &[T]) -> Option<T> {
     all.get(place).copied()
 }
 
+/// A span of time. The first byte has in its lowest bit whether it is in microseconds, then six bits of the number:
+/// clocks mostly tick in whole milliseconds.
+pub(crate) fn put_micros(out: &mut Vec<u8>, micros: u64) {
+    let (number, fine) = if micros.is_multiple_of(1_000) { (micros / 1_000, 0) } else { (micros, 1) };
+    let first = u8::try_from(fine | (number & 0x3f) << 1).unwrap_or_default();
+    match number >> 6 {
+        0 => out.push(first),
+        more => {
+            out.push(first | 0x80);
+            put_u64(out, more);
+        }
+    }
+}
+
 /// A count of hundred-millionths. The first byte has the tens in its lowest three bits, then four bits of the rest.
 pub(crate) fn put_units(out: &mut Vec<u8>, units: i64) {
     let (mut rest, mut tens) = (units, 0_u64);
@@ -122,9 +136,11 @@ impl<'a> Reader<'a> {
         unfold(folded).checked_mul(10_i64.pow(u32::from(first & 0x7)))
     }
 
-    /// A span of time, written as units are.
     pub(crate) fn micros(&mut self) -> Option<u64> {
-        self.units().map(i64::cast_unsigned)
+        let first = self.byte()?;
+        let low = u64::from(first >> 1 & 0x3f);
+        let number = if first & 0x80 == 0 { low } else { low | self.u64()?.checked_mul(64)? };
+        if first & 1 == 0 { number.checked_mul(1_000) } else { Some(number) }
     }
 
     pub(crate) fn narrow<T: TryFrom<u64>>(&mut self) -> Option<T> {
@@ -146,6 +162,27 @@ mod tests {
             assert_eq!((reader.u64(), reader.units()), (Some(value.cast_unsigned()), Some(value)));
             assert!(reader.rest().is_empty(), "{value}");
         }
+    }
+
+    #[test]
+    fn spans_of_every_length_come_back() {
+        for micros in [0, 1, 999, 1_000, 63_000, 64_000, 64_001, 3_000_000, u64::MAX - u64::MAX % 1_000, u64::MAX] {
+            let mut bytes = Vec::new();
+            put_micros(&mut bytes, micros);
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(reader.micros(), Some(micros));
+            assert!(reader.rest().is_empty(), "{micros}");
+        }
+        let mut bytes = Vec::new();
+        put_micros(&mut bytes, 63_000);
+        assert_eq!(bytes.len(), 1);
+        // More than 64 bits of them.
+        bytes = vec![0x80];
+        put_u64(&mut bytes, u64::MAX / 64);
+        assert_eq!(Reader::new(&bytes).micros(), None);
+        bytes = vec![0x81];
+        put_u64(&mut bytes, u64::MAX);
+        assert_eq!(Reader::new(&bytes).micros(), None);
     }
 
     #[test]

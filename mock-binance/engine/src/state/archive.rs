@@ -5,7 +5,7 @@ use crate::ids::{AccountId, SymbolId};
 use crate::journal::codec::{EXPIRIES, ORDER_TYPES, SIDES, TIMES_IN_FORCE};
 use crate::money::{Amount, Price, Quantity};
 use crate::order::OrderStatus;
-use crate::packing::{Reader, digit, of_digit, put_u64, put_units};
+use crate::packing::{Reader, digit, of_digit, put_micros, put_u64, put_units};
 use crate::state::OrderRecord;
 use crate::state::book::NodeId;
 use crate::time::Timestamp;
@@ -59,11 +59,6 @@ impl Base {
         let OrderRecord { updated, account, symbol, prevention, .. } = *record;
         Self { updated, account, symbol, prevention }
     }
-}
-
-/// A span of time; clocks mostly tick in whole milliseconds.
-fn put_micros(out: &mut Vec<u8>, micros: u64) {
-    put_units(out, micros.cast_signed());
 }
 
 /// Times of the order are told relative to the moment that it closed, and that one to the base.

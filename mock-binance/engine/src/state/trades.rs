@@ -2,7 +2,7 @@
 
 use crate::ids::TradeId;
 use crate::money::{Amount, Price, Quantity};
-use crate::packing::{Pages, Reader, Terms, put_delta, put_units};
+use crate::packing::{Pages, Reader, Terms, put_delta, put_micros};
 use crate::state::Slot;
 use crate::time::Timestamp;
 
@@ -44,8 +44,7 @@ pub(super) struct Trades {
 }
 
 fn put(out: &mut Vec<u8>, trade: &TradeRecord, before: &TradeRecord) {
-    // Clocks mostly tick in whole milliseconds.
-    put_units(out, trade.time.as_micros().wrapping_sub(before.time.as_micros()).cast_signed());
+    put_micros(out, trade.time.as_micros().wrapping_sub(before.time.as_micros()));
     put_delta(out, before.taker.0.into(), trade.taker.0.into());
     put_delta(out, trade.taker.0.into(), trade.maker.0.into());
     Terms {
