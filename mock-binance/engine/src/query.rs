@@ -183,8 +183,8 @@ impl Exchange {
     pub fn open_orders(&self, account: AccountId, symbol: Option<SymbolId>) -> Vec<Order> {
         let Some(account) = self.state.account(account) else { return Vec::new() };
         let symbols = self.spec().symbol_ids().filter(|id| symbol.is_none_or(|symbol| symbol == *id));
-        let open = symbols.filter_map(|symbol| account.desk(symbol)).flat_map(|desk| &desk.open);
-        open.filter_map(|slot| self.state.view(*slot)).collect()
+        let open = symbols.filter_map(|symbol| account.desk(symbol)).flat_map(|desk| desk.open.iter());
+        open.filter_map(|slot| self.state.view(slot)).collect()
     }
 
     /// How many orders an account has in the book of a symbol.

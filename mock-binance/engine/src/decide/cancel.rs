@@ -129,8 +129,8 @@ pub(crate) fn cancel_all(
     admit(state, now, account, symbol)?;
     let desk = state.account(account).and_then(|account| account.desk(symbol)).ok_or(Rejection::UnknownSymbol)?;
     let mut lists = BTreeSet::new();
-    for slot in &desk.open {
-        match state.record(*slot).and_then(|record| record.list) {
+    for slot in desk.open.iter() {
+        match state.record(slot).and_then(|record| record.list) {
             Some(list) => {
                 if lists.insert(list) {
                     end_list(state, list, None, plan)?;

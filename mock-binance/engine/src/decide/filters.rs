@@ -42,8 +42,8 @@ impl Surroundings<'_> {
     /// How many of the account's open orders are of a kind, on the symbol and in all.
     fn open_of(&self, kind: impl Fn(&OrderRecord) -> bool) -> (usize, usize) {
         let count = |symbol| {
-            let open = self.account.desk(symbol).into_iter().flat_map(|desk| &desk.open);
-            open.filter_map(|slot| self.state.record(*slot)).filter(|record| kind(record)).count()
+            let open = self.account.desk(symbol).into_iter().flat_map(|desk| desk.open.iter());
+            open.filter_map(|slot| self.state.record(slot)).filter(|record| kind(record)).count()
         };
         (count(self.symbol), self.state.spec.symbol_ids().map(count).sum())
     }
@@ -64,8 +64,8 @@ impl Surroundings<'_> {
         let purse = self.account.purse(self.spec.base).copied().unwrap_or_default();
         let spec = &self.state.spec;
         let alike = spec.symbol_ids().filter(|id| spec.symbol(*id).is_some_and(|other| other.base == self.spec.base));
-        let open = alike.filter_map(|symbol| self.account.desk(symbol)).flat_map(|desk| &desk.open);
-        let buys = open.filter_map(|slot| self.state.record(*slot)).filter(|record| record.side == Side::Buy);
+        let open = alike.filter_map(|symbol| self.account.desk(symbol)).flat_map(|desk| desk.open.iter());
+        let buys = open.filter_map(|slot| self.state.record(slot)).filter(|record| record.side == Side::Buy);
         let bought: i128 = buys.map(|record| i128::from(record.remaining().units())).sum();
         i128::from(purse.free.units()) + i128::from(purse.locked.units()) + bought
     }

@@ -8,7 +8,7 @@ use crate::limits::OrderCounts;
 use crate::money::{Amount, Overflow};
 use crate::packing::Series;
 use crate::spec::ExchangeSpec;
-use crate::state::Slot;
+use crate::state::open::OpenOrders;
 use crate::time::Timestamp;
 
 /// What is at hand and what is held for open orders, of one asset. Neither is ever negative.
@@ -55,7 +55,7 @@ impl Purse {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Desk {
     /// Orders in the book, and orders that wait for a price or in a list.
-    pub(crate) open: BTreeSet<Slot>,
+    pub(crate) open: OpenOrders,
     /// Every order, oldest first.
     pub(crate) orders: Series,
     /// Every side of a trade, oldest first: twice the trade's place, plus one for the maker's side.

@@ -184,7 +184,7 @@ impl State {
         self.executions += 1;
         let (base, quote) = self.assets(symbol)?;
         let account = self.account_mut(id)?;
-        account.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+        account.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
         if !released.is_zero() {
             account.updated = now;
             account.purse_mut(if side == Side::Buy { quote } else { base }).ok_or(Inconsistent)?.release(released)?;
@@ -355,7 +355,7 @@ impl State {
             if ends {
                 book.leave(side, price, node, resting).ok_or(Inconsistent)?;
                 self.order_mut(slot)?.node = NodeId::NONE;
-                self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+                self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
             } else {
                 book.reduce(side, price, less).ok_or(Inconsistent)?;
             }
@@ -424,7 +424,7 @@ impl State {
         if is_booked {
             self.leave_book(slot)?;
         } else {
-            self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+            self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
         }
         if let Some(wait) = wait {
             self.market_mut(symbol)?.stops.remove(wait, slot);
@@ -447,7 +447,7 @@ impl State {
         let (symbol, id, side) = (order.symbol, order.account, order.side);
         let (price, resting) = (order.price(), order.resting());
         self.market_mut(symbol)?.book.leave(side, price, node, resting).ok_or(Inconsistent)?;
-        self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+        self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
         Ok(())
     }
 }

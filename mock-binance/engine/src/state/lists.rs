@@ -189,7 +189,7 @@ impl State {
         self.executions += 1;
         self.let_go(list)?;
         if wait.is_none() {
-            self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(&slot);
+            self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
         }
         self.watch(now, slot, symbol, wait)?;
         self.set_lock(now, id, symbol, side, lock)

@@ -7,6 +7,7 @@ mod charts;
 mod evolve;
 mod lists;
 mod names;
+mod open;
 mod orders;
 mod stops;
 mod store;
