@@ -256,7 +256,7 @@ impl Builder {
     }
 
     /// How many bytes of the exchange's journal are kept at most: the oldest entries are dropped, some 64 KiB at a time.
-    /// Everything when not given, which is about 30 bytes an order. A journal that was cut does not replay; nothing else
+    /// Everything when not given, which is about 20 bytes an order. A journal that was cut does not replay; nothing else
     /// changes, and no client sees it.
     #[must_use]
     pub fn journal_cap(mut self, bytes: usize) -> Self {

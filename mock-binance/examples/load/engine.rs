@@ -16,8 +16,8 @@ use crate::row::{Row, grouped, hundredths};
 const SYMBOL: SymbolId = SymbolId(0);
 /// The middle of the book, in hundredths.
 const MIDDLE: u64 = 6_000_000;
-/// How far from the middle orders rest, in hundredths.
-const SPREAD: u64 = 500_000;
+/// How far from the middle orders rest, in hundredths; the same as in the bench.
+const SPREAD: u64 = 100_000;
 
 /// One account that keeps a book of some size on one symbol.
 pub struct Market {
@@ -131,7 +131,7 @@ impl Market {
 }
 
 /// Rounds of which the best counts: others may use the machine, and its caches.
-const ROUNDS: u32 = 7;
+const ROUNDS: u32 = 12;
 
 /// What this thread has had of a core, in nanoseconds: waiting for one is no cost of the engine. Where the system does
 /// not tell, the time that has passed.
@@ -142,29 +142,33 @@ fn core_nanos(start: Instant) -> Result<u64, Box<dyn Error>> {
     }
 }
 
-/// The nanoseconds that an operation takes over a book of so many orders.
-fn nanos(resting: u64, operations: u64) -> Result<u64, Box<dyn Error>> {
-    let mut market = Market::new(resting)?;
-    let mut best = u64::MAX;
-    for _ in 0..ROUNDS {
-        let begun = Instant::now();
-        let before = core_nanos(begun)?;
-        for _ in 0..operations {
-            market.step()?;
-        }
-        best = best.min(core_nanos(begun)?.saturating_sub(before) / operations.max(1));
+/// The nanoseconds that an operation takes over each of the books. The books take turns, so that what else happens on
+/// the machine falls on all of them.
+fn nanos(books: &[u64], operations: u64) -> Result<Vec<u64>, Box<dyn Error>> {
+    let mut markets: Vec<(Market, u64)> = Vec::new();
+    for resting in books {
+        markets.push((Market::new(*resting)?, u64::MAX));
     }
-    Ok(best.max(1))
+    for _ in 0..ROUNDS {
+        for (market, best) in &mut markets {
+            let begun = Instant::now();
+            let before = core_nanos(begun)?;
+            for _ in 0..operations {
+                market.step()?;
+            }
+            *best = (*best).min(core_nanos(begun)?.saturating_sub(before) / operations.max(1));
+        }
+    }
+    Ok(markets.iter().map(|(_, best)| (*best).max(1)).collect())
 }
 
 /// Operations a second over 10,000 orders, and what the size of the book does to that.
 pub fn measure(size: Size) -> Result<Vec<Row>, Box<dyn Error>> {
     let books: &[u64] = if size.small { &[1_000, 10_000, 100_000] } else { &[1_000, 10_000, 100_000, 1_000_000] };
     let mut rows = Vec::new();
-    let mut first = None;
-    for (tens, resting) in (3_u64..).zip(books) {
-        let nanos = nanos(*resting, size.of(200_000))?;
-        let first = *first.get_or_insert(nanos);
+    let nanos = nanos(books, size.of(100_000))?;
+    let first = nanos.first().copied().unwrap_or(1);
+    for (tens, (resting, nanos)) in (3_u64..).zip(books.iter().zip(&nanos)) {
         let speed = 1_000_000_000 / nanos;
         let what = format!("order operations over {} resting orders, one core", grouped(*resting));
         let measured = format!("{} a second, {nanos} ns each", grouped(speed));

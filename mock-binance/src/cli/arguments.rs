@@ -101,7 +101,7 @@ pub(crate) struct Arguments {
     pub(crate) faults: Vec<PathBuf>,
 
     /// Keeps at most so many bytes of the journal of what happened, at least 65536: the oldest entries are dropped. All of
-    /// it is kept when absent, about 30 bytes an order
+    /// it is kept when absent, about 20 bytes an order
     #[arg(long, value_name = "BYTES")]
     pub(crate) journal_cap: Option<usize>,
 

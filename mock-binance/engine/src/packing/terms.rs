@@ -37,27 +37,30 @@ enum Paid {
 /// How finely a share is told, coarsest first; beyond that the amount itself is no longer.
 const GRAINS: [i64; 5] = [1_000_000, 100_000, 10_000, 1_000, 100];
 
-/// A share of a whole that comes to a part, in multiples of a grain and of not more than all.
-fn share_of(whole: i64, part: i64, grain: i64) -> Option<Ratio> {
-    let exact = match part.checked_mul(SCALE) {
-        Some(scaled) => scaled.checked_div(whole)?,
-        None => i64::try_from((i128::from(part) * i128::from(SCALE)).checked_div(i128::from(whole))?).ok()?,
-    };
-    let rate = Ratio::from_units(exact.checked_add(grain / 2)?.div_euclid(grain) * grain);
-    if rate < Ratio::ZERO || rate > Ratio::ONE {
-        return None;
+/// The share of a whole that a part is, truncated; none of nothing.
+fn exact_share(whole: i64, part: i64) -> Option<i64> {
+    match part.checked_mul(SCALE) {
+        Some(scaled) => scaled.checked_div(whole),
+        None => i64::try_from((i128::from(part) * i128::from(SCALE)).checked_div(i128::from(whole))?).ok(),
     }
-    (Amount::from_units(whole).share(rate) == Ok(Amount::from_units(part))).then_some(rate)
+}
+
+/// A share in multiples of a grain, and of not more than all, if of the whole it comes to just this part.
+fn round_share(exact: Option<i64>, grain: i64, whole: Amount, part: Amount) -> Option<Ratio> {
+    let rate = Ratio::from_units(exact?.checked_add(grain / 2)?.div_euclid(grain) * grain);
+    let fits = (Ratio::ZERO..=Ratio::ONE).contains(&rate) && whole.share(rate) == Ok(part);
+    fits.then_some(rate)
 }
 
 impl Paid {
     fn of(commission: Amount, quantity: Quantity, quote: Amount) -> Self {
-        let part = commission.units();
+        let base = quantity.as_amount();
+        let [of_base, of_quote] = [base, quote].map(|whole| exact_share(whole.units(), commission.units()));
         for grain in GRAINS {
-            if let Some(rate) = share_of(quantity.units(), part, grain) {
+            if let Some(rate) = round_share(of_base, grain, base, commission) {
                 return Self::OfBase(rate);
             }
-            if let Some(rate) = share_of(quote.units(), part, grain) {
+            if let Some(rate) = round_share(of_quote, grain, quote, commission) {
                 return Self::OfQuote(rate);
             }
         }
