@@ -1,5 +1,7 @@
 //! The words of the command line.
 
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -68,6 +70,12 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Tell one scenario in words
     Show(Show),
+    /// Record an agent and its MCP server, or a client and its exchange, as a tape
+    #[command(after_help = RECORD_EXAMPLES)]
+    Record(Record),
+    /// Look at tapes, compare them, and make new ones of them
+    #[command(subcommand)]
+    Cassette(Cassette),
     /// Print a JSON Schema, for editors and pipelines
     Schema(Schema),
     /// Print completions for a shell
@@ -91,6 +99,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 
+    /// Write a tape of each run into this folder, named SCENARIO.ROLE.jsonl; secrets never get onto it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -98,6 +110,117 @@ pub(crate) struct Run {
     /// Do not show progress, which is otherwise shown on terminals
     #[arg(long)]
     pub(crate) no_progress: bool,
+}
+
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  rogue record -o tape.jsonl -- npx my-mcp-server       between an agent and a server on standard input and output:
+                                                        give this line to the agent in place of the server's
+  rogue record -o tape.jsonl --url http://127.0.0.1:8700/mcp
+  rogue record -o tape.jsonl.zst --exchange http://127.0.0.1:8080
+                                                        REST and WebSocket, between a client and the mock
+
+Nothing of the traffic changes. API keys, signatures, secrets, listen keys and tokens are replaced on the tape.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// The tape; packed when its name ends in .zst. One that is there is replaced
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// An MCP server that speaks streamable HTTP
+    #[arg(long, value_name = "URL", conflicts_with_all = ["exchange", "command"])]
+    pub(crate) url: Option<String>,
+
+    /// An exchange: the mock, or whatever speaks as it does
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub(crate) exchange: Option<String>,
+
+    /// Where clients are pointed, with --url and --exchange [default: 127.0.0.1 and a port chosen by the system]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "command")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// A regular expression of something else that must not be on the tape; repeat it for each
+    #[arg(long = "redact", value_name = "REGEX")]
+    pub(crate) rules: Vec<String>,
+
+    /// The command that starts an MCP server on standard input and output
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["url", "exchange"])]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cassette {
+    /// Tell a tape as a timeline: who said what, what was decided, what reached the exchange
+    Show {
+        /// The tape
+        tape: PathBuf,
+    },
+    /// Count what is on a tape
+    Stats {
+        /// The tape
+        tape: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that tapes are whole and hold nothing that looks like a secret; 65 when one does not
+    Verify {
+        /// The tapes
+        #[arg(required = true, value_name = "TAPE")]
+        tapes: Vec<PathBuf>,
+        /// A regular expression of something else that must not be on them; repeat it for each
+        #[arg(long = "redact", value_name = "REGEX")]
+        rules: Vec<String>,
+    },
+    /// Show where two tapes differ; 1 when they do
+    Diff {
+        /// The first tape
+        one: PathBuf,
+        /// The second tape
+        other: PathBuf,
+    },
+    /// Take secrets out of a tape
+    Scrub(Scrub),
+    /// Cut a part out of a tape
+    Cut(Cut),
+    /// Join two tapes in the order of their times
+    Join {
+        /// The first tape
+        one: PathBuf,
+        /// The second tape
+        other: PathBuf,
+        /// The new tape
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scrub {
+    /// The tape
+    pub(crate) tape: PathBuf,
+    /// The new tape
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// A regular expression of something else to take out; repeat it for each
+    #[arg(long = "redact", value_name = "REGEX")]
+    pub(crate) rules: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cut {
+    /// The tape
+    pub(crate) tape: PathBuf,
+    /// The number of the first message
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) first: u64,
+    /// The number of the last message [default: the last there is]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) last: Option<u64>,
+    /// The new tape
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

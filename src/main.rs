@@ -29,15 +29,24 @@ fn main() -> ExitCode {
     };
     let mut output = Output::new(cli.color);
     let folder = cli.scenarios.as_deref();
-    let done = match cli.command.unwrap_or_else(|| Command::Run(Run::default())) {
-        Command::Run(run) => commands::run(&run, folder, &mut output),
-        Command::List(list) => commands::list(&list, folder, &mut output),
-        Command::Lint(lint) => commands::lint(&lint, folder, &mut output),
-        Command::Show(show) => commands::show(&show, folder, &mut output),
-        Command::Schema(schema) => commands::schema(&schema, &mut output),
-        Command::Completions(completions) => commands::completions(&completions, &mut output),
+    let command = cli.command.unwrap_or_else(|| Command::Run(Run::default()));
+    let class = match &command {
+        Command::Run(run) => commands::run(run, folder, &mut output),
+        Command::List(list) => commands::list(list, folder, &mut output),
+        Command::Lint(lint) => commands::lint(lint, folder, &mut output),
+        Command::Show(show) => commands::show(show, folder, &mut output),
+        Command::Cassette(cassette) => commands::cassette(cassette, &mut output),
+        Command::Schema(schema) => commands::schema(schema, &mut output),
+        Command::Completions(completions) => commands::completions(completions, &mut output),
+        // It ends as the server ends that it records.
+        Command::Record(record) => {
+            return match commands::record(record, &mut output) {
+                Ok(code) => ExitCode::from(code),
+                Err(failure) => ExitCode::from(failure.report(&mut output).code()),
+            };
+        }
     };
-    match done {
+    match class {
         Ok(class) => ExitCode::from(class.code()),
         Err(failure) => ExitCode::from(failure.report(&mut output).code()),
     }

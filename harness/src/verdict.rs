@@ -44,6 +44,18 @@ pub enum Role {
     Workflow,
 }
 
+impl Role {
+    /// As the names of tapes have it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Protected => "protected",
+            Self::Twin => "twin",
+            Self::Workflow => "workflow",
+        }
+    }
+}
+
 /// What a run did at the exchange, in the exchange's own count. Meanings are those of
 /// [`ExchangeCheck`](crate::scenario::ExchangeCheck).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]

@@ -1,13 +1,18 @@
 //! The commands, one file each.
 
+mod cassette;
 mod lint;
 mod list;
+mod record;
 mod run;
 mod schema;
 mod show;
+mod signal;
 
+pub(crate) use cassette::cassette;
 pub(crate) use lint::lint;
 pub(crate) use list::list;
+pub(crate) use record::record;
 pub(crate) use run::run;
 pub(crate) use schema::{completions, schema};
 pub(crate) use show::show;

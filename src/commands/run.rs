@@ -18,7 +18,8 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
     if !loaded.warnings.is_empty() {
         output.problems(&loaded.warnings);
     }
-    let mut options = RunOptions { target: args.target, seed: args.seed, ..RunOptions::default() };
+    let mut options =
+        RunOptions { target: args.target, seed: args.seed, record: args.record.clone(), ..RunOptions::default() };
     if let Some(path) = &args.policy {
         options.policy = Some(policy(path, output)?);
     }

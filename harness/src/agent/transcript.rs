@@ -12,6 +12,12 @@ pub(crate) enum Leg {
     Agent,
     /// Between the gateway and the MCP server.
     Upstream,
+    /// Requests to the exchange; seen only by a run that is recorded.
+    Rest,
+    /// What the exchange told listeners; seen only by a run that is recorded.
+    Ws,
+    /// What the gateway decided; seen only by a run that is recorded.
+    Decision,
 }
 
 /// Which way a frame went.
@@ -54,11 +60,16 @@ pub(crate) struct Transcript {
     shared: Arc<Mutex<Shared>>,
 }
 
+/// Gives all lines of an audit so far.
+pub(crate) type AuditLines = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
 #[derive(Default)]
 struct Shared {
     events: Vec<Event>,
     /// Where the current section begins.
     section: usize,
+    /// Whose decisions are written down with each section, and how many have been.
+    audit: Option<(AuditLines, usize)>,
 }
 
 impl Transcript {
@@ -71,8 +82,18 @@ impl Transcript {
     }
 
     pub(crate) fn frame(&self, leg: Leg, direction: Direction, bytes: &[u8]) {
-        let frame = Frame { at_ms: (self.clock)(), leg, direction, bytes: bytes.to_vec() };
+        self.frame_at((self.clock)(), leg, direction, bytes);
+    }
+
+    /// A frame of another moment.
+    pub(crate) fn frame_at(&self, at_ms: u64, leg: Leg, direction: Direction, bytes: &[u8]) {
+        let frame = Frame { at_ms, leg, direction, bytes: bytes.to_vec() };
         self.lock().events.push(Event::Frame(frame));
+    }
+
+    /// Writes down from now on what this audit tells.
+    pub(crate) fn follow(&self, audit: AuditLines) {
+        self.lock().audit = Some((audit, 0));
     }
 
     pub(crate) fn note(&self, text: impl Into<String>) {
@@ -83,10 +104,19 @@ impl Transcript {
     ///
     /// What one step sends is sent in a fixed order, but what comes back may overtake: each answer of a parallel
     /// step needed its own request over a socket. So within a section the frames are grouped by the way of a call
-    /// (out from the agent, out from the gateway, back to the gateway, back to the agent), and those that go back
-    /// stand in the order of the requests that they answer.
+    /// (out from the agent, decided, out from the gateway, to the exchange and back, back to the gateway, back to the
+    /// agent), and those that go back stand in the order of the requests that they answer.
     pub(crate) fn end_section(&self) {
         let mut shared = self.lock();
+        let shared = &mut *shared;
+        if let Some((audit, known)) = &mut shared.audit {
+            for line in audit().into_iter().skip(*known) {
+                *known += 1;
+                let at_ms = number(line.as_bytes(), "ts_ms").unwrap_or_default();
+                let (leg, direction, bytes) = (Leg::Decision, Direction::ToServer, line.into_bytes());
+                shared.events.push(Event::Frame(Frame { at_ms, leg, direction, bytes }));
+            }
+        }
         let begin = shared.section;
         let mut section = shared.events.split_off(begin);
         let asked = |leg: Leg| -> Vec<Option<String>> {
@@ -98,12 +128,15 @@ impl Transcript {
         };
         let (agent, upstream) = (asked(Leg::Agent), asked(Leg::Upstream));
         let place = |event: &Event| match event {
-            Event::Note(_) => (4, 0),
+            Event::Note(_) => (7, 0),
             Event::Frame(frame) => match (frame.leg, frame.direction) {
                 (Leg::Agent, Direction::ToServer) => (0, 0),
-                (Leg::Upstream, Direction::ToServer) => (1, 0),
-                (Leg::Upstream, Direction::ToClient) => (2, rank(&upstream, frame)),
-                (Leg::Agent, Direction::ToClient) => (3, rank(&agent, frame)),
+                (Leg::Decision, _) => (1, 0),
+                (Leg::Upstream, Direction::ToServer) => (2, 0),
+                (Leg::Rest, _) => (3, number(&frame.bytes, "id").and_then(|id| usize::try_from(id).ok()).unwrap_or(0)),
+                (Leg::Upstream, Direction::ToClient) => (4, rank(&upstream, frame)),
+                (Leg::Agent, Direction::ToClient) => (5, rank(&agent, frame)),
+                (Leg::Ws, _) => (6, 0),
             },
         };
         section.sort_by_cached_key(place);
@@ -127,6 +160,12 @@ impl Transcript {
     }
 }
 
+/// A whole number in a JSON object.
+fn number(object: &[u8], name: &str) -> Option<u64> {
+    let value: Value = serde_json::from_slice(object).ok()?;
+    value.get(name)?.as_u64()
+}
+
 /// The place of the request that a frame answers; answers to nothing come last.
 fn rank(asked: &[Option<String>], answer: &Frame) -> usize {
     let id = answer.id();
@@ -147,17 +186,19 @@ const SHOWN_LINES: usize = 240;
 
 /// The events as lines for a person, with times counted from `start_ms`.
 pub(crate) fn render(events: &[Event], start_ms: u64, redact: impl Fn(&str) -> String) -> Vec<String> {
-    let lines = events.iter().map(|event| match event {
-        Event::Note(text) => format!("      -- {}", redact(text)),
+    let lines = events.iter().filter_map(|event| match event {
+        Event::Note(text) => Some(format!("      -- {}", redact(text))),
         Event::Frame(frame) => {
             let way = match (frame.leg, frame.direction) {
                 (Leg::Agent, Direction::ToServer) => "agent    >",
                 (Leg::Agent, Direction::ToClient) => "agent    <",
                 (Leg::Upstream, Direction::ToServer) => "upstream >",
                 (Leg::Upstream, Direction::ToClient) => "upstream <",
+                // Whether a run was recorded must not show in its report.
+                (Leg::Rest | Leg::Ws | Leg::Decision, _) => return None,
             };
             let text = redact(&String::from_utf8_lossy(&frame.bytes));
-            format!("{:>6}ms {way} {}", frame.at_ms.saturating_sub(start_ms), shortened(&text))
+            Some(format!("{:>6}ms {way} {}", frame.at_ms.saturating_sub(start_ms), shortened(&text)))
         }
     });
     bounded(lines.collect())

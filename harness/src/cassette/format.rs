@@ -71,6 +71,19 @@ pub enum Leg {
     Decision,
 }
 
+impl Leg {
+    /// As a tape writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Upstream => "upstream",
+            Self::Rest => "rest",
+            Self::Ws => "ws",
+            Self::Decision => "decision",
+        }
+    }
+}
+
 /// Which way a message went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -12,9 +12,11 @@
 //! change at run time cannot change the format unnoticed.
 
 pub mod format;
+pub mod tools;
 
 mod read;
 mod redact;
+mod scan;
 mod strict;
 mod write;
 

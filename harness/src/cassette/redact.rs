@@ -6,18 +6,11 @@ use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
 use super::format::Body;
+use super::scan;
 
-/// Fields by name in JSON that was not parsed, in query strings and in headers, and bearer tokens.
-const NAMED: [&str; 4] = [
-    r#"(?i)(?P<name>authorization)(?P<join>\\*"?\s*:\s*\\*"?)(?P<value>[^"\\\r\n\[\]]+)"#,
-    r#"(?P<name>[A-Za-z][A-Za-z0-9_-]*)(?P<join>\\*"\s*:\s*\\*")(?P<value>[^"\\]+)"#,
-    r#"(?P<name>[A-Za-z][A-Za-z0-9_-]*)(?P<join>=|:\s*)(?P<value>[^&\s"'\\,;}\[\]]+)"#,
-    r"(?i)(?P<name>bearer)(?P<join>\s+)(?P<value>[A-Za-z0-9._~+/=-]+)",
-];
-/// Words in which a remembered value (a shorter one would take ordinary words with it), or something of the shape of a key, may stand.
-const WORD: &str = r"[A-Za-z0-9]{16,}";
-/// What this module puts in place of secrets.
-const PLACEHOLDER: &str = r"^\[[a-z]+(-[a-z]+)*(-[0-9]+)?\]$";
+/// The shortest word in which a remembered value, or something of the shape of a key, may stand: a shorter one would
+/// take ordinary words with it.
+const WORD_BYTES_MIN: usize = 16;
 
 /// A rule of a user that is no regular expression.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +25,6 @@ pub struct BadRule {
 pub struct Redactor {
     placeholders: BTreeMap<String, String>,
     counts: BTreeMap<&'static str, u64>,
-    named: Vec<Regex>,
-    word: Regex,
-    placeholder: Regex,
     rules: Vec<Regex>,
 }
 
@@ -55,9 +45,6 @@ impl Redactor {
         Ok(Self {
             placeholders: BTreeMap::new(),
             counts: BTreeMap::new(),
-            named: NAMED.into_iter().map(compiled).collect::<Result<_, _>>()?,
-            word: compiled(WORD)?,
-            placeholder: compiled(PLACEHOLDER)?,
             rules: rules.iter().map(|rule| compiled(rule)).collect::<Result<_, _>>()?,
         })
     }
@@ -105,27 +92,11 @@ impl Redactor {
     }
 
     fn text(&mut self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for at in 0..self.named.len() {
-            let Some(named) = self.named.get(at).cloned() else { break };
-            let clean = named.replace_all(&text, |found: &Captures<'_>| match kind(&found["name"]) {
-                Some(kind) => {
-                    format!("{}{}{}", &found["name"], &found["join"], self.placeholder(kind, &found["value"]))
-                }
-                None => found[0].to_owned(),
-            });
-            text = clean.into_owned();
-        }
-        let word = self.word.clone();
-        let clean = word.replace_all(&text, |found: &Captures<'_>| {
-            let word = &found[0];
-            match self.placeholders.get(word) {
-                Some(placeholder) => placeholder.clone(),
-                None if is_key_shaped(word) => self.placeholder("key", word),
-                None => word.to_owned(),
-            }
+        let named = scan::fields(text, |name, value| kind(name).map(|kind| self.placeholder(kind, value)));
+        let mut text = scan::words(&named, WORD_BYTES_MIN, |word| match self.placeholders.get(word) {
+            Some(placeholder) => Some(placeholder.clone()),
+            None => is_key_shaped(word).then(|| self.placeholder("key", word)),
         });
-        text = clean.into_owned();
         for at in 0..self.rules.len() {
             let Some(rule) = self.rules.get(at).cloned() else { break };
             text = rule.replace_all(&text, |found: &Captures<'_>| self.placeholder("rule", &found[0])).into_owned();
@@ -134,7 +105,7 @@ impl Redactor {
     }
 
     fn placeholder(&mut self, kind: &'static str, secret: &str) -> String {
-        if self.placeholder.is_match(secret) {
+        if is_placeholder(secret) {
             return secret.to_owned();
         }
         if kind == "signature" {
@@ -149,13 +120,26 @@ impl Redactor {
         let placeholder = format!("[{kind}-{count}]");
         self.placeholders.insert(secret.to_owned(), placeholder.clone());
         if kind != "account" {
-            for part in self.word.find_iter(secret) {
-                self.placeholders.entry(part.as_str().to_owned()).or_insert_with(|| placeholder.clone());
+            for part in secret.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| part.len() >= WORD_BYTES_MIN) {
+                self.placeholders.entry(part.to_owned()).or_insert_with(|| placeholder.clone());
             }
         }
         placeholder
     }
 }
+
+/// Whether this is what stands in place of a secret: `[api-key-1]`, `[signature]`.
+fn is_placeholder(text: &str) -> bool {
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    inner.is_some_and(|inner| {
+        let kind = inner.trim_end_matches(|c: char| c.is_ascii_digit());
+        let kind = if kind.len() < inner.len() { kind.strip_suffix('-').unwrap_or_default() } else { kind };
+        KINDS.contains(&kind)
+    })
+}
+
+/// What is taken out.
+const KINDS: [&str; 8] = ["signature", "account", "token", "listen-key", "api-key", "secret", "key", "rule"];
 
 /// Which secret a field of this name holds.
 fn kind(name: &str) -> Option<&'static str> {
@@ -163,7 +147,7 @@ fn kind(name: &str) -> Option<&'static str> {
     match name.as_str() {
         "signature" => Some("signature"),
         "uid" | "accountid" | "subaccountid" => Some("account"),
-        "authorization" | "bearer" | "accesstoken" | "refreshtoken" => Some("token"),
+        "authorization" | "proxyauthorization" | "bearer" | "accesstoken" | "refreshtoken" => Some("token"),
         _ if name.contains("listenkey") => Some("listen-key"),
         _ if name.contains("apikey") => Some("api-key"),
         _ if name.contains("secret") || name.contains("password") || name.contains("privatekey") => Some("secret"),
@@ -216,7 +200,7 @@ mod tests {
             ("proxy-authorization: Basic dTpw\r\nx: y".to_owned(), "proxy-authorization: [token-2]\r\nx: y"),
             ("the bearer abc.def".to_owned(), "the bearer [token-3]"),
             (format!(r#"{{ "odd" : "{KEY}" }}"#), r#"{ "odd" : "[api-key-1]" }"#),
-            (r#"{"secretKey":"[not a placeholder]"}"#.to_owned(), r#"{"secretKey":"[secret-1]"}"#),
+            (r#"{"secretKey":"[hunter-2]"}"#.to_owned(), r#"{"secretKey":"[secret-1]"}"#),
             (r#"{"secretKey":"[secret-1]"}"#.to_owned(), r#"{"secretKey":"[secret-1]"}"#),
             (r#"{"price":"60000.00","symbol":"BTCUSDT"}"#.to_owned(), r#"{"price":"60000.00","symbol":"BTCUSDT"}"#),
         ] {

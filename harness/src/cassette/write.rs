@@ -50,6 +50,18 @@ impl<W: Write> TapeWriter<W> {
         Ok(self.seq)
     }
 
+    /// Writes a message of another tape under a number of this one; `place` tells which number its cause has here.
+    ///
+    /// # Errors
+    /// What the writer underneath says.
+    pub fn copy(&mut self, message: Message, place: impl Fn(u64) -> Option<u64>) -> io::Result<u64> {
+        self.seq += 1;
+        let cause = message.cause.and_then(place);
+        let body = self.redactor.body(message.body);
+        self.line(&Message { seq: self.seq, cause, body, ..message })?;
+        Ok(self.seq)
+    }
+
     /// Which number the next message will have.
     pub const fn next_seq(&self) -> u64 {
         self.seq + 1

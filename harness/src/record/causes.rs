@@ -8,7 +8,7 @@ use crate::cassette::{Direction, Leg};
 
 /// Follows the messages of a tape and tells the cause of each.
 ///
-/// An answer is caused by the request of its id on the same wire. A call that a gateway passes on is caused by the
+/// An answer is caused by the request of its id on the same wire, a decision by the agent's request of its id. A call that a gateway passes on is caused by the
 /// oldest open call of the agent with the same tool; a request to the exchange by the open call, when there is only
 /// one. Where several could be the cause, none is told.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ impl Causes {
         let id = value.as_ref().and_then(|value| value.get("id")).filter(|id| !id.is_null()).map(Value::to_string);
         let asks = value.as_ref().is_some_and(|value| value.get("method").is_some());
         match dir {
+            // A decision is told under the id of the agent's request.
+            _ if leg == Leg::Decision => self.open.get(&(Leg::Agent, id?)).map(|open| open.seq),
             Direction::Back if !asks => self.open.remove(&(leg, id?)).map(|open| open.seq),
             Direction::Back => None,
             Direction::Out => {
@@ -46,12 +48,12 @@ impl Causes {
 
     fn of_request(&mut self, leg: Leg, tool: Option<&str>) -> Option<u64> {
         match leg {
-            Leg::Agent | Leg::Ws => None,
-            Leg::Upstream | Leg::Decision => {
+            Leg::Agent | Leg::Ws | Leg::Decision => None,
+            Leg::Upstream => {
                 let fits = |open: &&mut Open| tool.is_some() && open.tool.as_deref() == tool && !open.passed_on;
                 let agents = self.open.iter_mut().filter(|((leg, _), _)| *leg == Leg::Agent).map(|(_, open)| open);
                 let oldest = agents.filter(fits).min_by_key(|open| open.seq)?;
-                oldest.passed_on = leg == Leg::Upstream;
+                oldest.passed_on = true;
                 Some(oldest.seq)
             }
             Leg::Rest => {
@@ -91,10 +93,11 @@ mod tests {
             causes.of(seq, leg, dir, frame.as_bytes())
         };
         assert_eq!(say(Agent, Out, &call(7, "a")), None);
+        assert_eq!(say(Leg::Decision, Out, r#"{"id":7,"method":"tools/call","tool":"a"}"#), Some(1));
         assert_eq!(say(Upstream, Out, &call(1, "a")), Some(1));
-        assert_eq!(say(Rest, Out, r#"{"id":1,"method":"GET","target":"/x"}"#), Some(2));
-        assert_eq!(say(Rest, Back, r#"{"id":1,"status":200}"#), Some(3));
-        assert_eq!(say(Upstream, Back, r#"{"id":1,"result":{}}"#), Some(2));
+        assert_eq!(say(Rest, Out, r#"{"id":1,"method":"GET","target":"/x"}"#), Some(3));
+        assert_eq!(say(Rest, Back, r#"{"id":1,"status":200}"#), Some(4));
+        assert_eq!(say(Upstream, Back, r#"{"id":1,"result":{}}"#), Some(3));
         assert_eq!(say(Agent, Back, r#"{"id":7,"result":{}}"#), Some(1));
         assert_eq!(say(Agent, Back, r#"{"id":7,"result":{}}"#), None, "an answer to nothing");
     }

@@ -19,6 +19,7 @@ mod script;
 mod secrets;
 mod stage;
 mod suite;
+mod tape;
 
 pub use options::RunOptions;
 pub use scenario::run_scenario;

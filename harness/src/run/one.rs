@@ -1,5 +1,6 @@
 //! One run from set-up to evidence.
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
@@ -8,8 +9,10 @@ use super::judge::{self, Traces};
 use super::said::{denials, tally};
 use super::script::{Manner, Script};
 use super::stage::Stage;
+use super::tape;
 use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::transcript::{Direction, Leg, Transcript, render};
+use crate::record::Proxy;
 use crate::scenario::{Case, Expect, Kind, LiveCheck, Located, Outcome, Step};
 use crate::soft::tools;
 use crate::target::{Capability, Setting, Stack, Target};
@@ -27,6 +30,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) policy: &'a str,
     pub(crate) mutation: Option<&'a str>,
     pub(crate) seed: Option<u64>,
+    /// A folder for the run's tape.
+    pub(crate) record: Option<&'a Path>,
 }
 
 /// Carries a run out. Whatever goes wrong is in the result.
@@ -64,8 +69,13 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     let secrets = stage.secrets();
     let start_ms = stage.clock.now_ms();
     let transcript = Transcript::new(stage.clock.handle());
+    let tapped = match plan.record {
+        Some(_) => Some(tape::tap(&stage.mock.rest_url(), &transcript).await?),
+        None => None,
+    };
+    let rest_url = tapped.as_ref().map_or_else(|| stage.mock.rest_url(), Proxy::url);
     let setting = Setting {
-        rest_url: &stage.mock.rest_url(),
+        rest_url: &rest_url,
         keys: &stage.owner,
         clock: stage.clock.handle(),
         upstream: scenario.upstream,
@@ -74,6 +84,9 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
         transcript: transcript.clone(),
     };
     let Stack { front, rest: mut stack } = plan.target.open(&setting).map_err(|error| error.to_string())?;
+    if let (Some(_), Some(audit)) = (plan.record, &stack.audit) {
+        transcript.follow(audit.clone());
+    }
     let connected = Agent::connect(transcript.clone(), front, stack.behind_gateway).await;
     let agent = connected.map_err(|error| error.to_string())?;
     transcript.end_section();
@@ -106,7 +119,13 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     for (name, frames) in heard {
         for frame in frames {
             transcript.note(format!("stream `{name}` < {frame}"));
+            if plan.record.is_some() {
+                tape::heard(&transcript, &name, &frame);
+            }
         }
+    }
+    if let Some(folder) = plan.record {
+        tape::write(folder, plan, &stage, &transcript.events(), start_ms)?;
     }
 
     let evidence = stage.witness.evidence(&stage.mock, mark.as_ref().map(|mark| &mark.exchange));
@@ -143,6 +162,8 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
         secrets: &secrets,
     };
     judge_run(plan, &traces, failures, result);
+    // The exchange waits for connections that are still open.
+    drop(tapped);
     stage.mock.shutdown().await;
     Ok(())
 }

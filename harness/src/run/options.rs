@@ -1,5 +1,7 @@
 //! What a person may choose about a run.
 
+use std::path::PathBuf;
+
 use crate::target::TargetKind;
 
 /// What a person may choose about a run. The default is what a scenario's file says, on the best target built in.
@@ -13,4 +15,6 @@ pub struct RunOptions {
     pub mutation: Option<String>,
     /// A seed for the books in place of the scenarios' own.
     pub seed: Option<u64>,
+    /// A folder that gets a tape of each run, named `SCENARIO.ROLE.jsonl`.
+    pub record: Option<PathBuf>,
 }

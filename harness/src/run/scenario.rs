@@ -58,6 +58,7 @@ async fn judged(
         policy,
         mutation: options.mutation.as_deref(),
         seed: options.seed,
+        record: options.record.as_deref(),
     };
     match asked {
         Asked::Attack { steps, hold, twin, .. } => {

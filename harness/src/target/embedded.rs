@@ -1,5 +1,7 @@
 //! Our gateway in front of the MCP server, in process.
 
+use std::sync::Arc;
+
 use mcp_gateway::mcp_policy::{Guard, Policy};
 use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit, policy_digest};
 
@@ -12,6 +14,10 @@ use crate::agent::transcript::Leg;
 pub(super) struct Embedded;
 
 impl Target for Embedded {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
     fn capabilities(&self) -> &'static [Capability] {
         &[Capability::Clock, Capability::Policy]
     }
@@ -37,7 +43,7 @@ impl Target for Embedded {
             served.map(|_| ()).map_err(|error| error.to_string())
         });
         let rest = Rest {
-            audit: Some(Box::new(move || audit.lines())),
+            audit: Some(Arc::new(move || audit.lines())),
             behind_gateway: true,
             tap: Some(tap),
             tasks: vec![Task { what: "the gateway", handle }, server],

@@ -8,11 +8,14 @@ use tokio::task::JoinHandle;
 
 use super::kind::{Capability, TargetError};
 use crate::agent::tap::{PipeEnd, Tap};
-use crate::agent::transcript::Transcript;
+use crate::agent::transcript::{AuditLines, Transcript};
 use crate::scenario::Upstream;
 
 /// Opens stacks of one kind.
 pub(crate) trait Target: Sync {
+    /// What it is called on a command line.
+    fn name(&self) -> &'static str;
+
     /// What its stacks can do.
     fn capabilities(&self) -> &'static [Capability];
 
@@ -58,7 +61,7 @@ pub(crate) struct Stack {
 /// The stack behind its front.
 pub(crate) struct Rest {
     /// The gateway's audit so far; nothing when the target keeps none.
-    pub(crate) audit: Option<Box<dyn Fn() -> Vec<String> + Send>>,
+    pub(crate) audit: Option<AuditLines>,
     pub(crate) behind_gateway: bool,
     pub(crate) tap: Option<Tap>,
     pub(crate) tasks: Vec<Task>,
