@@ -203,9 +203,10 @@ impl Builder {
         self
     }
 
-    /// Whether stream connections are pinged every 20 s, and end without a pong within 60 s, with more than 5 frames
-    /// in a second, and after a day. Not when not asked for: a manual
-    /// clock stands still while a client writes, and jumps faster than it can answer.
+    /// Whether connections of streams and of the WebSocket API are pinged every 20 s, and end without a pong within 60 s
+    /// and after a day; whether those of streams end with more than 5 frames in a second; and whether an address may
+    /// open no more than 300 in five minutes. Not when not asked for: a manual clock stands still while a client writes,
+    /// and jumps faster than it can answer.
     #[must_use]
     pub fn connection_rules(mut self, hold: bool) -> Self {
         self.connection_rules = hold;

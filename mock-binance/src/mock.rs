@@ -350,7 +350,7 @@ mod tests {
             // Opened so long ago that it expires very soon.
             let long_ago = now.minus_millis(60 * 60 * 1000 - 20);
             let key = state.listen_keys.open(AccountId(1), long_ago);
-            state.streams.connect(false, vec![key]).1
+            state.streams.connect(false, crate::api::render::TimeUnit::Milliseconds, vec![key]).1
         };
         mock.hub.deadline_moved.notify_one();
         let frame = tokio::time::timeout(Duration::from_secs(20), frames.recv()).await.expect("before the guard");

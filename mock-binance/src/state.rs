@@ -158,7 +158,7 @@ impl State {
         self.house.after(&mut self.exchange, now, &mut events);
         self.tell(&events);
         for key in self.listen_keys.expire(now) {
-            self.streams.publish(&key, || user::listen_key_expired(&key, now));
+            self.streams.publish(&key, |unit| user::listen_key_expired(&key, now, unit));
             self.streams.unsubscribe_all(&key);
         }
         self.lifetimes.run_due(now, &mut self.streams);
@@ -175,7 +175,7 @@ impl State {
     ) -> usize {
         let ended = self.subscriptions.close(connection, meant);
         for id in &ended {
-            self.streams.tell_one(connection, envelope(*id, &user::event_stream_terminated(now)));
+            self.streams.tell_one(connection, |unit| envelope(*id, &user::event_stream_terminated(now, unit)));
         }
         ended.len()
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::alter;
 use super::fault::{Effect, Fault, Meets, Often};
 use super::meeting::{Meeting, Request};
+use crate::ws::Written;
 
 /// A fault in the list, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,14 +39,14 @@ pub(crate) struct Faults {
     seed: u64,
     active: BTreeMap<String, Active>,
     /// Events that wait for the next of their stream.
-    held: BTreeMap<String, String>,
+    held: BTreeMap<String, Written>,
 }
 
 /// What is made of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// These frames, in this order.
-    Frames(Vec<String>),
+    Frames(Vec<Written>),
     /// The connections that hear the stream end.
     Disconnect,
 }
@@ -109,7 +110,7 @@ impl Faults {
     }
 
     /// What becomes of an event of a stream.
-    pub(crate) fn tell(&mut self, stream: &str, mut event: String) -> Told {
+    pub(crate) fn tell(&mut self, stream: &str, mut event: Written) -> Told {
         let mut copies = 1;
         let mut hold = false;
         for active in self.active.values_mut() {
@@ -121,12 +122,20 @@ impl Faults {
                 Effect::Duplicate {} => copies = 2,
                 Effect::Reorder {} => hold = true,
                 Effect::Stale {} => {
-                    let first = active.remembered.entry(stream.to_owned()).or_insert_with(|| event.into_bytes());
-                    event = String::from_utf8_lossy(first).into_owned();
+                    // Each unit of time has a first event of its own.
+                    let mut unit = 0;
+                    event = event.map(|text| {
+                        unit += 1;
+                        let first = active.remembered.entry(format!("{stream} {unit}"));
+                        let first = first.or_insert_with(|| text.into_bytes());
+                        String::from_utf8_lossy(first).into_owned()
+                    });
                 }
                 Effect::Poison { fields, text } => {
-                    let poisoned = alter::poison(event.as_bytes(), fields, text);
-                    event = poisoned.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(event);
+                    event = event.map(|event| {
+                        let poisoned = alter::poison(event.as_bytes(), fields, text);
+                        poisoned.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(event)
+                    });
                 }
                 _ => {}
             }
@@ -212,6 +221,7 @@ fn like(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ws::Units;
 
     const NOW: Timestamp = Timestamp::from_secs(1);
 
@@ -252,14 +262,18 @@ mod tests {
         }
     }
 
+    fn written(text: &str) -> Written {
+        Written::of(Units { milli: true, micro: false }, |_| text.to_owned())
+    }
+
     #[test]
     fn an_event_comes_twice_or_late_or_not_at_all() {
         let tell = |does: Effect, events: &[&str]| {
             let mut faults = Faults::new(1);
             faults.add(Fault { often: Often::First(1), ..Fault::new("f", does) });
-            events.iter().map(|event| faults.tell("a@trade", (*event).to_owned())).collect::<Vec<_>>()
+            events.iter().map(|event| faults.tell("a@trade", written(event))).collect::<Vec<_>>()
         };
-        let frames = |frames: &[&str]| Told::Frames(frames.iter().map(ToString::to_string).collect());
+        let frames = |frames: &[&str]| Told::Frames(frames.iter().map(|frame| written(frame)).collect());
         assert_eq!(tell(Effect::Duplicate {}, &["1", "2"]), [frames(&["1", "1"]), frames(&["2"])]);
         assert_eq!(tell(Effect::Reorder {}, &["1", "2", "3"]), [frames(&[]), frames(&["2", "1"]), frames(&["3"])]);
         assert_eq!(tell(Effect::Disconnect {}, &["1", "2"]), [Told::Disconnect, frames(&["2"])]);

@@ -49,7 +49,9 @@ pub(crate) async fn serve(listener: TcpListener, host: Host) {
         // Requests that a client has not finished are not waited for. The sender going away means to stop, too.
         _ = stop.wait_for(|stop| *stop) => {}
     }
-    hub.lock().0.streams.disconnect_all();
+    let (mut state, now) = hub.lock();
+    state.streams.announce_shutdown(now);
+    state.streams.disconnect_all();
 }
 
 async fn answer(
@@ -63,7 +65,9 @@ async fn answer(
             Ok(upgrade) if parts.uri.path().trim_end_matches('/') == ws_api::server::PATH => {
                 ws_api::server::accept(host.hub.clone(), canonical(peer), &parts.uri, upgrade, host.stop.clone())
             }
-            Ok(upgrade) => ws::server::accept(host.hub.clone(), &parts.uri, upgrade, host.stop.clone()),
+            Ok(upgrade) => {
+                ws::server::accept(host.hub.clone(), canonical(peer), &parts.uri, upgrade, host.stop.clone())
+            }
             Err(refusal) => refusal.into_response(),
         };
     }

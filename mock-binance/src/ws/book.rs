@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use exchange_engine::{BookLevel, Exchange, Price, Quantity, SymbolId, Timestamp};
 use serde::Serialize;
 
+use super::written::{Units, Written};
 use crate::api::render::Level;
 use crate::json::text;
 use crate::symbols::Symbols;
@@ -29,8 +30,8 @@ struct DepthUpdate<'a> {
     #[serde(rename = "U")]
     first_update_id: u64,
     u: u64,
-    b: Vec<Level>,
-    a: Vec<Level>,
+    b: &'a [Level],
+    a: &'a [Level],
 }
 
 impl Diff {
@@ -43,7 +44,13 @@ impl Diff {
     }
 
     /// What changed since the last time. Changes that undid one another are told with the next that did not.
-    pub(crate) fn say(&mut self, now: Timestamp, exchange: &Exchange, symbols: &Symbols) -> Option<String> {
+    pub(crate) fn say(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        symbols: &Symbols,
+        units: Units,
+    ) -> Option<Written> {
         if update_id(exchange, self.symbol)? == self.update_id {
             return None;
         }
@@ -53,14 +60,17 @@ impl Diff {
         if bids.is_empty() && asks.is_empty() {
             return None;
         }
-        let told = text(&DepthUpdate {
-            e: "depthUpdate",
-            event_time: now.as_millis(),
-            s: symbols.name(self.symbol),
-            first_update_id: self.update_id.saturating_add(1),
-            u: current.update_id,
-            b: bids.into_iter().rev().collect(),
-            a: asks,
+        let bids: Vec<_> = bids.into_iter().rev().collect();
+        let told = Written::of(units, |unit| {
+            text(&DepthUpdate {
+                e: "depthUpdate",
+                event_time: unit.of(now),
+                s: symbols.name(self.symbol),
+                first_update_id: self.update_id.saturating_add(1),
+                u: current.update_id,
+                b: &bids,
+                a: &asks,
+            })
         });
         *self = current;
         Some(told)
@@ -105,17 +115,19 @@ impl Partial {
     }
 
     /// The best levels, when the book is not the one that was told last.
-    pub(crate) fn say(&mut self, exchange: &Exchange) -> Option<String> {
+    pub(crate) fn say(&mut self, exchange: &Exchange, units: Units) -> Option<Written> {
         let current = update_id(exchange, self.symbol);
         if current == self.update_id {
             return None;
         }
         self.update_id = current;
         let depth = exchange.depth(self.symbol, self.levels)?;
-        Some(text(&PartialDepth {
+        let told = text(&PartialDepth {
             last_update_id: depth.last_update_id,
             bids: depth.bids.into_iter().map(Level).collect(),
             asks: depth.asks.into_iter().map(Level).collect(),
-        }))
+        });
+        // There is no time in it.
+        Some(Written::of(units, |_| told.clone()))
     }
 }

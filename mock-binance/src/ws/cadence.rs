@@ -12,6 +12,7 @@ use super::book::{Diff, Partial};
 use super::candle::Candles;
 use super::stats::{self, Window, Windows};
 use super::streams::Streams;
+use super::written::{Units, Written};
 use crate::symbols::Symbols;
 
 /// All followed streams, by name.
@@ -60,8 +61,8 @@ impl Cadence {
         self.followed.retain(|name, _| streams.is_heard(name));
         for (name, followed) in self.followed.iter_mut().filter(|(_, followed)| followed.next <= now) {
             followed.next = after(now, followed.every_millis);
-            for text in followed.told.say(now, exchange, symbols) {
-                streams.publish(name, || text);
+            for event in followed.told.say(now, exchange, symbols, streams.units(name)) {
+                streams.publish_written(name, event);
             }
         }
     }
@@ -78,8 +79,9 @@ const TENTH: u64 = 100;
 
 /// What a stream of this name tells, and how often; nothing for names that are none, or speak at once.
 fn told(name: &str, now: Timestamp, exchange: &Exchange, symbols: &Symbols) -> Option<(Told, u64)> {
-    if name == "!miniTicker@arr" {
-        return Some((Told::Windows(Windows::all(symbols)), SECOND));
+    if let Some(window) = name.strip_prefix('!').and_then(|name| name.strip_suffix("@arr")).and_then(Window::parse) {
+        // `!ticker@arr` was retired; nobody hears it any more.
+        return (window != Window::Day).then(|| (Told::Windows(Windows::all(symbols, window)), SECOND));
     }
     let (symbol, kind) = name.split_once('@')?;
     if symbol.chars().any(char::is_uppercase) {
@@ -106,13 +108,15 @@ fn told(name: &str, now: Timestamp, exchange: &Exchange, symbols: &Symbols) -> O
 }
 
 impl Told {
-    fn say(&mut self, now: Timestamp, exchange: &Exchange, symbols: &Symbols) -> Vec<String> {
+    fn say(&mut self, now: Timestamp, exchange: &Exchange, symbols: &Symbols, units: Units) -> Vec<Written> {
         match self {
-            Self::Diff(diff) => diff.say(now, exchange, symbols).into_iter().collect(),
-            Self::Partial(partial) => partial.say(exchange).into_iter().collect(),
-            Self::Candles(candles) => candles.say(now, exchange, symbols),
-            Self::Windows(windows) => windows.say(now, exchange, symbols).into_iter().collect(),
-            Self::Average(symbol) => vec![stats::average(now, exchange, symbols, *symbol)],
+            Self::Diff(diff) => diff.say(now, exchange, symbols, units).into_iter().collect(),
+            Self::Partial(partial) => partial.say(exchange, units).into_iter().collect(),
+            Self::Candles(candles) => candles.say(now, exchange, symbols, units),
+            Self::Windows(windows) => windows.say(now, exchange, symbols, units).into_iter().collect(),
+            Self::Average(symbol) => {
+                vec![Written::of(units, |unit| stats::average(now, exchange, symbols, *symbol, unit))]
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use exchange_engine::{Exchange, Price, SymbolId, Timestamp, Total};
 use serde::Serialize;
 
 use super::stats::id;
+use super::written::{Units, Written};
+use crate::api::render::TimeUnit;
 use crate::json::{Text, text};
 use crate::symbols::Symbols;
 
@@ -62,7 +64,7 @@ impl Candles {
     }
 
     /// The candles that have closed, and the current one when it has grown.
-    pub(crate) fn say(&mut self, now: Timestamp, exchange: &Exchange, symbols: &Symbols) -> Vec<String> {
+    pub(crate) fn say(&mut self, now: Timestamp, exchange: &Exchange, symbols: &Symbols, units: Units) -> Vec<Written> {
         let query = KlineQuery {
             interval: self.interval,
             from: Some(self.open_time),
@@ -75,23 +77,30 @@ impl Candles {
             let known = if kline.open_time == self.open_time { self.trades } else { 0 };
             let closed = kline.next_open_time <= now;
             if closed || kline.trades != known {
-                told.push(self.event(now, exchange, symbols, &kline, closed));
+                let s = symbols.name(self.symbol);
+                told.push(Written::of(units, |unit| self.event((now, unit), exchange, s, &kline, closed)));
             }
             (self.open_time, self.trades) = (kline.open_time, kline.trades);
         }
         told
     }
 
-    fn event(&self, now: Timestamp, exchange: &Exchange, symbols: &Symbols, kline: &Kline, closed: bool) -> String {
-        let s = symbols.name(self.symbol);
+    fn event(
+        &self,
+        (now, unit): (Timestamp, TimeUnit),
+        exchange: &Exchange,
+        s: &str,
+        kline: &Kline,
+        closed: bool,
+    ) -> String {
         let stats = exchange.window_stats(self.symbol, kline.open_time, kline.next_open_time);
         text(&KlineEvent {
             e: "kline",
-            event_time: now.as_millis(),
+            event_time: unit.of(now),
             s,
             k: KlineRow {
-                t: kline.open_time.as_millis(),
-                close_time: kline.next_open_time.as_millis().saturating_sub(1),
+                t: unit.of(kline.open_time),
+                close_time: unit.before(kline.next_open_time),
                 s,
                 i: Text(self.interval),
                 f: id(stats.and_then(|stats| stats.first_trade)),

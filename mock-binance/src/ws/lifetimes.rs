@@ -5,17 +5,24 @@ use std::collections::BTreeMap;
 use exchange_engine::Timestamp;
 
 use super::streams::{ConnectionId, Outgoing, Streams};
+use crate::api::error::ApiError;
 
 const PING_MILLIS: u64 = 20 * 1000;
 const PONG_MILLIS: u64 = 60 * 1000;
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
-const FRAMES_PER_SECOND: u32 = 5;
+/// How many frames a client of the streams may send in a second; the WebSocket API counts weight instead.
+pub(crate) const FRAMES_PER_SECOND: u32 = 5;
+/// How many connections an address may open in each of these spans.
+const CONNECTIONS_MAX: u32 = 300;
+const CONNECTIONS_SECS: u64 = 5 * 60;
 
 /// The watched connections; none where the rules do not hold.
 #[derive(Debug)]
 pub(crate) struct Lifetimes {
     hold: bool,
     watched: BTreeMap<ConnectionId, Watched>,
+    /// By address: which span of time, and how many connections were opened in it.
+    opened: BTreeMap<u32, (u64, u32)>,
 }
 
 #[derive(Debug)]
@@ -26,6 +33,7 @@ struct Watched {
     unanswered: Option<Timestamp>,
     second: u64,
     frames: u32,
+    frames_max: Option<u32>,
 }
 
 impl Watched {
@@ -36,15 +44,35 @@ impl Watched {
 
 impl Lifetimes {
     pub(crate) const fn new(hold: bool) -> Self {
-        Self { hold, watched: BTreeMap::new() }
+        Self { hold, watched: BTreeMap::new(), opened: BTreeMap::new() }
     }
 
     /// Watches nobody any more.
     pub(crate) fn clear(&mut self) {
         self.watched.clear();
+        self.opened.clear();
     }
 
-    pub(crate) fn watch(&mut self, id: ConnectionId, now: Timestamp) {
+    /// Whether an address may open one connection more.
+    pub(crate) fn admit(&mut self, source: u32, now: Timestamp) -> Result<(), ApiError> {
+        if !self.hold {
+            return Ok(());
+        }
+        let span = now.as_secs() / CONNECTIONS_SECS;
+        let (of, opened) = self.opened.entry(source).or_default();
+        if *of != span {
+            (*of, *opened) = (span, 0);
+        }
+        if *opened >= CONNECTIONS_MAX {
+            let retry_after_s = (span + 1) * CONNECTIONS_SECS - now.as_secs();
+            return Err(ApiError::TooManyRequests { retry_after_s });
+        }
+        *opened += 1;
+        Ok(())
+    }
+
+    /// Watches a connection, whose client may send so many frames in a second.
+    pub(crate) fn watch(&mut self, id: ConnectionId, now: Timestamp, frames_max: Option<u32>) {
         if self.hold {
             let watched = Watched {
                 ends: now.plus_millis(DAY_MILLIS),
@@ -52,6 +80,7 @@ impl Lifetimes {
                 unanswered: None,
                 second: now.as_secs(),
                 frames: 0,
+                frames_max,
             };
             self.watched.insert(id, watched);
         }
@@ -100,7 +129,7 @@ impl Lifetimes {
             (watched.second, watched.frames) = (now.as_secs(), 0);
         }
         watched.frames += 1;
-        let within = watched.frames <= FRAMES_PER_SECOND;
+        let within = watched.frames_max.is_none_or(|most| watched.frames <= most);
         if !within {
             streams.end(id, Outgoing::Refuse("Too many requests"));
         }

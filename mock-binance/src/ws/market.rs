@@ -4,6 +4,7 @@ use exchange_engine::market::AggregateTrade;
 use exchange_engine::{BookTop, Price, Quantity, Trade};
 use serde::Serialize;
 
+use crate::api::render::TimeUnit;
 use crate::json::{Text, text};
 
 #[derive(Serialize)]
@@ -23,15 +24,15 @@ struct TradeEvent<'a> {
 }
 
 /// `<symbol>@trade`.
-pub(crate) fn trade(trade: &Trade, symbol: &str) -> String {
+pub(crate) fn trade(trade: &Trade, symbol: &str, unit: TimeUnit) -> String {
     text(&TradeEvent {
         e: "trade",
-        event_time: trade.time.as_millis(),
+        event_time: unit.of(trade.time),
         s: symbol,
         t: trade.id.0,
         p: Text(trade.price),
         q: Text(trade.quantity),
-        trade_time: trade.time.as_millis(),
+        trade_time: unit.of(trade.time),
         m: trade.is_buyer_maker,
         ignore: true,
     })
@@ -56,17 +57,17 @@ struct AggregateTradeEvent<'a> {
 }
 
 /// `<symbol>@aggTrade`.
-pub(crate) fn aggregate_trade(trade: &AggregateTrade, symbol: &str) -> String {
+pub(crate) fn aggregate_trade(trade: &AggregateTrade, symbol: &str, unit: TimeUnit) -> String {
     text(&AggregateTradeEvent {
         e: "aggTrade",
-        event_time: trade.time.as_millis(),
+        event_time: unit.of(trade.time),
         s: symbol,
         a: trade.id,
         p: Text(trade.price),
         q: Text(trade.quantity),
         f: trade.first.0,
         l: trade.last.0,
-        trade_time: trade.time.as_millis(),
+        trade_time: unit.of(trade.time),
         m: trade.is_buyer_maker,
         ignore: true,
     })

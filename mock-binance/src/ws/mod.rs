@@ -16,9 +16,13 @@ pub(crate) mod streams;
 pub(crate) mod subscriptions;
 mod tell;
 pub(crate) mod user;
+mod written;
 
 pub(crate) use cadence::Cadence;
 pub(crate) use lifetimes::Lifetimes;
 pub(crate) use streams::Streams;
 pub(crate) use subscriptions::Subscriptions;
 pub(crate) use tell::{Sources, tell};
+#[cfg(test)]
+pub(crate) use written::Units;
+pub(crate) use written::Written;

@@ -11,23 +11,20 @@ use crate::json;
 
 /// What a client may write into a stream connection.
 #[derive(Deserialize)]
-#[serde(tag = "method", rename_all = "SCREAMING_SNAKE_CASE")]
-enum Request {
-    Subscribe {
-        #[serde(default)]
-        params: Vec<String>,
-    },
-    Unsubscribe {
-        #[serde(default)]
-        params: Vec<String>,
-    },
-    ListSubscriptions {},
-    SetProperty {
-        params: (String, Value),
-    },
-    GetProperty {
-        params: (String,),
-    },
+struct Request {
+    method: Method,
+    #[serde(default)]
+    params: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Method {
+    Subscribe,
+    Unsubscribe,
+    ListSubscriptions,
+    SetProperty,
+    GetProperty,
 }
 
 #[derive(Serialize)]
@@ -55,29 +52,39 @@ pub(crate) fn answer(streams: &mut Streams, connection: ConnectionId, frame: &st
         let msg = "Invalid request: request ID must be an unsigned integer";
         return refuse(2, msg, None);
     }
-    let request = match serde_json::from_value(value) {
+    // Read from the text again: an error tells its line and column.
+    let Request { method, params } = match serde_json::from_str(frame) {
         Ok(request) => request,
         Err(error) => return refuse(2, &format!("Invalid request: {error}"), Some(id)),
     };
-    match request {
-        Request::Subscribe { params } => {
-            streams.subscribe(connection, params);
-            result((), id)
-        }
-        Request::Unsubscribe { params } => {
-            streams.unsubscribe(connection, &params);
-            result((), id)
-        }
-        Request::ListSubscriptions {} => result(streams.subscriptions(connection), id),
-        Request::SetProperty { params: (name, value) } if name == "combined" => match value {
-            Value::Bool(combined) => {
-                streams.set_combined(connection, combined);
-                result((), id)
+    let invalid = |what: &str, id| refuse(2, &format!("Invalid request: {what}"), Some(id));
+    match method {
+        Method::Subscribe | Method::Unsubscribe => {
+            let names = params.iter().map(|name| name.as_str().map(ToOwned::to_owned)).collect::<Option<Vec<_>>>();
+            let Some(names) = names else { return invalid("stream name must be a string", id) };
+            match method {
+                Method::Subscribe => streams.subscribe(connection, names),
+                _ => streams.unsubscribe(connection, &names),
             }
-            _ => refuse(1, "Invalid value type: expected Boolean", Some(id)),
-        },
-        Request::GetProperty { params: (name,) } if name == "combined" => result(streams.combined(connection), id),
-        Request::SetProperty { .. } | Request::GetProperty { .. } => refuse(0, "Unknown property", Some(id)),
+            result((), id)
+        }
+        Method::ListSubscriptions if !params.is_empty() => invalid("too many parameters", id),
+        Method::ListSubscriptions => result(streams.subscriptions(connection), id),
+        Method::SetProperty | Method::GetProperty => {
+            let (name, value) = (params.first(), params.get(1));
+            let most = if matches!(method, Method::SetProperty) { 2 } else { 1 };
+            let Some(Value::String(name)) = name else { return invalid("property name must be a string", id) };
+            match (method, name.as_str(), value) {
+                _ if params.len() > most => invalid("too many parameters", id),
+                (Method::SetProperty, "combined", Some(Value::Bool(combined))) => {
+                    streams.set_combined(connection, *combined);
+                    result((), id)
+                }
+                (Method::SetProperty, "combined", _) => refuse(1, "Invalid value type: expected Boolean", Some(id)),
+                (_, "combined", _) => result(streams.combined(connection), id),
+                _ => refuse(0, "Unknown property", Some(id)),
+            }
+        }
     }
 }
 
@@ -105,7 +112,8 @@ mod tests {
 
     fn check(rows: &[(&str, &str)]) {
         let mut streams = Streams::default();
-        let (connection, _frames) = streams.connect(false, vec!["btcusdt@trade".into()]);
+        let (connection, _frames) =
+            streams.connect(false, crate::api::render::TimeUnit::Milliseconds, vec!["btcusdt@trade".into()]);
         for (frame, expected) in rows {
             let actual = answer(&mut streams, connection, frame);
             assert!(actual.starts_with(expected), "{frame}\n  gave {actual}\n  not  {expected}");
@@ -128,8 +136,27 @@ mod tests {
     fn what_is_not_understood_is_refused() {
         check(&[
             ("nonsense", r#"{"code":3,"msg":"Invalid JSON: "#),
-            (r#"{"id":1}"#, r#"{"code":2,"msg":"Invalid request: missing field `method`"#),
-            (r#"{"method":"SHOUT","id":1}"#, r#"{"code":2,"msg":"Invalid request: unknown variant `SHOUT`"#),
+            (r#"{"id":1}"#, r#"{"code":2,"msg":"Invalid request: missing field `method` at line 1 column 8","id":1}"#),
+            (
+                r#"{"method":"SHOUT","id":1}"#,
+                r#"{"code":2,"msg":"Invalid request: unknown variant `SHOUT`, expected one of"#,
+            ),
+            (
+                r#"{"method":"LIST_SUBSCRIPTIONS","params":["a"],"id":1}"#,
+                r#"{"code":2,"msg":"Invalid request: too many parameters","id":1}"#,
+            ),
+            (
+                r#"{"method":"GET_PROPERTY","params":["combined",1],"id":1}"#,
+                r#"{"code":2,"msg":"Invalid request: too many parameters","id":1}"#,
+            ),
+            (
+                r#"{"method":"SET_PROPERTY","params":[7,true],"id":1}"#,
+                r#"{"code":2,"msg":"Invalid request: property name must be a string","id":1}"#,
+            ),
+            (
+                r#"{"method":"SUBSCRIBE","params":[7],"id":1}"#,
+                r#"{"code":2,"msg":"Invalid request: stream name must be a string","id":1}"#,
+            ),
             (r#"{"method":"LIST_SUBSCRIPTIONS","id":[1]}"#, r#"{"code":2,"msg":"Invalid request: request ID"#),
             (
                 r#"{"method":"SET_PROPERTY","params":["combined",1],"id":5}"#,

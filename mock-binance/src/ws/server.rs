@@ -3,18 +3,22 @@
 //! A connection is entered into [`Streams`](super::streams::Streams) before its handshake is answered, so a client that
 //! is connected misses nothing of what happens afterwards.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::Uri;
-use axum::response::Response;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use exchange_engine::Timestamp;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
+use super::lifetimes::FRAMES_PER_SECOND;
 use super::request;
 use super::streams::{ConnectionId, Outgoing};
+use crate::api::error::ApiError;
+use crate::api::render::TimeUnit;
 use crate::state::{Hub, State};
 
 /// Requests are small; anything larger is not one.
@@ -22,9 +26,20 @@ const FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// Takes a connection on. It ends when the client has enough, or with
 /// [`disconnect_all`](super::streams::Streams::disconnect_all); `alive` goes away with it.
-pub(crate) fn accept(hub: Arc<Hub>, uri: &Uri, upgrade: WebSocketUpgrade, alive: watch::Receiver<bool>) -> Response {
-    let (combined, names) = asked_for(uri.path(), uri.query().unwrap_or_default());
-    let (id, frames) = enter(&hub, combined, names);
+pub(crate) fn accept(
+    hub: Arc<Hub>,
+    peer: IpAddr,
+    uri: &Uri,
+    upgrade: WebSocketUpgrade,
+    alive: watch::Receiver<bool>,
+) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let (combined, names) = asked_for(uri.path(), query);
+    let unit = TimeUnit::asked_for(query.split('&').find_map(|pair| pair.strip_prefix("timeUnit=")));
+    let (id, frames) = match unit.and_then(|unit| enter(&hub, peer, combined, unit, names)) {
+        Ok(entered) => entered,
+        Err(error) => return refusal(&error),
+    };
     let leaver = hub.clone();
     upgrade
         .max_message_size(FRAME_BYTES_MAX)
@@ -36,14 +51,32 @@ pub(crate) fn accept(hub: Arc<Hub>, uri: &Uri, upgrade: WebSocketUpgrade, alive:
         })
 }
 
-fn enter(hub: &Hub, combined: bool, names: Vec<String>) -> (ConnectionId, UnboundedReceiver<Outgoing>) {
+fn enter(
+    hub: &Hub,
+    peer: IpAddr,
+    combined: bool,
+    unit: TimeUnit,
+    names: Vec<String>,
+) -> Result<(ConnectionId, UnboundedReceiver<Outgoing>), ApiError> {
     let (mut state, now) = hub.lock();
-    let entered = state.streams.connect(combined, names);
-    state.lifetimes.watch(entered.0, now);
+    let source = state.sources.id(peer);
+    state.lifetimes.admit(source, now)?;
+    let entered = state.streams.connect(combined, unit, names);
+    state.lifetimes.watch(entered.0, now, Some(FRAMES_PER_SECOND));
     state.follow_streams(now);
     drop(state);
     hub.deadline_moved.notify_one();
-    entered
+    Ok(entered)
+}
+
+/// What a client is told whose connection is not taken on.
+pub(crate) fn refusal(error: &ApiError) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = (status, error.body()).into_response();
+    if let Some(seconds) = error.retry_after_s() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// What the address asks for: `/ws/<name>[/<name>..]` is raw, `/stream?streams=<name>[/<name>..]` is combined. Other

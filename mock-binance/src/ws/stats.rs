@@ -4,6 +4,8 @@ use exchange_engine::market::WindowStats;
 use exchange_engine::{Exchange, Page, Price, Quantity, SymbolId, Timestamp, Total, TradeId};
 use serde::Serialize;
 
+use super::written::{Units, Written};
+use crate::api::render::TimeUnit;
 use crate::api::ticker::percent;
 use crate::json::{Text, text};
 use crate::symbols::Symbols;
@@ -58,27 +60,34 @@ impl Windows {
         Self { window, list: false, told: vec![(symbol, None)] }
     }
 
-    /// `!miniTicker@arr`
-    pub(crate) fn all(symbols: &Symbols) -> Self {
-        Self { window: Window::Mini, list: true, told: symbols.ids().map(|symbol| (symbol, None)).collect() }
+    /// `!miniTicker@arr` and `!ticker_1h@arr`
+    pub(crate) fn all(symbols: &Symbols, window: Window) -> Self {
+        Self { window, list: true, told: symbols.ids().map(|symbol| (symbol, None)).collect() }
     }
 
     /// The tickers that are not what was told last.
-    pub(crate) fn say(&mut self, now: Timestamp, exchange: &Exchange, symbols: &Symbols) -> Option<String> {
+    pub(crate) fn say(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        symbols: &Symbols,
+        units: Units,
+    ) -> Option<Written> {
         let mut rows = Vec::new();
         for (symbol, told) in &mut self.told {
             let facts = Facts::of(exchange, *symbol, now, self.window.millis());
             let figures = facts.figures(self.window, exchange);
             if *told != Some(figures) {
                 *told = Some(figures);
-                rows.push(facts.text(self.window, symbols.name(*symbol), exchange));
+                rows.push((facts, symbols.name(*symbol)));
             }
         }
-        match (rows.is_empty(), self.list) {
-            (true, _) => None,
-            (false, false) => rows.pop(),
-            (false, true) => Some(format!("[{}]", rows.join(","))),
-        }
+        let written = |unit| {
+            let texts: Vec<_> =
+                rows.iter().map(|(facts, name)| facts.text(self.window, name, exchange, unit)).collect();
+            if self.list { format!("[{}]", texts.join(",")) } else { texts.concat() }
+        };
+        (!rows.is_empty()).then(|| Written::of(units, written))
     }
 }
 
@@ -166,8 +175,8 @@ impl Facts {
         self.stats.as_ref().and_then(pick).unwrap_or(self.standing)
     }
 
-    fn text(&self, window: Window, s: &str, exchange: &Exchange) -> String {
-        let event_time = self.now.as_millis();
+    fn text(&self, window: Window, s: &str, exchange: &Exchange, unit: TimeUnit) -> String {
+        let event_time = unit.of(self.now);
         let [open, high] = [self.price(|stats| stats.open), self.price(|stats| stats.high)];
         let [low, last] = [self.price(|stats| stats.low), self.price(|stats| stats.last)];
         let base = self.stats.map(|stats| stats.base).unwrap_or_default();
@@ -204,8 +213,8 @@ impl Facts {
             l: Text(low),
             v: Text(base),
             q: Text(quote),
-            open_time: self.from.as_millis(),
-            close_time: self.now.as_millis(),
+            open_time: unit.of(self.from),
+            close_time: unit.of(self.now),
             first_id: id(self.stats.and_then(|stats| stats.first_trade)),
             last_id: id(self.stats.and_then(|stats| stats.last_trade)),
             n: self.stats.map_or(0, |stats| stats.trades),
@@ -245,15 +254,21 @@ struct AveragePrice<'a> {
 }
 
 /// `<symbol>@avgPrice`.
-pub(crate) fn average(now: Timestamp, exchange: &Exchange, symbols: &Symbols, symbol: SymbolId) -> String {
+pub(crate) fn average(
+    now: Timestamp,
+    exchange: &Exchange,
+    symbols: &Symbols,
+    symbol: SymbolId,
+    unit: TimeUnit,
+) -> String {
     const MINS: u32 = 5;
     let last = exchange.trades(symbol, Page::newest(1));
     text(&AveragePrice {
         e: "avgPrice",
-        event_time: now.as_millis(),
+        event_time: unit.of(now),
         s: symbols.name(symbol),
         i: "5m",
         w: Text(exchange.average_price(symbol, MINS, now).unwrap_or_default()),
-        last_trade_time: last.last().map_or(0, |trade| trade.time.as_millis()),
+        last_trade_time: last.last().map_or(0, |trade| unit.of(trade.time)),
     })
 }

@@ -6,8 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::ws::Utf8Bytes;
+use exchange_engine::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::user;
+use super::written::{Units, Written};
+use crate::api::render::TimeUnit;
 use crate::faults::{Faults, Told};
 
 /// How many streams one connection may hear.
@@ -57,6 +61,9 @@ pub(crate) struct Streams {
 struct Connection {
     // Whether events come wrapped as {"stream":..,"data":..}.
     combined: bool,
+    unit: TimeUnit,
+    // Whether it is one of the WebSocket API, which is told of the end in its own way.
+    of_api: bool,
     names: Vec<String>,
     out: UnboundedSender<Outgoing>,
 }
@@ -69,13 +76,24 @@ impl Streams {
     pub(crate) fn connect(
         &mut self,
         combined: bool,
+        unit: TimeUnit,
         names: Vec<String>,
     ) -> (ConnectionId, UnboundedReceiver<Outgoing>) {
+        let (id, frames) = self.enter(combined, unit, false);
+        self.subscribe(id, names);
+        (id, frames)
+    }
+
+    /// Takes a connection of the WebSocket API on, which hears only what it is told alone.
+    pub(crate) fn connect_api(&mut self, unit: TimeUnit) -> (ConnectionId, UnboundedReceiver<Outgoing>) {
+        self.enter(false, unit, true)
+    }
+
+    fn enter(&mut self, combined: bool, unit: TimeUnit, of_api: bool) -> (ConnectionId, UnboundedReceiver<Outgoing>) {
         self.opened += 1;
         let id = ConnectionId(self.opened);
         let (out, frames) = unbounded_channel();
-        self.connections.insert(id, Connection { combined, names: Vec::new(), out });
-        self.subscribe(id, names);
+        self.connections.insert(id, Connection { combined, unit, of_api, names: Vec::new(), out });
         (id, frames)
     }
 
@@ -102,6 +120,19 @@ impl Streams {
     pub(crate) fn end(&mut self, id: ConnectionId, farewell: Outgoing) {
         self.send(id, farewell);
         self.disconnect(id);
+    }
+
+    /// Tells every connection that the server is about to shut down.
+    pub(crate) fn announce_shutdown(&self, now: Timestamp) {
+        for connection in self.connections.values() {
+            let event = user::server_shutdown(now, connection.unit);
+            let text = match (connection.of_api, connection.combined) {
+                (true, _) => format!(r#"{{"event":{event}}}"#),
+                (false, true) => format!(r#"{{"stream":"!serverShutdown","data":{event}}}"#),
+                (false, false) => event,
+            };
+            let _ = connection.out.send(Outgoing::Text(text.into()));
+        }
     }
 
     /// Ends every connection.
@@ -161,12 +192,27 @@ impl Streams {
         }
     }
 
-    /// Sends an event to one connection, whatever it listens to.
-    pub(crate) fn tell_one(&mut self, id: ConnectionId, text: String) {
-        if let Some(connection) = self.connections.get(&id)
-            && connection.out.send(Outgoing::Text(text.into())).is_ok()
-        {
-            self.frames_sent += 1;
+    /// Sends an event of an account to one connection of the WebSocket API.
+    pub(crate) fn tell_one(&mut self, id: ConnectionId, write: impl Fn(TimeUnit) -> String) {
+        let Some(unit) = self.connections.get(&id).map(|connection| connection.unit) else { return };
+        let event = Written::of(Units::of(unit), write);
+        let told = if self.faults.spare_events() {
+            Told::Frames(vec![event])
+        } else {
+            // No stream is called so; faults know it as user data.
+            self.faults.tell(&format!("connection {}", id.0), event)
+        };
+        match told {
+            Told::Frames(frames) => {
+                for text in frames.iter().filter_map(|frame| frame.text(unit)) {
+                    if let Some(connection) = self.connections.get(&id)
+                        && connection.out.send(Outgoing::Text(text.into())).is_ok()
+                    {
+                        self.frames_sent += 1;
+                    }
+                }
+            }
+            Told::Disconnect => self.end(id, Outgoing::BreakOff),
         }
     }
 
@@ -184,18 +230,28 @@ impl Streams {
         self.listeners.contains_key(name)
     }
 
+    /// In which units of time a stream is wanted.
+    pub(crate) fn units(&self, name: &str) -> Units {
+        let listeners = self.listeners.get(name).into_iter().flatten();
+        let units = listeners.filter_map(|id| self.connections.get(id)).map(|connection| Units::of(connection.unit));
+        units.fold(Units::default(), Units::and)
+    }
+
     /// Sends an event to all listeners of a stream. It is written only when there is one.
-    pub(crate) fn publish(&mut self, name: &str, write: impl FnOnce() -> String) {
-        if !self.listeners.contains_key(name) {
-            return;
+    pub(crate) fn publish(&mut self, name: &str, write: impl Fn(TimeUnit) -> String) {
+        if self.listeners.contains_key(name) {
+            self.publish_written(name, Written::of(self.units(name), write));
         }
-        let event = write();
+    }
+
+    /// Sends an event that is written to all listeners of a stream.
+    pub(crate) fn publish_written(&mut self, name: &str, event: Written) {
         if self.faults.spare_events() {
-            self.send_event(name, event);
+            self.send_event(name, &event);
             return;
         }
         match self.faults.tell(name, event) {
-            Told::Frames(frames) => frames.into_iter().for_each(|frame| self.send_event(name, frame)),
+            Told::Frames(frames) => frames.iter().for_each(|frame| self.send_event(name, frame)),
             Told::Disconnect => {
                 for id in self.listeners.get(name).cloned().unwrap_or_default() {
                     self.end(id, Outgoing::BreakOff);
@@ -204,14 +260,22 @@ impl Streams {
         }
     }
 
-    fn send_event(&mut self, name: &str, event: String) {
+    fn send_event(&mut self, name: &str, event: &Written) {
+        for unit in [TimeUnit::Milliseconds, TimeUnit::Microseconds] {
+            if let Some(text) = event.text(unit) {
+                self.send_text(name, unit, text);
+            }
+        }
+    }
+
+    fn send_text(&mut self, name: &str, unit: TimeUnit, text: &str) {
         let Some(listeners) = self.listeners.get(name) else {
             return;
         };
-        let raw = Utf8Bytes::from(event);
+        let raw = Utf8Bytes::from(text);
         let mut wrapped = None;
         for id in listeners {
-            let Some(connection) = self.connections.get(id) else {
+            let Some(connection) = self.connections.get(id).filter(|connection| connection.unit == unit) else {
                 continue;
             };
             let frame = if connection.combined {
@@ -274,6 +338,8 @@ impl Streams {
 mod tests {
     use super::*;
 
+    const MILLI: TimeUnit = TimeUnit::Milliseconds;
+
     fn texts(frames: &mut UnboundedReceiver<Outgoing>) -> Vec<String> {
         let mut texts = Vec::new();
         while let Ok(frame) = frames.try_recv() {
@@ -288,9 +354,9 @@ mod tests {
     #[test]
     fn raw_and_combined_listeners_hear_the_same_event() {
         let mut streams = Streams::default();
-        let (_, mut raw) = streams.connect(false, vec!["a".into()]);
-        let (_, mut combined) = streams.connect(true, vec!["b".into(), "a".into(), "a".into()]);
-        streams.publish("a", || "{}".into());
+        let (_, mut raw) = streams.connect(false, MILLI, vec!["a".into()]);
+        let (_, mut combined) = streams.connect(true, MILLI, vec!["b".into(), "a".into(), "a".into()]);
+        streams.publish("a", |_| "{}".into());
         assert_eq!(texts(&mut raw), ["{}"]);
         assert_eq!(texts(&mut combined), [r#"{"stream":"a","data":{}}"#]);
         assert_eq!(streams.stats().frames_sent, 2);
@@ -299,9 +365,9 @@ mod tests {
     #[test]
     fn nobody_listens_after_unsubscribing_or_leaving() {
         let mut streams = Streams::default();
-        let (first, mut frames) = streams.connect(false, vec!["a".into(), "b".into()]);
+        let (first, mut frames) = streams.connect(false, MILLI, vec!["a".into(), "b".into()]);
         streams.unsubscribe(first, &["a".into()]);
-        streams.publish("a", || unreachable!("nobody listens"));
+        streams.publish("a", |_| unreachable!("nobody listens"));
         assert_eq!(streams.subscriptions(first), ["b"]);
         streams.disconnect(first);
         assert!(streams.is_empty());
@@ -312,11 +378,11 @@ mod tests {
     #[test]
     fn closing_a_stream_ends_connections_that_heard_nothing_else() {
         let mut streams = Streams::default();
-        let (_, mut only) = streams.connect(false, vec!["key".into()]);
-        let (_, mut more) = streams.connect(false, vec!["key".into(), "a".into()]);
+        let (_, mut only) = streams.connect(false, MILLI, vec!["key".into()]);
+        let (_, mut more) = streams.connect(false, MILLI, vec!["key".into(), "a".into()]);
         streams.close_stream("key");
-        streams.publish("key", || unreachable!("nobody listens"));
-        streams.publish("a", || "1".into());
+        streams.publish("key", |_| unreachable!("nobody listens"));
+        streams.publish("a", |_| "1".into());
         assert_eq!(texts(&mut only), ["close"]);
         assert_eq!(texts(&mut more), ["1"]);
     }

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_connection_may_open_so_many_and_no_more() {
-        let (connection, _frames) = Streams::default().connect(false, Vec::new());
+        let (connection, _frames) =
+            Streams::default().connect(false, crate::api::render::TimeUnit::Milliseconds, Vec::new());
         let mut subscriptions = Subscriptions::default();
         for id in 0..1000 {
             assert_eq!(subscriptions.open(connection, AccountId(id), false), Ok(id));

@@ -5,6 +5,7 @@ use exchange_engine::{AccountId, Event, Exchange, Page, Trade};
 use super::streams::Streams;
 use super::subscriptions::{Subscriptions, envelope};
 use super::{market, user};
+use crate::api::render::TimeUnit;
 use crate::listen_keys::ListenKeyStore;
 use crate::strategy::Strategies;
 use crate::symbols::Symbols;
@@ -26,24 +27,24 @@ pub(crate) fn tell(streams: &mut Streams, sources: Sources<'_>, events: &[Event]
     for event in events {
         match event {
             Event::Execution(execution) => {
-                to_account(streams, sources, execution.order.account, || {
-                    user::execution_report(execution, symbols, strategies.of(execution.order.id))
+                to_account(streams, sources, execution.order.account, |unit| {
+                    user::execution_report(execution, symbols, strategies.of(execution.order.id), unit)
                 });
             }
             Event::List(update) => {
-                to_account(streams, sources, update.list.account, || user::list_status(update, symbols));
+                to_account(streams, sources, update.list.account, |unit| user::list_status(update, symbols, unit));
             }
             Event::Balances { time, account, changes } => {
-                to_account(streams, sources, *account, || user::account_position(*time, changes, symbols));
+                to_account(streams, sources, *account, |unit| user::account_position(*time, changes, symbols, unit));
             }
             Event::Transfer { time, account, asset, delta } => {
-                to_account(streams, sources, *account, || {
-                    user::balance_update(*time, symbols.asset_name(*asset), *delta)
+                to_account(streams, sources, *account, |unit| {
+                    user::balance_update(*time, symbols.asset_name(*asset), *delta, unit)
                 });
             }
             Event::Trade(trade) => {
                 if let Some(names) = symbols.streams(trade.symbol) {
-                    streams.publish(&names.trade, || market::trade(trade, symbols.name(trade.symbol)));
+                    streams.publish(&names.trade, |unit| market::trade(trade, symbols.name(trade.symbol), unit));
                     if streams.is_heard(&names.agg_trade) {
                         tell_aggregate(streams, sources, &names.agg_trade, trade);
                     }
@@ -51,7 +52,7 @@ pub(crate) fn tell(streams: &mut Streams, sources: Sources<'_>, events: &[Event]
             }
             Event::BookTop(top) => {
                 if let Some(names) = symbols.streams(top.symbol) {
-                    streams.publish(&names.book_ticker, || market::book_ticker(top, symbols.name(top.symbol)));
+                    streams.publish(&names.book_ticker, |_| market::book_ticker(top, symbols.name(top.symbol)));
                 }
             }
             // No stream of the exchange tells of a symbol's status.
@@ -67,15 +68,15 @@ fn tell_aggregate(streams: &mut Streams, sources: Sources<'_>, stream: &str, tra
     let newest = exchange.trade_count(trade.symbol).saturating_sub(trade.id.0);
     let page = Page::newest(usize::try_from(newest).unwrap_or(usize::MAX));
     if let Some(whole) = exchange.aggregate_trades(trade.symbol, page).iter().find(|whole| whole.last == trade.id) {
-        streams.publish(stream, || market::aggregate_trade(whole, symbols.name(trade.symbol)));
+        streams.publish(stream, |unit| market::aggregate_trade(whole, symbols.name(trade.symbol), unit));
     }
 }
 
-fn to_account(streams: &mut Streams, sources: Sources<'_>, account: AccountId, write: impl Fn() -> String) {
+fn to_account(streams: &mut Streams, sources: Sources<'_>, account: AccountId, write: impl Fn(TimeUnit) -> String) {
     for key in sources.keys.of(account) {
         streams.publish(key, &write);
     }
     for (connection, id) in sources.subscriptions.of_account(account) {
-        streams.tell_one(connection, envelope(id, &write()));
+        streams.tell_one(connection, |unit| envelope(id, &write(unit)));
     }
 }

@@ -5,7 +5,7 @@ use exchange_engine::{Amount, Balance, Execution, ExecutionKind, ListUpdate, Ord
 use serde::Serialize;
 
 use crate::api::prevented::NO_TRADE_GROUP;
-use crate::api::render::list_id;
+use crate::api::render::{TimeUnit, list_id};
 use crate::json::{Text, text};
 use crate::strategy::Strategy;
 use crate::symbols::Symbols;
@@ -130,7 +130,7 @@ enum Commission {
 }
 
 /// Tells one step in an order's life.
-pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strategy: Strategy) -> String {
+pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strategy: Strategy, unit: TimeUnit) -> String {
     let order = &execution.order;
     let (kind, fill) = match execution.kind {
         ExecutionKind::New => ("NEW", None),
@@ -152,7 +152,7 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
     };
     text(&ExecutionReport {
         e: "executionReport",
-        event_time: execution.time.as_millis(),
+        event_time: unit.of(execution.time),
         s: symbols.name(order.symbol),
         c: client_id,
         side: order.side.as_str(),
@@ -173,21 +173,21 @@ pub(crate) fn execution_report(execution: &Execution, symbols: &Symbols, strateg
         last_price: Text(fill.map_or(Price::ZERO, |fill| fill.price)),
         n: fill.map_or(Commission::None("0"), |fill| Commission::Some(Text(fill.commission))),
         commission_asset: fill.map(|fill| symbols.asset_name(fill.commission_asset)),
-        transaction_time: execution.time.as_millis(),
+        transaction_time: unit.of(execution.time),
         t: fill.map_or(-1, |fill| i64::try_from(fill.trade.0).unwrap_or(i64::MAX)),
         execution_id: execution.execution_id,
         w: order.is_working(),
         m: fill.is_some_and(|fill| fill.is_maker),
         ignore: fill.is_some(),
-        order_time: order.time.as_millis(),
+        order_time: unit.of(order.time),
         cumulative_quote: Text(order.cumulative_quote),
         last_quote: Text(fill.map_or(Amount::ZERO, |fill| fill.quote)),
         quote_order_qty: Text(order.quote_order_qty),
-        working_time: order.working_time.map(Timestamp::as_millis),
+        working_time: order.working_time.map(|time| unit.of(time)),
         self_trade_prevention: order.prevention.as_str(),
         prevented: order.prevented_match.map(|id| Prevented::new(id, order, step, symbols)),
         d: order.trailing_delta,
-        trailing_time: order.trailing_time.map(Timestamp::as_millis),
+        trailing_time: order.trailing_time.map(|time| unit.of(time)),
         j: strategy.strategy_id,
         strategy_type: strategy.strategy_type,
         expiry_reason: order.expiry_reason.map(exchange_engine::ExpiryReason::as_str),
@@ -222,12 +222,12 @@ struct ListedOrder<'a> {
 }
 
 /// `listStatus`: one step in a list's life, told after the reports of its orders.
-pub(crate) fn list_status(update: &ListUpdate, symbols: &Symbols) -> String {
+pub(crate) fn list_status(update: &ListUpdate, symbols: &Symbols, unit: TimeUnit) -> String {
     let ListUpdate { time, list, is_renamed } = update;
     let symbol = symbols.name(list.symbol);
     text(&ListStatus {
         e: "listStatus",
-        event_time: time.as_millis(),
+        event_time: unit.of(*time),
         s: symbol,
         g: list.id.0,
         c: list.kind.contingency(),
@@ -235,7 +235,7 @@ pub(crate) fn list_status(update: &ListUpdate, symbols: &Symbols) -> String {
         order_status: list.order_status(),
         r: "NONE",
         client_id: list.client_id.as_str(),
-        transaction_time: time.as_millis(),
+        transaction_time: unit.of(*time),
         orders: list.orders.iter().map(|(id, name)| ListedOrder { s: symbol, i: id.0, c: name.as_str() }).collect(),
     })
 }
@@ -258,11 +258,11 @@ struct Position<'a> {
 }
 
 /// `outboundAccountPosition`: the balances that a command may have changed.
-pub(crate) fn account_position(time: Timestamp, changes: &[Balance], symbols: &Symbols) -> String {
+pub(crate) fn account_position(time: Timestamp, changes: &[Balance], symbols: &Symbols, unit: TimeUnit) -> String {
     text(&AccountPosition {
         e: "outboundAccountPosition",
-        event_time: time.as_millis(),
-        u: time.as_millis(),
+        event_time: unit.of(time),
+        u: unit.of(time),
         balances: changes
             .iter()
             .map(|balance| Position {
@@ -286,13 +286,13 @@ struct BalanceUpdate<'a> {
 }
 
 /// `balanceUpdate`: money that came from outside or left.
-pub(crate) fn balance_update(time: Timestamp, asset: &str, delta: Amount) -> String {
+pub(crate) fn balance_update(time: Timestamp, asset: &str, delta: Amount, unit: TimeUnit) -> String {
     text(&BalanceUpdate {
         e: "balanceUpdate",
-        event_time: time.as_millis(),
+        event_time: unit.of(time),
         a: asset,
         d: Text(delta),
-        clear_time: time.as_millis(),
+        clear_time: unit.of(time),
     })
 }
 
@@ -313,11 +313,23 @@ struct EventStreamTerminated {
 }
 
 /// `eventStreamTerminated`: the last word of a subscription.
-pub(crate) fn event_stream_terminated(now: Timestamp) -> String {
-    text(&EventStreamTerminated { e: "eventStreamTerminated", event_time: now.as_millis() })
+pub(crate) fn event_stream_terminated(now: Timestamp, unit: TimeUnit) -> String {
+    text(&EventStreamTerminated { e: "eventStreamTerminated", event_time: unit.of(now) })
 }
 
 /// `listenKeyExpired`: the last word of a stream.
-pub(crate) fn listen_key_expired(key: &str, now: Timestamp) -> String {
-    text(&ListenKeyExpired { e: "listenKeyExpired", event_time: now.as_millis(), listen_key: key })
+pub(crate) fn listen_key_expired(key: &str, now: Timestamp, unit: TimeUnit) -> String {
+    text(&ListenKeyExpired { e: "listenKeyExpired", event_time: unit.of(now), listen_key: key })
+}
+
+#[derive(Serialize)]
+struct ServerShutdown {
+    e: &'static str,
+    #[serde(rename = "E")]
+    event_time: u64,
+}
+
+/// `serverShutdown`: the last word of a server to all of its connections.
+pub(crate) fn server_shutdown(now: Timestamp, unit: TimeUnit) -> String {
+    text(&ServerShutdown { e: "serverShutdown", event_time: unit.of(now) })
 }

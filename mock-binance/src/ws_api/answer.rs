@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::methods;
 use super::request::{self, Malformed, Request, percent_encoded, raw};
 use super::session::{self, Credentials, Method, Session};
+use crate::api::auth;
 use crate::api::error::ApiError;
 use crate::api::interval::Interval;
 use crate::api::params::{Asked, Params};
@@ -18,6 +19,7 @@ use crate::api::render::TimeUnit;
 use crate::api::route::{Call, Route, Security};
 use crate::faults::{Delivery, Meeting, Request as Met};
 use crate::limits::{banned, charge};
+use crate::listen_keys::ListenKeys;
 use crate::state::{Hub, State};
 use crate::transcript::Asked as Recorded;
 
@@ -219,7 +221,9 @@ impl Asking<'_> {
         if let Some(until) = state.bans.until(now, self.source) {
             return Done::refused(banned(now, until));
         }
-        let route = methods::find(&self.request.method);
+        // Where listen keys are gone, so are their methods.
+        let gone = state.listen_key_mode == ListenKeys::Gone;
+        let route = methods::find(&self.request.method).filter(|route| !(gone && route.is_listen_key()));
         let of_session = Method::find(&self.request.method);
         let otherwise = if of_session.is_some() { session::WEIGHT } else { 1 };
         let weight = route.map_or(otherwise, |route| route.weight(self.params));
@@ -256,7 +260,11 @@ impl Asking<'_> {
         let signed = route.security == Security::Signed;
         let asked = if signed { session.asks(self.params, self.credentials.key) } else { Asked::Nothing };
         self.params.check_for(route.fields, asked)?;
-        let account = if signed { Some(session.account(state, self.params, self.credentials)?) } else { None };
+        let account = match route.security {
+            Security::None => None,
+            Security::Key => Some(auth::account(&state.accounts, session.key(self.credentials.key))?.id),
+            Security::Signed => Some(session.account(state, self.params, self.credentials)?),
+        };
         let server_time = self.credentials.server_time;
         let account_id = account.unwrap_or(AccountId::FEES);
         let mut call = Call { state, params: self.params, now, server_time, unit, account: account_id };

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::Uri;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::StreamExt;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::answer::{Answered, Connection};
 use super::session::Session;
-use crate::api::error::ApiError;
 use crate::api::render::TimeUnit;
 use crate::limits::charge;
 use crate::state::Hub;
+use crate::ws::server::refusal;
 use crate::ws::streams::{ConnectionId, Outgoing};
 
 /// Where the WebSocket API is.
@@ -35,15 +35,17 @@ pub(crate) fn accept(
     let opened = {
         let (mut state, now) = hub.lock();
         let source = state.sources.id(peer);
-        charge(&mut state, now, source, CONNECT_WEIGHT)
+        state.lifetimes.admit(source, now).and_then(|()| charge(&mut state, now, source, CONNECT_WEIGHT))
     };
     let asked = |name: &str| uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix(name));
     let connection = opened.and_then(|()| {
         let unit = TimeUnit::asked_for(asked("timeUnit="))?;
         let rate_limits = asked("returnRateLimits=") != Some("false");
         let (mut state, now) = hub.lock();
-        let entered = state.streams.connect(false, Vec::new());
+        let entered = state.streams.connect_api(unit);
+        state.lifetimes.watch(entered.0, now, None);
         drop(state);
+        hub.deadline_moved.notify_one();
         let session = Session::new(entered.0, now, rate_limits);
         Ok((Connection { hub, peer, unit, rate_limits, session }, entered))
     });
@@ -73,11 +75,6 @@ impl Drop for Leaver {
     }
 }
 
-fn refusal(error: &ApiError) -> Response {
-    let status = axum::http::StatusCode::from_u16(error.status()).unwrap_or(axum::http::StatusCode::BAD_REQUEST);
-    (status, error.body()).into_response()
-}
-
 async fn converse(
     mut connection: Connection,
     (id, mut events): (ConnectionId, UnboundedReceiver<Outgoing>),
@@ -90,20 +87,36 @@ async fn converse(
             // What has happened is told before the next request is looked at.
             biased;
             event = events.recv() => (event, None),
-            // The sender going away means the same.
-            () = async { drop(stop.wait_for(|stop| *stop).await) } => (None, None),
             incoming = socket.next() => (None, incoming),
         };
-        if let Some(Outgoing::Text(text)) = event {
-            if socket.send(Message::Text(text)).await.is_err() {
+        let said = match event {
+            Some(Outgoing::Text(text)) => Some(Message::Text(text)),
+            Some(Outgoing::Ping(payload)) => Some(Message::Ping(payload.into())),
+            Some(Outgoing::BreakOff) => return,
+            Some(Outgoing::Refuse(reason)) => {
+                let frame = CloseFrame { code: close_code::POLICY, reason: reason.into() };
+                let _ = socket.send(Message::Close(Some(frame))).await;
+                // What the client still has on its way would reset the connection before it reads the farewell.
+                while let Some(Ok(_)) = socket.next().await {}
+                return;
+            }
+            // Nothing more will come.
+            Some(Outgoing::Close) | None => None,
+        };
+        if let Some(message) = said {
+            if socket.send(message).await.is_err() {
                 return;
             }
             continue;
         }
         let text = match incoming {
             Some(Ok(Message::Text(text))) => text,
-            // Pings are answered underneath; pongs and binary frames say nothing.
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_))) => continue,
+            Some(Ok(Message::Pong(payload))) => {
+                connection.hub.lock().0.lifetimes.pong(id, &payload);
+                continue;
+            }
+            // Pings are answered underneath; binary frames say nothing.
+            Some(Ok(Message::Ping(_) | Message::Binary(_))) => continue,
             Some(Ok(Message::Close(_)) | Err(_)) => return,
             None => {
                 // Whoever has gone already needs no farewell.

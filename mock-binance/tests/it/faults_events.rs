@@ -76,3 +76,22 @@ async fn a_ticker_stands_still_and_a_symbol_is_poisoned() {
     assert!(of(&events, "s").iter().all(|symbol| symbol == "BTCUSDT"), "{events:?}");
     assert!(of(&events, "u").iter().any(|update| *update != updates[0]), "{events:?}");
 }
+
+#[tokio::test]
+async fn user_events_of_the_web_socket_api_meet_faults_too() {
+    let bench = bench().await;
+    let mut socket = bench.connect("/ws-api/v3").await;
+    let subscribe = bench.ws_request("userDataStream.subscribe.signature", "apiKey={key}&timestamp={now}");
+    assert_eq!(socket.ask(&subscribe).await["status"], 200);
+    let user = json!({"stream": "userData"});
+    add(&bench, &json!({"duplicate": {}}), &user, &json!({"first": 1}));
+    bench.resting().await;
+    let kinds = [socket.next().await, socket.next().await, socket.next().await].map(|event| {
+        assert_eq!(event["subscriptionId"], 0);
+        event["event"]["e"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(kinds, ["executionReport", "executionReport", "outboundAccountPosition"]);
+    add(&bench, &json!({"disconnect": {}}), &user, &json!("always"));
+    bench.resting().await;
+    assert!(socket.next_message().await.is_none(), "gone without a close frame");
+}

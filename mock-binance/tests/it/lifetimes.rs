@@ -78,3 +78,46 @@ async fn no_more_than_1024_streams() {
     assert_eq!(socket.ask(more).await, json!({"error": {"code": 4, "msg": "Too many subscriptions"}}));
     assert_refused(&mut socket, "Too many subscriptions").await;
 }
+
+#[tokio::test]
+async fn the_web_socket_api_is_pinged_too_and_ends_after_a_day() {
+    let bench = strict().await;
+    let mut kept = bench.connect("/ws-api/v3").await;
+    for turn in 1..=6 {
+        bench.mock.advance(PING);
+        assert_eq!(kept.next_message().await, Some(ping(turn * 20)));
+        // Many requests a second are no offence here; their answers show that the pong has arrived.
+        for _ in 0..10 {
+            assert_eq!(kept.ask(r#"{"id":1,"method":"ping"}"#).await["status"], 200);
+        }
+    }
+    let mut silent = bench.connect("/ws-api/v3").await;
+    bench.mock.advance(4 * PING);
+    for turn in 7..=9 {
+        assert_eq!(silent.next_message().await, Some(ping(turn * 20)));
+    }
+    assert_refused(&mut silent, "Pong timeout").await;
+    let mut last = bench.connect("/ws-api/v3").await;
+    bench.mock.advance(Duration::from_hours(24));
+    while let Some(message) = last.next_message().await {
+        if matches!(message, Message::Close(_)) {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_opens_three_hundred_connections_in_five_minutes() {
+    let bench = strict().await;
+    for turn in 0..150 {
+        drop(bench.connect("/ws").await);
+        drop(bench.connect("/ws-api/v3").await);
+        assert!(turn < 150);
+    }
+    let url = format!("{}/ws", bench.mock.ws_url());
+    let refused = tokio_tungstenite::connect_async(&url).await.unwrap_err();
+    let tokio_tungstenite::tungstenite::Error::Http(answer) = refused else { panic!("{refused}") };
+    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (429, &"60".parse().unwrap()));
+    bench.mock.advance(Duration::from_mins(1));
+    drop(bench.connect("/ws").await);
+}

@@ -3,7 +3,7 @@
 use mock_binance::engine::{Amount, Command};
 use serde_json::{Value, json};
 
-use crate::support::{bench, difference, keys};
+use crate::support::{START_MS, bench, difference, keys};
 
 fn documented(name: &str) -> Value {
     let all: Value = serde_json::from_str(include_str!("../data/stream_examples.json")).unwrap();
@@ -147,7 +147,65 @@ async fn subscriptions_change_on_the_way() {
 #[tokio::test]
 async fn shutting_down_closes_connections() {
     let bench = bench().await;
-    let mut socket = bench.connect("/ws/btcusdt@trade").await;
+    let mut raw = bench.connect("/ws/btcusdt@trade").await;
+    let mut combined = bench.connect("/stream?streams=btcusdt@trade&timeUnit=MICROSECOND").await;
+    let mut api = bench.connect("/ws-api/v3").await;
     bench.mock.shutdown().await;
-    assert!(socket.is_closed().await);
+    assert_eq!(raw.next().await, json!({"e": "serverShutdown", "E": START_MS}));
+    let told = json!({"stream": "!serverShutdown", "data": {"e": "serverShutdown", "E": START_MS * 1000}});
+    assert_eq!(combined.next().await, told);
+    assert_eq!(api.next().await, json!({"event": {"e": "serverShutdown", "E": START_MS}}));
+    for mut socket in [raw, combined, api] {
+        assert!(socket.is_closed().await);
+    }
+}
+
+#[tokio::test]
+async fn times_are_told_in_the_unit_that_each_connection_asks_for() {
+    let bench = bench().await;
+    let key = bench.listen_key().await;
+    let names = format!("btcusdt@trade/btcusdt@kline_1s/{key}");
+    let mut milli = bench.connect(&format!("/stream?streams={names}")).await;
+    let mut micro = bench.connect(&format!("/stream?streams={names}&timeUnit=microsecond")).await;
+    bench.bought().await;
+    bench.mock.advance(std::time::Duration::from_secs(1));
+    let (slow, fast) = (milli.drain().await, micro.drain().await);
+    assert_eq!(slow.len(), fast.len());
+    let mut kinds = std::collections::BTreeSet::new();
+    for (slow, fast) in slow.iter().zip(&fast) {
+        let (slow, fast) = (&slow["data"], &fast["data"]);
+        kinds.insert(slow["e"].as_str().unwrap().to_owned());
+        for name in ["E", "T", "O", "W", "u"] {
+            if let Some(time) = slow[name].as_u64().filter(|time| *time > START_MS / 2) {
+                assert_eq!(fast[name], time * 1000, "{name} of {slow}");
+            }
+        }
+        if slow["e"] == "kline" {
+            assert_eq!((&slow["k"]["T"], &fast["k"]["T"]), (&json!(START_MS + 999), &json!(START_MS * 1000 + 999_999)));
+        }
+    }
+    assert_eq!(kinds.len(), 4, "{kinds:?}");
+    assert!(tokio_tungstenite::connect_async(format!("{}/ws?timeUnit=HOUR", bench.mock.ws_url())).await.is_err());
+}
+
+#[tokio::test]
+async fn rolling_tickers_of_all_symbols_and_streams_that_have_nothing_to_say() {
+    let bench = bench().await;
+    let silent = "btcusdt@referencePrice/btcusdt@blockTrade/!ticker@arr/!bookTicker";
+    let mut socket = bench.connect(&format!("/stream?streams=!ticker_1h@arr/!ticker_4h@arr/{silent}")).await;
+    bench.bought().await;
+    bench.mock.advance(std::time::Duration::from_secs(1));
+    bench.bought().await;
+    bench.mock.advance(std::time::Duration::from_secs(1));
+    let events = socket.drain().await;
+    let names: std::collections::BTreeSet<_> = events.iter().map(|event| event["stream"].as_str().unwrap()).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["!ticker_1h@arr", "!ticker_4h@arr"]);
+    let of = |name: &str| events.iter().filter(|event| event["stream"] == name).collect::<Vec<_>>();
+    let rows = |event: &serde_json::Value| -> Vec<String> {
+        event["data"].as_array().unwrap().iter().map(|row| format!("{}", row["s"])).collect()
+    };
+    let hours = of("!ticker_1h@arr");
+    assert_eq!(hours[0]["data"][0]["e"], "1hTicker");
+    assert_eq!(rows(hours[0]).len(), 4, "all that there are");
+    assert_eq!(rows(hours[1]), ["\"BTCUSDT\""], "then those that changed");
 }

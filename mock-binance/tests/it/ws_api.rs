@@ -152,3 +152,31 @@ async fn weight_is_shared_with_rest_and_a_ban_ends_the_connection() {
     assert_eq!(banned["error"]["data"]["retryAfter"], START_MS + 120_000);
     assert!(socket.is_closed().await);
 }
+
+#[tokio::test]
+async fn listen_keys_of_old_are_issued_while_the_mock_issues_any() {
+    let bench = bench().await;
+    let mut socket = connect(&bench).await;
+    let key = bench.account().api_key();
+    let mut ask = async |method: &str, listen_key: &str| {
+        let params = match listen_key {
+            "" => json!({"apiKey": key}),
+            listen_key => json!({"apiKey": key, "listenKey": listen_key}),
+        };
+        socket.ask(&json!({"id": 1, "method": method, "params": params}).to_string()).await
+    };
+    let listen_key = ask("userDataStream.start", "").await["result"]["listenKey"].as_str().unwrap().to_owned();
+    assert_eq!(listen_key, bench.listen_key().await, "the same as over REST");
+    assert_eq!(ask("userDataStream.ping", &listen_key).await["result"], json!({}));
+    let missing = ask("userDataStream.ping", "").await;
+    assert_eq!((&missing["status"], &missing["error"]["code"]), (&json!(400), &json!(-1102)));
+    let mut stream = bench.connect(&format!("/ws/{listen_key}")).await;
+    assert_eq!(ask("userDataStream.stop", &listen_key).await["result"], json!({}));
+    assert!(stream.is_closed().await);
+    assert_eq!(ask("userDataStream.ping", &listen_key).await["error"]["code"], -1125);
+
+    let bench = bench_with(|builder| builder.listen_keys(mock_binance::ListenKeys::Gone)).await;
+    let mut socket = connect(&bench).await;
+    let start = json!({"id": 1, "method": "userDataStream.start", "params": {"apiKey": key}}).to_string();
+    assert_eq!(socket.ask(&start).await["error"]["code"], -1020);
+}
