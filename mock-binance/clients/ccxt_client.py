@@ -118,9 +118,15 @@ async def streams():
         equal("WebSocket API: LIMIT rests", (order["status"], order["price"]), ("open", far))
         equal("WebSocket API: query", (await exchange.fetch_order_ws(order["id"], PAIR))["id"], order["id"])
         equal("WebSocket API: cancel", (await exchange.cancel_order_ws(order["id"], PAIR))["status"], "canceled")
+        watching = asyncio.ensure_future(exchange.watch_orders(PAIR))
+        sent, orders = set(), None
+        while orders is None:
+            sent.add((await exchange.create_order(PAIR, "market", "buy", 0.001))["id"])
+            done, _ = await asyncio.wait([watching], timeout=0.5)
+            orders = watching.result() if done else None
+        equal("user stream: an order of mine", orders[-1]["id"] in sent, True)
     finally:
         await exchange.close()
-    print("-- user stream: not run, this version subscribes through the WebSocket API and offers no listen key")
 
 
 def main():

@@ -8,9 +8,13 @@ from checks import KEY, REST, SECRET, WS, equal, holds
 
 from binance import AsyncClient, BinanceSocketManager, Client
 from binance.exceptions import BinanceAPIException
+from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
 Client.API_URL = AsyncClient.API_URL = f"{REST}/api"
 BinanceSocketManager.STREAM_URL = f"{WS}/"
+AsyncClient.WS_API_URL = f"{WS}/ws-api/v3"
+# Closing a socket of this client waits until it has received something, or this many seconds.
+ReconnectingWebsocket.TIMEOUT = 1
 PAIR = "BTCUSDT"
 
 
@@ -86,10 +90,27 @@ def errors(client):
     refused("wrong secret -1022", -1022, wrong.get_account)
 
 
+BOUGHT = [
+    ("executionReport", "NEW", "NEW"),
+    ("executionReport", "TRADE", "FILLED"),
+    ("outboundAccountPosition", None, None),
+]
+
+
+async def heard(socket):
+    """The events up to the first that tells balances."""
+    seen = []
+    while not seen or seen[-1][0] != "outboundAccountPosition":
+        event = await socket.recv()
+        event = event.get("event", event)
+        seen.append((event.get("e"), event.get("x"), event.get("X")))
+    return seen
+
+
 async def streams():
     client = await AsyncClient.create(KEY, SECRET)
     try:
-        # `user_socket` of this version subscribes through the WebSocket API, so the key is opened as a plain stream.
+        # `user_socket` of this version subscribes through the WebSocket API; the key is opened as a plain stream.
         key = await client.stream_get_listen_key()
         manager = BinanceSocketManager(client)
         async with manager.trade_socket(PAIR) as trades, manager._get_socket(key) as user:
@@ -98,12 +119,16 @@ async def streams():
             fill = order["fills"][0]
             wanted = ("trade", PAIR, fill["tradeId"], fill["price"])
             equal("stream: trade", (trade["e"], trade["s"], trade["t"], trade["p"]), wanted)
-            seen = []
-            while not seen or seen[-1][0] != "outboundAccountPosition":
-                event = await user.recv()
-                seen.append((event.get("e"), event.get("x"), event.get("X")))
-            wanted = [("executionReport", "NEW", "NEW"), ("executionReport", "TRADE", "FILLED")]
-            equal("user stream: by listen key", seen, [*wanted, ("outboundAccountPosition", None, None)])
+            equal("user stream: by listen key", await heard(user), BOUGHT)
+        async with manager.user_socket() as user:
+            await client.order_market_buy(symbol=PAIR, quantity="0.001")
+            equal("user stream: by subscription", await heard(user), BOUGHT)
+        placed = await client.ws_create_order(
+            symbol=PAIR, side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.001", price="50000"
+        )
+        equal("WebSocket API: LIMIT rests", placed["status"], "NEW")
+        canceled = await client.ws_cancel_order(symbol=PAIR, orderId=placed["orderId"])
+        equal("WebSocket API: cancel", canceled["status"], "CANCELED")
         equal("listen key: kept alive", await client.stream_keepalive(key), {})
         equal("listen key: closed", await client.stream_close(key), {})
     finally:

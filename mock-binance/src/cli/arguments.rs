@@ -50,6 +50,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CLOCK", default_value = "system", value_parser = clock)]
     pub(crate) clock: Clock,
 
+    /// Connections live as long as they like: no pings, no end after a day, no bound on frames a second or on
+    /// connections in five minutes. So it is without this, too, where the clock is manual
+    #[arg(long)]
+    pub(crate) no_connection_rules: bool,
+
     /// Whether listen keys are issued (as before 2026-02-20) or answered with 410 (as since)
     #[arg(long, value_name = "WHICH", value_enum, default_value = "legacy")]
     pub(crate) listen_keys: ListenKeyMode,

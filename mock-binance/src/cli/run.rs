@@ -53,6 +53,7 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
     let mut builder = MockBinance::builder()
         .address(arguments.listen)
         .clock(arguments.clock.clone())
+        .connection_rules(arguments.clock.as_manual().is_none() && !arguments.no_connection_rules)
         .seed(arguments.seed)
         .liquidity(arguments.seed)
         .unknown_key(match arguments.unknown_key {
