@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Record an agent and its MCP server, or a client and its exchange, as a tape
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
+    /// Judge the calls on tapes by another policy, at their recorded times
+    #[command(after_help = BACKTEST_HELP)]
+    Backtest(Backtest),
     /// Look at tapes, compare them, and make new ones of them
     #[command(subcommand)]
     Cassette(Cassette),
@@ -147,6 +150,35 @@ pub(crate) struct Record {
     /// The command that starts an MCP server on standard input and output
     #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["url", "exchange"])]
     pub(crate) command: Vec<OsString>,
+}
+
+const BACKTEST_HELP: &str = "\
+Examples:
+  rogue backtest --policy candidate.json tapes/*.jsonl
+  rogue backtest --policy candidate.json --against current.json --json tapes/*.jsonl
+
+Without --against, the candidate is held against the decisions on the tapes.
+
+Exit codes: 0 no call changes its verdict, 1 something that was stopped would pass, 4 something that passed would be
+stopped and nothing the other way round.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Backtest {
+    /// The policy that judges
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+
+    /// The policy that it is held against [default: the decisions on the tapes]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The tapes; each begins with nothing counted
+    #[arg(required = true, value_name = "TAPE")]
+    pub(crate) tapes: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::List(list) => commands::list(list, folder, &mut output),
         Command::Lint(lint) => commands::lint(lint, folder, &mut output),
         Command::Show(show) => commands::show(show, folder, &mut output),
+        Command::Backtest(backtest) => commands::backtest(backtest, &mut output),
         Command::Cassette(cassette) => commands::cassette(cassette, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),
         Command::Completions(completions) => commands::completions(completions, &mut output),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use rogue_harness::backtest::{Backtest, Changes};
 use rogue_harness::cassette::tools::{open, stats, verify};
 use rogue_harness::cassette::{Direction, Leg, Message};
 use rogue_harness::report::Report;
@@ -111,4 +112,43 @@ fn a_call_is_followed_from_the_agent_to_the_exchange_and_back() {
     assert_eq!(protected.decisions.get("deny"), Some(&1));
     assert!(!protected.requests.keys().any(|request| request.contains("order")), "{protected:?}");
     assert_eq!(counts("control").requests.get("POST /api/v3/order"), Some(&1));
+}
+
+/// The protected runs and workflows of some scenarios, judged by a policy.
+fn judged(folder: &Path, candidate: &str, against: Option<&str>) -> Changes {
+    let mut backtest = Backtest::new(candidate, against).expect("policies");
+    let mut names: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    names.sort();
+    for path in names.iter().filter(|path| !path.to_string_lossy().contains(".control.")) {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        backtest.tape(&name, open(path).expect("a tape")).expect("a sound tape");
+    }
+    backtest.finish()
+}
+
+#[test]
+fn a_backtest_finds_what_another_policy_would_have_done() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wanted = ["ra-01-fat-finger", "ra-10-window-edge", "daily-buyer", "grid-trader", "stream-keep-alive"];
+    recorded(&cases(|id| wanted.contains(&id)), folder.path());
+    let shipped = fs::read_to_string("scenarios/policies/binance.json").expect("the shipped policy");
+
+    // Judged again on recorded time, with counters of its own, a policy says what it said.
+    let same = judged(folder.path(), &shipped, None);
+    assert!(same.calls > 30 && same.allowed < same.calls, "{same:?}");
+    assert_eq!(same.changes, [], "{}", same.text());
+
+    let open_door = judged(folder.path(), r#"{ "version": "1", "default": "allow" }"#, None);
+    assert_eq!(open_door.calls, same.calls);
+    assert_eq!(open_door.allowed, same.calls);
+    assert!(open_door.let_through.orders > 0 && open_door.stopped.calls == 0, "{}", open_door.text());
+    let first =
+        open_door.changes.iter().find(|change| change.example.tape.starts_with("ra-01-fat-finger")).expect("it");
+    assert_eq!(first.before, "deny /tools/bn_new_order/deny_if/0");
+
+    let closed =
+        judged(folder.path(), r#"{ "version": "1", "default": "deny", "tools": { "bn_ping": {} } }"#, Some(&shipped));
+    assert!(closed.stopped.orders > 0 && closed.let_through.calls == 0, "{}", closed.text());
+    assert!(closed.stopped.notional > 100.into(), "{}", closed.text());
 }

@@ -4,6 +4,8 @@
 //! happened; a [`verdict`] says what that comes to. A [`cassette`] is what was said, as a file.
 
 mod agent;
+#[cfg(feature = "embedded")]
+pub mod backtest;
 pub mod cassette;
 pub mod record;
 pub mod report;

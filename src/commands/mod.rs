@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod backtest;
 mod cassette;
 mod lint;
 mod list;
@@ -9,6 +10,7 @@ mod schema;
 mod show;
 mod signal;
 
+pub(crate) use backtest::backtest;
 pub(crate) use cassette::cassette;
 pub(crate) use lint::lint;
 pub(crate) use list::list;

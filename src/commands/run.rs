@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
 }
 
 /// The policy that was named, read and checked by the gateway that will enforce it.
-fn policy(path: &Path, output: &mut Output) -> Result<String, Failure> {
+pub(super) fn policy(path: &Path, output: &mut Output) -> Result<String, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::Files(vec![Problem::error("unreadable", path, error.to_string())]))?;
     let file = PolicyFile { path: path.to_owned(), text };

@@ -1,0 +1,18 @@
+//! What another policy would have said to the calls on tapes.
+//!
+//! ```text
+//!  tape ─▶ the agent's calls, each at its recorded time ─┬─▶ guard of the candidate ─▶ ┐
+//!                                                        └─▶ guard of the policy it    ├─▶ what changes
+//!                                                            is held against, or the   │
+//!                                                            recorded decision ──────▶ ┘
+//! ```
+//!
+//! Counters count what each policy itself lets through. A tape is read once, message by message, so its length costs no
+//! memory.
+
+mod judge;
+mod order;
+mod report;
+
+pub use judge::{Backtest, BacktestError};
+pub use report::{Change, Changes, Example, Worth};

@@ -1,0 +1,122 @@
+//! What a backtest found.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::{Serialize, Serializer};
+
+/// Calls that get another verdict, and what that comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// How many calls were judged.
+    pub calls: u64,
+    /// How many of them the candidate lets through.
+    pub allowed: u64,
+    /// What passed before and would be stopped.
+    pub stopped: Worth,
+    /// What was stopped before and would pass.
+    pub let_through: Worth,
+    /// By tool and rules, the most frequent first.
+    pub changes: Vec<Change>,
+    #[serde(skip)]
+    pub(super) by_kind: BTreeMap<(String, String, String), Change>,
+}
+
+/// So many calls, and what the orders among them are worth.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Worth {
+    /// Calls.
+    pub calls: u64,
+    /// Orders among them.
+    pub orders: u64,
+    /// What the orders are worth together, in their quote assets.
+    #[serde(serialize_with = "as_text")]
+    pub notional: Decimal,
+    /// Orders of which nothing tells the worth.
+    pub of_unknown_worth: u64,
+}
+
+fn as_text<S: Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&number.normalize())
+}
+
+impl Worth {
+    pub(super) fn add(&mut self, is_order: bool, worth: Option<Decimal>) {
+        self.calls += 1;
+        if !is_order {
+            return;
+        }
+        self.orders += 1;
+        match worth.and_then(|worth| self.notional.checked_add(worth)) {
+            Some(notional) => self.notional = notional,
+            None => self.of_unknown_worth += 1,
+        }
+    }
+}
+
+/// Calls of one tool that change from one rule's verdict to another's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The tool.
+    pub tool: String,
+    /// The verdict before, and its rule.
+    pub before: String,
+    /// The candidate's verdict, and its rule.
+    pub after: String,
+    /// How many calls.
+    pub calls: u64,
+    /// The first of them.
+    pub example: Example,
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Example {
+    /// The tape.
+    pub tape: String,
+    /// The number of the call's message on it.
+    pub seq: u64,
+    /// The arguments, as JSON.
+    pub arguments: String,
+    /// What the candidate says to it, when it refuses.
+    pub message: String,
+}
+
+impl Changes {
+    pub(super) fn finish(mut self) -> Self {
+        self.changes = std::mem::take(&mut self.by_kind).into_values().collect();
+        self.changes.sort_by_key(|change| std::cmp::Reverse(change.calls));
+        self
+    }
+
+    /// As lines for a person.
+    pub fn text(&self) -> String {
+        let (stopped, passing) = (self.stopped.words(), self.let_through.words());
+        let mut lines = vec![
+            format!("{} calls judged, {} let through", self.calls, self.allowed),
+            String::new(),
+            format!("newly stopped   {stopped}"),
+            format!("newly passing   {passing}"),
+        ];
+        for Change { tool, before, after, calls, example } in &self.changes {
+            let Example { tape, seq, arguments, message } = example;
+            lines.push(format!("\n{calls:>6}x {tool}\n        was  {before}\n        now  {after}"));
+            lines.extend((!message.is_empty()).then(|| format!("             {message}")));
+            lines.push(format!("        as   {tape}:{} {arguments}", seq + 1));
+        }
+        if self.changes.is_empty() {
+            lines.push("\nno call changes its verdict".to_owned());
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+impl Worth {
+    fn words(&self) -> String {
+        let unknown = match self.of_unknown_worth {
+            0 => String::new(),
+            count => format!(", and {count} of unknown worth"),
+        };
+        format!("{} calls, {} of them orders worth {}{unknown}", self.calls, self.orders, self.notional.normalize())
+    }
+}

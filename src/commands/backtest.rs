@@ -1,0 +1,45 @@
+//! `rogue backtest`.
+
+use rogue_harness::backtest::{self, BacktestError};
+use rogue_harness::scenario::Problem;
+use rogue_harness::verdict::ExitClass;
+
+use super::cassette::open;
+use super::run::policy;
+use crate::args::Backtest;
+use crate::output::{Failure, Output};
+
+pub(crate) fn backtest(args: &Backtest, output: &mut Output) -> Result<ExitClass, Failure> {
+    let candidate = policy(&args.policy, output)?;
+    let against = args.against.as_ref().map(|path| policy(path, output)).transpose()?;
+    let failed = |path: &std::path::Path, error: &BacktestError| {
+        Failure::Files(vec![Problem::error("backtest", path, error.to_string())])
+    };
+    let mut backtest =
+        backtest::Backtest::new(&candidate, against.as_deref()).map_err(|error| failed(&args.policy, &error))?;
+    let watched = Output::is_watched();
+    for (place, path) in args.tapes.iter().enumerate() {
+        if watched {
+            output.progress(&format!("[{}/{}] {}", place + 1, args.tapes.len(), path.display()));
+        }
+        backtest.tape(&path.display().to_string(), open(path)?).map_err(|error| failed(path, &error))?;
+    }
+    if watched {
+        output.progress("");
+    }
+    let changes = backtest.finish();
+    if args.json {
+        let text = serde_json::to_string_pretty(&changes)
+            .map_err(|error| Failure::Broken(format!("the result cannot be written: {error}")))?;
+        output.print(&format!("{text}\n"))?;
+    } else {
+        output.print(&changes.text())?;
+    }
+    Ok(if changes.let_through.calls > 0 {
+        ExitClass::Breached
+    } else if changes.stopped.calls > 0 {
+        ExitClass::Blocked
+    } else {
+        ExitClass::Good
+    })
+}
