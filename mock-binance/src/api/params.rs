@@ -108,10 +108,10 @@ impl<'a> Params<'a> {
         params
     }
 
-    /// Parameters that have names and values already, each name once.
-    pub(crate) fn of(pairs: &'a [(String, String)]) -> Self {
+    /// Parameters that have names and values already, each name once; `duplicate` tells whether one was sent twice.
+    pub(crate) fn of(pairs: &'a [(String, String)], duplicate: bool) -> Self {
         let pairs = pairs.iter().map(|(name, value)| (Cow::from(name), Cow::from(value))).collect();
-        Self { pairs, ..Self::default() }
+        Self { pairs, duplicate, ..Self::default() }
     }
 
     /// Reads one form. A name that the query has already given is skipped; a name given twice by one form is a

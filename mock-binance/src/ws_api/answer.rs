@@ -119,7 +119,7 @@ impl Connection {
         let rate_limits = request.take("returnRateLimits").map_or(self.rate_limits, |asked| asked != "false");
         let key = request.take("apiKey");
         let deadline = state.next_deadline();
-        let params = Params::of(&request.params);
+        let params = Params::of(&request.params, request.duplicate);
         let asks_for = if state.streams.faults.is_empty() { String::new() } else { params.what_for() };
         let met = Met { method: "WS", path: &request.method, symbol: params.get("symbol"), asks_for: &asks_for };
         let meeting = state.streams.faults.meet(now, met);

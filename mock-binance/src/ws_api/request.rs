@@ -1,19 +1,25 @@
 //! What a frame asks for.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::btree_map::Entry;
+use std::fmt::{self, Write as _};
 
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::json;
 
 /// One request.
 pub(crate) struct Request {
     /// Told again in the answer: a whole number, a string of at most 36 characters, or null.
     pub(crate) id: Value,
     pub(crate) method: String,
-    /// Name and value as text, sorted by name.
+    /// Name and value as text, sorted by name, each name once.
     pub(crate) params: Vec<(String, String)>,
+    /// Whether the frame gave a name more than once. Only the first value is kept: the request is refused anyway.
+    pub(crate) duplicate: bool,
 }
 
 /// A frame that is no request: what is wrong with it, and its id when that could be read.
@@ -48,17 +54,58 @@ pub(crate) fn read(frame: &str) -> Result<Request, Malformed> {
     let Some(Value::String(method)) = method else {
         return Err(Malformed { id, why: "Mandatory parameter 'method' was not sent, was empty/null, or malformed." });
     };
-    let Ok(params) = params.map_or(Ok(BTreeMap::new()), |params| serde_json::from_str(params.get())) else {
+    let Ok(Named { values, duplicate }) =
+        params.map_or(Ok(Named::default()), |params| serde_json::from_str(params.get()))
+    else {
         return Err(Malformed { id, why: "'params' must be an object." });
     };
-    let params: BTreeMap<String, Box<RawValue>> = params;
-    let params = params.into_iter().map(|(name, value)| (name, text(&value))).collect();
-    Ok(Request { id, method, params })
+    let params = values.into_iter().map(|(name, value)| (name, text(&value))).collect();
+    Ok(Request { id, method, params, duplicate })
+}
+
+/// The members of `params`. JSON lets a name come twice, and maps would quietly keep the last value.
+#[derive(Default)]
+struct Named {
+    values: BTreeMap<String, Box<RawValue>>,
+    duplicate: bool,
+}
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Named;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of parameters")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Named, A::Error> {
+        let mut named = Named::default();
+        while let Some((name, value)) = members.next_entry()? {
+            match named.values.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(value);
+                }
+                Entry::Occupied(_) => named.duplicate = true,
+            }
+        }
+        Ok(named)
+    }
 }
 
 /// A string as it is, anything else as its JSON text (`0.10` stays `0.10`): so it is signed, and so it is understood.
+/// Only a list of words loses its blanks, which are nobody's meaning: many JSON writers put one after each comma.
 fn text(value: &RawValue) -> String {
-    serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned())
+    let json = value.get();
+    serde_json::from_str(json)
+        .or_else(|_| serde_json::from_str::<Vec<String>>(json).map(|words| json::text(&words)))
+        .unwrap_or_else(|_| json.to_owned())
 }
 
 impl Request {
@@ -111,6 +158,35 @@ mod tests {
         let signed = "apiKey=k&price=50000&quantity=0.10&returnRateLimits=false&symbol=BTCUSDT";
         assert_eq!(request.payload(raw), signed);
         assert_eq!(percent_encoded("a b/\u{4e00}-~"), "a%20b%2F%E4%B8%80-~");
+    }
+
+    #[test]
+    fn lists_of_words_are_written_without_blanks_and_other_values_as_they_stand() {
+        for (value, expected) in [
+            (r#"["BTCUSDT", "ETHUSDT"]"#, r#"["BTCUSDT","ETHUSDT"]"#),
+            ("[ \"A\"\n, \"a b\" ]", r#"["A","a b"]"#),
+            ("[ ]", "[]"),
+            ("[1, 2.50]", "[1, 2.50]"),
+            ("0.10", "0.10"),
+            (r#""[ ]""#, "[ ]"),
+        ] {
+            let frame = format!(r#"{{"method":"exchangeInfo","params":{{"symbols":{value}}}}}"#);
+            let request = read(&frame).ok().expect("a request");
+            assert_eq!(request.params, [("symbols".to_owned(), expected.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_noticed() {
+        let duplicate = |params: &str| {
+            let request = read(&format!(r#"{{"method":"depth","params":{params}}}"#)).ok().expect("a request");
+            (request.duplicate, request.params.len())
+        };
+        assert_eq!(duplicate(r#"{"symbol":"A","limit":5}"#), (false, 2));
+        assert_eq!(duplicate(r#"{"symbol":"A","limit":5,"symbol":"B"}"#), (true, 2));
+        // The same name, written differently.
+        assert_eq!(duplicate(r#"{"symbol":"A","s\u0079mbol":"A"}"#), (true, 1));
+        assert_eq!(duplicate("null"), (false, 0));
     }
 
     #[test]

@@ -40,4 +40,5 @@ mod support;
 mod timing;
 mod transcript;
 mod windows;
+mod wire_checklist;
 mod ws_api;

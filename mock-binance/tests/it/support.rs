@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// The start of a minute, and of ten seconds.
@@ -156,9 +157,17 @@ impl Bench {
     }
 
     pub(crate) async fn connect(&self, target: &str) -> Socket {
-        let url = format!("{}{target}", self.mock.ws_url());
-        let (stream, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-        Socket { stream }
+        self.connect_with(target, &[]).await.0
+    }
+
+    /// Connects with more headers, and gives those of the answer.
+    pub(crate) async fn connect_with(&self, target: &str, headers: &[(&'static str, &str)]) -> (Socket, HeaderMap) {
+        let mut request = format!("{}{target}", self.mock.ws_url()).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (stream, answer) = tokio_tungstenite::connect_async(request).await.unwrap();
+        (Socket { stream }, answer.headers().clone())
     }
 }
 
