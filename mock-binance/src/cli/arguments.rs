@@ -80,6 +80,15 @@ pub(crate) struct Arguments {
     #[arg(long = "market", value_name = "SYMBOL=PROCESS", value_parser = market)]
     pub(crate) markets: Vec<(String, Process)>,
 
+    /// A rate limit other than that of the live exchange: request-weight (a minute), raw-requests (5 minutes), orders-10s
+    /// or orders-1d, such as request-weight=1200; repeat it for each
+    #[arg(long = "limit", value_name = "LIMIT=NUMBER", value_parser = limit)]
+    pub(crate) limits: Vec<(Limit, u32)>,
+
+    /// How many answers of status 429 within a minute are given before an address is banned
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(crate) ban_after: u32,
+
     /// A commission rate: standard, special or tax, of maker, taker, buyer or seller, such as standard.taker=0.00075, or
     /// BTCUSDT:tax.seller=0.001 for one symbol; repeat it for each [default: standard.maker=0.001 standard.taker=0.001]
     #[arg(long = "commission", value_name = "[SYMBOL:]KIND.ROLE=RATE", value_parser = commission_rate)]
@@ -147,6 +156,32 @@ pub(crate) enum UnknownKeyMode {
     InvalidId,
 }
 
+/// A rate limit that can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    RequestWeight,
+    RawRequests,
+    /// Orders in a window of so many seconds.
+    Orders(u32),
+}
+
+fn limit(text: &str) -> Result<(Limit, u32), String> {
+    let (name, number) = text.split_once('=').ok_or_else(|| "write LIMIT=NUMBER, such as orders-10s=50".to_owned())?;
+    let limit = match name {
+        "request-weight" => Limit::RequestWeight,
+        "raw-requests" => Limit::RawRequests,
+        "orders-10s" => Limit::Orders(10),
+        "orders-1d" => Limit::Orders(24 * 60 * 60),
+        _ => {
+            return Err(format!(
+                "there is no limit `{name}`: write request-weight, raw-requests, orders-10s or orders-1d"
+            ));
+        }
+    };
+    let number = number.parse().ok().filter(|number| *number > 0);
+    Ok((limit, number.ok_or_else(|| "a limit is a whole number above zero".to_owned())?))
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -199,6 +234,15 @@ mod tests {
         assert_eq!(pair("USDT=1"), Ok(("USDT".to_owned(), "1".to_owned())));
         for text in ["USDT", "=1", "USDT="] {
             assert!(pair(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_are_named_and_above_zero() {
+        assert_eq!(limit("orders-10s=50"), Ok((Limit::Orders(10), 50)));
+        assert_eq!(limit("request-weight=1200"), Ok((Limit::RequestWeight, 1200)));
+        for text in ["orders=5", "orders-10s", "orders-10s=0", "raw-requests=-1", "raw-requests=4294967296"] {
+            assert!(limit(text).is_err(), "{text}");
         }
     }
 

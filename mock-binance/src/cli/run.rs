@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use mock_binance::engine::LimitsSpec;
 use mock_binance::{Account, Builder, Fault, ListenKeys, MockBinance, ReplayProgress, UnknownKey};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::arguments::{Arguments, ListenKeyMode, UnknownKeyMode};
+use super::arguments::{Arguments, Limit, ListenKeyMode, UnknownKeyMode};
 use super::greeting::{Credentials, greeting};
 
 /// Runs until a signal comes. Fails with 1 when the mock cannot start.
@@ -81,6 +82,18 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
     for (symbol, process) in &arguments.markets {
         builder = builder.market(symbol, *process);
     }
+    let mut limits = LimitsSpec::default();
+    for (limit, number) in &arguments.limits {
+        match limit {
+            Limit::RequestWeight => limits.request_weight.limit = *number,
+            Limit::RawRequests => limits.raw_requests.limit = *number,
+            Limit::Orders(secs) => {
+                let of_window = limits.orders.iter_mut().filter(|window| window.window_secs == *secs);
+                of_window.for_each(|window| window.limit = *number);
+            }
+        }
+    }
+    builder = builder.limits(limits).ban_after(arguments.ban_after);
     for rate in &arguments.commissions {
         builder = builder.commission_rate(rate.clone());
     }

@@ -147,3 +147,21 @@ fn the_control_interface_does_what_its_page_shows() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), block(&page, "json"), "{:?}", output.stderr);
     assert_eq!(stop(running, "-TERM"), Some(0));
 }
+
+#[tokio::test]
+async fn limits_are_those_that_were_asked_for() {
+    let limits = ["--limit", "request-weight=40", "--limit", "orders-10s=3", "--ban-after", "1", "--clock", "manual"];
+    let running = start(command().args(limits));
+    let url = format!("{}/api/v3/exchangeInfo?symbol=BTCUSDT", running.facts["REST"]);
+    let told: serde_json::Value =
+        serde_json::from_str(&reqwest::get(&url).await.unwrap().text().await.unwrap()).unwrap();
+    let of =
+        |kind: &str| told["rateLimits"].as_array().unwrap().iter().find(|row| row["rateLimitType"] == kind).unwrap();
+    assert_eq!((&of("REQUEST_WEIGHT")["limit"], &of("ORDERS")["limit"]), (&40.into(), &3.into()));
+    let mut statuses = vec![];
+    for _ in 0..4 {
+        statuses.push(reqwest::get(&url).await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [200, 429, 418, 418]);
+    assert_eq!(stop(running, "-TERM"), Some(0));
+}
