@@ -25,8 +25,8 @@ use row::{Row, print_json, print_table};
 #[derive(Debug, Parser)]
 #[command(name = "load", version)]
 struct Arguments {
-    /// A tenth of the orders, rounds and subscribers: a check that fits into CI. Its targets for time are looser, since
-    /// others may use the machine
+    /// A tenth of the orders, rounds and subscribers: a check that fits into CI. Ratios have looser targets in it, and
+    /// speed alone has none, since others may use the machine
     #[arg(long)]
     small: bool,
 
