@@ -5,6 +5,7 @@ mod client;
 use std::time::Duration;
 
 use client::{badly_typed, book, change, diff, over, raw_connection, send, signed, with_signature, ws_signed};
+use mock_binance::ListenKeys;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -408,6 +409,49 @@ async fn item_12_a_watched_book_and_orders_without_rate_limits() {
         change(&mut asks, &diff["a"]);
     }
     assert_eq!([bids, asks], book(&bench.get("/api/v3/depth?symbol=BTCUSDT&limit=1000").await.ok()));
+}
+
+#[tokio::test]
+async fn item_13_a_listen_key_over_the_websocket_api() {
+    let bench = bench().await;
+    let key = bench.account().api_key();
+    let mut api = bench.connect("/ws-api/v3").await;
+    // As binance-connector sends it: the key, no time, no signature, and an id of its own making.
+    let id = json!("0b0f7a52-96b1-4a2f-8b2b-4f1e3c6a9d10");
+    let request = |method: &str, more: &[(&str, &str)]| {
+        let mut params = json!({ "apiKey": key });
+        for (name, value) in more {
+            params[name] = json!(value);
+        }
+        json!({ "id": id, "method": method, "params": params }).to_string()
+    };
+    let started = api.ask(&request("userDataStream.start", &[])).await;
+    assert_eq!((&started["id"], &started["status"]), (&id, &json!(200)), "{started}");
+    let listen_key = started["result"]["listenKey"].as_str().unwrap();
+    assert_eq!(listen_key.len(), 64);
+    assert_eq!(bench.listen_key().await, listen_key, "it is the one that REST gives");
+
+    let mut stream = bench.connect(&format!("/ws/{listen_key}")).await;
+    bench.resting().await;
+    assert_eq!(stream.next().await["e"], "executionReport");
+    for method in ["userDataStream.ping", "userDataStream.stop"] {
+        let answer = api.ask(&request(method, &[("listenKey", listen_key)])).await;
+        assert_eq!((&answer["status"], &answer["result"]), (&json!(200), &json!({})), "{method}: {answer}");
+    }
+    let error = json!({"code": -1125, "msg": "This listenKey does not exist."});
+    for method in ["userDataStream.ping", "userDataStream.stop"] {
+        let answer = api.ask(&request(method, &[("listenKey", listen_key)])).await;
+        assert_eq!((&answer["status"], &answer["error"]), (&json!(400), &error), "{method}");
+    }
+
+    // As the exchange is since listen keys are gone: still an answer to each, so that nobody waits.
+    let bench = bench_with(|builder| builder.listen_keys(ListenKeys::Gone)).await;
+    let mut api = bench.connect("/ws-api/v3").await;
+    for method in ["userDataStream.start", "userDataStream.ping", "userDataStream.stop"] {
+        let answer = api.ask(&request(method, &[])).await;
+        assert_eq!((&answer["id"], &answer["status"]), (&id, &json!(400)), "{method}: {answer}");
+        assert_eq!(answer["error"], json!({"code": -1020, "msg": "Unknown method."}), "{method}");
+    }
 }
 
 #[tokio::test]
