@@ -42,3 +42,4 @@ mod transcript;
 mod windows;
 mod wire_checklist;
 mod ws_api;
+mod ws_methods;
