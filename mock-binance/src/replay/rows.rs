@@ -105,11 +105,12 @@ const LATEST_US: u64 = 253_402_300_799_999_999;
 impl Grid {
     pub(super) fn of(spec: &SymbolSpec) -> Self {
         let lot = spec.filters.lot.unwrap_or_default();
+        let largest = lot.max.floor_to(lot.step);
         Self {
             symbol: spec.name.clone(),
             tick: spec.filters.price.map(|filter| filter.tick).unwrap_or_default(),
             step: if lot.step.is_positive() { lot.step } else { Quantity::from_units(1) },
-            largest: if lot.max.is_positive() { lot.max.floor_to(lot.step) } else { Quantity::from_units(i64::MAX) },
+            largest: if largest.is_positive() { largest } else { Quantity::from_units(i64::MAX) },
         }
     }
 
@@ -291,5 +292,70 @@ fn flag(text: &str) -> Option<bool> {
         "true" | "True" | "TRUE" => Some(true),
         "false" | "False" | "FALSE" => Some(false),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exchange_engine::{Filters, LotSize, PriceFilter};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Prices in cents, quantities in thousandths, orders of at most 5.
+    fn grid() -> Grid {
+        let price = PriceFilter { tick: Price::from_units(1_000_000), ..PriceFilter::default() };
+        let (step, max) = (Quantity::from_units(100_000), Quantity::from_units(500_000_000));
+        let lot = LotSize { step, max, ..LotSize::default() };
+        let filters = Filters { price: Some(price), lot: Some(lot), ..Filters::default() };
+        Grid::of(&SymbolSpec { filters, ..SymbolSpec::default() })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_row_or_an_error(
+            line in prop_oneof![any::<String>(), proptest::collection::vec("[-0-9.eTrueFalse ]{0,20}", 0..14)
+                .prop_map(|fields| fields.join(","))],
+        ) {
+            for kind in [RecordingKind::Trades, RecordingKind::AggTrades, RecordingKind::Klines] {
+                let _ = grid().read(kind, &line, 0, &mut Vec::new());
+                let _ = kind_of(&line, Some(kind));
+            }
+            let _ = is_header(&line);
+        }
+
+        #[test]
+        fn a_kline_is_traded_from_open_to_close_between_low_and_high(
+            mut prices in proptest::array::uniform4(1_i64..10_000),
+            open_is_high in any::<bool>(),
+            steps in 4_i64..60_000,
+            length_ms in 1_u64..100_000_000,
+        ) {
+            prices.sort_unstable();
+            let [low, one, other, high] = prices;
+            let (open, close) = if open_is_high { (other, one) } else { (one, other) };
+            let (from, to) = (1_735_776_000_000, 1_735_776_000_000 + length_ms);
+            let text = |cents: i64| Price::from_units(cents * 1_000_000).to_string();
+            let volume = Quantity::from_units(steps * 100_000);
+            let [o, h, l, c] = [open, high, low, close].map(text);
+            let line = format!("{from},{o},{h},{l},{c},{volume},{to},0,0,0,0,0");
+            let mut prints = Vec::new();
+            prop_assert_eq!(grid().read(RecordingKind::Klines, &line, 0, &mut prints), Ok(()));
+            let cents = |print: &Print| print.price.units() / 1_000_000;
+            prop_assert_eq!(prints.first().map(cents), Some(open));
+            prop_assert_eq!(prints.last().map(cents), Some(close));
+            prop_assert_eq!(prints.iter().map(cents).max(), Some(high));
+            prop_assert_eq!(prints.iter().map(cents).min(), Some(low));
+            prop_assert_eq!(prints.iter().map(|print| print.quantity.units()).sum::<i64>(), volume.units());
+            prop_assert!(prints.iter().all(|print| print.quantity <= Quantity::from_units(500_000_000)));
+            prop_assert!(prints.iter().all(|print| print.quantity.is_positive()));
+            prop_assert!(prints.is_sorted_by_key(|print| print.at_us));
+            prop_assert!(prints.iter().all(|print| (from * 1_000..=to * 1_000).contains(&print.at_us)));
+            // Where a price is met twice, either of them will do.
+            let first = |price| prints.iter().position(|print| cents(print) == price);
+            let last = |price| prints.iter().rposition(|print| cents(print) == price);
+            let in_order = if close < open { first(high) <= last(low) } else { first(low) <= last(high) };
+            prop_assert!(in_order, "{:?}", prints);
+        }
     }
 }
