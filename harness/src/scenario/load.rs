@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, Options, SnippetMode};
 
+use super::comments;
 use super::lint::lint_case;
 use super::policy::check_policy;
 use super::problem::nearest;
@@ -186,7 +187,7 @@ fn find_policy(path: &Path, source: &str, scenario: &Scenario) -> Result<PolicyF
         return Err(problem);
     };
     let text = read(&found)?;
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&comments::blanked(&text)) {
         let (line, column) = (error.line(), error.column());
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default().to_owned();

@@ -16,6 +16,7 @@ pub mod model;
 
 mod bound;
 mod checks;
+mod comments;
 mod dec;
 mod lint;
 mod load;
