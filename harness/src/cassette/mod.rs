@@ -8,7 +8,7 @@
 //! tape which was cut off is known from one that is whole. Both directions stream; a tape's length costs no memory.
 //! Secrets are replaced before anything is written.
 //!
-//! The types of [`format`] are those of the file and no others: what a run holds is put into them by hand, so that a
+//! The types of [`mod@format`] are those of the file and no others: what a run holds is put into them by hand, so that a
 //! change at run time cannot change the format unnoticed.
 
 pub mod format;
