@@ -84,6 +84,8 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     if is_done {
         return Ok(json::bytes(&answer));
     }
+    // Where failures are allowed the part that was done decides, as if the order had failed for any other reason.
+    let limited = limited.filter(|_| stop_on_failure);
     let limited_for_s = limited.map(|hit| hit.resets_at.micros_since(call.now).div_ceil(1_000_000));
     Err(ApiError::CancelReplace { partially: is_part_done, data: json::text(&answer), limited_for_s })
 }

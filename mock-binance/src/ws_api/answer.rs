@@ -237,38 +237,37 @@ impl Asking<'_> {
         let Some(route) = route else {
             return Done { weight, ..Done::refused(ApiError::UnknownMethod) };
         };
-        match self.call(state, session, (now, unit), route) {
-            Ok((body, account)) => {
-                let free = route.is_free_on_success();
-                if free {
-                    state.weights.refund(now, self.source, weight);
-                }
-                let orders_of = account.filter(|_| route.counts_orders());
-                Done { result: Ok(body), weight: if free { 0 } else { weight }, orders_of }
-            }
-            Err(error) => Done { weight, ..Done::refused(error) },
+        let mut account = None;
+        let result = self.call(state, session, (now, unit), route, &mut account);
+        let free = result.is_ok() && route.is_free_on_success();
+        if free {
+            state.weights.refund(now, self.source, weight);
         }
+        // Refused orders tell the counts too: a client that is over one of them learns which.
+        let orders_of = account.filter(|_| route.counts_orders());
+        Done { result, weight: if free { 0 } else { weight }, orders_of }
     }
 
+    /// Runs the endpoint; `of` becomes the account as soon as it is known.
     fn call(
         &self,
         state: &mut State,
         session: &Session,
         (now, unit): (Timestamp, TimeUnit),
         route: &Route,
-    ) -> Result<(Vec<u8>, Option<AccountId>), ApiError> {
+        of: &mut Option<AccountId>,
+    ) -> Result<Vec<u8>, ApiError> {
         let signed = route.security == Security::Signed;
         let asked = if signed { session.asks(self.params, self.credentials.key) } else { Asked::Nothing };
         self.params.check_for(route.fields, asked)?;
-        let account = match route.security {
+        *of = match route.security {
             Security::None => None,
             Security::Key => Some(auth::account(&state.accounts, session.key(self.credentials.key))?.id),
             Security::Signed => Some(session.account(state, self.params, self.credentials)?),
         };
         let server_time = self.credentials.server_time;
-        let account_id = account.unwrap_or(AccountId::FEES);
-        let mut call = Call { state, params: self.params, now, server_time, unit, account: account_id };
-        let body = (route.run)(&mut call)?;
-        Ok((body, account))
+        let account = of.unwrap_or(AccountId::FEES);
+        let mut call = Call { state, params: self.params, now, server_time, unit, account };
+        (route.run)(&mut call)
     }
 }

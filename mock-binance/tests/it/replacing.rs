@@ -127,6 +127,19 @@ async fn over_the_order_count_nothing_happens_or_the_cancel_alone() {
     let (status, told) = replace(&bench, &format!("{query}&orderRateLimitExceededMode=CANCEL_ONLY")).await;
     assert_eq!((status, &told["code"], &told["data"]["cancelResult"]), (429, &json!(-2021), &json!("SUCCESS")));
     assert_eq!(told["data"]["newOrderResponse"]["code"], -1015);
+
+    // Where failures are allowed, what was done decides the status.
+    let next = bench.signed("GET", "/api/v3/openOrders", "").await.ok()[0]["orderId"].clone();
+    let allow = |id: &Value| {
+        format!("{BUY}&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId={id}&orderRateLimitExceededMode=CANCEL_ONLY")
+    };
+    for (status, code, canceled) in [(409, -2021, "SUCCESS"), (400, -2022, "FAILURE")] {
+        let (told_status, told) = replace(&bench, &allow(&next)).await;
+        assert_eq!((told_status, &told["code"]), (status, &json!(code)), "{told}");
+        let data = &told["data"];
+        assert_eq!((&data["cancelResult"], &data["newOrderResult"]), (&json!(canceled), &json!("FAILURE")));
+        assert_eq!(data["newOrderResponse"]["code"], -1015);
+    }
 }
 
 #[tokio::test]
