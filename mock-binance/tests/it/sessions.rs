@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::public_keys::pem;
 use crate::support::{Bench, START_MS, Socket, bench_with, keys, sign};
 
-const KEY: &str = "ed25519-account";
+pub(crate) const KEY: &str = "ed25519-account";
 const STATUS_KEYS: [&str; 6] =
     ["apiKey", "authorizedSince", "connectedSince", "returnRateLimits", "serverTime", "userDataStream"];
 
 /// An account that may open sessions, and one with an HMAC secret, which may not.
-async fn bench() -> Bench {
+pub(crate) async fn bench() -> Bench {
     let fund = |account: Account| account.balance("USDT", "1000").balance("BTC", "1");
     let ed25519 = fund(Account::with_public_key(KEY, pem(1)));
     bench_with(|builder| builder.account(ed25519).account(fund(Account::new("hmac-account", "secret")))).await
@@ -26,12 +26,17 @@ fn signed_by(id: u32, method: &str, key: &str, sign: impl Fn(&str) -> String) ->
         .to_string()
 }
 
-fn signed(id: u32, method: &str) -> String {
-    let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
-    signed_by(id, method, KEY, |payload| STANDARD.encode(pair.sign(payload.as_bytes())))
+pub(crate) fn signed(id: u32, method: &str) -> String {
+    signed_by(id, method, KEY, signature)
 }
 
-async fn ask(socket: &mut Socket, method: &str, params: Value) -> Value {
+/// The signature of the account that may open sessions.
+pub(crate) fn signature(payload: &str) -> String {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
+    STANDARD.encode(pair.sign(payload.as_bytes()))
+}
+
+pub(crate) async fn ask(socket: &mut Socket, method: &str, params: Value) -> Value {
     socket.ask(&json!({"id": 7, "method": method, "params": params}).to_string()).await
 }
 

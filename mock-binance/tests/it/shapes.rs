@@ -79,16 +79,16 @@ const SERVED: &[(&str, u64, &str)] = &[
     ("GET /api/v3/referencePrice/calculation", 1, "symbol=BTCUSDT"),
 ];
 
-const REPLACE_ONE: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId={open}";
-const REPLACE_NONE: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId=9";
-const REPLACE_BY_NOTHING: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.001&price=65000&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId={open}";
-const REPLACE_NOTHING: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000&newOrderRespType=ACK&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=9";
-const REPLACE_NOTHING_BY_NOTHING: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.001&price=65000&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=9";
-const NEW_OCO: &str = "symbol=BTCUSDT&side=SELL&quantity=0.001&aboveType=LIMIT_MAKER&abovePrice=65000&belowType=STOP_LOSS_LIMIT&belowStopPrice=55000&belowPrice=55000&belowTimeInForce=GTC&belowIcebergQty=0.0005";
-const NEW_OTO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=BUY&workingPrice=50000&workingQuantity=0.001&pendingSide=BUY&pendingType=MARKET&pendingQuantity=0.001";
-const NEW_OTOCO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=SELL&workingPrice=65000&workingQuantity=0.001&pendingSide=BUY&pendingQuantity=0.001&pendingAboveType=STOP_LOSS_LIMIT&pendingAboveStopPrice=66000&pendingAbovePrice=66000&pendingAboveTimeInForce=IOC&pendingBelowType=LIMIT_MAKER&pendingBelowPrice=60000";
-const NEW_OPO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=BUY&workingPrice=50000&workingQuantity=0.001&pendingSide=SELL&pendingType=MARKET";
-const NEW_OPOCO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=BUY&workingPrice=50000&workingQuantity=0.001&pendingSide=SELL&pendingBelowType=STOP_LOSS_LIMIT&pendingBelowStopPrice=45000&pendingBelowPrice=45000&pendingBelowTimeInForce=GTC&pendingAboveType=LIMIT_MAKER&pendingAbovePrice=65000";
+pub(crate) const REPLACE_ONE: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId={open}";
+pub(crate) const REPLACE_NONE: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId=9";
+pub(crate) const REPLACE_BY_NOTHING: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.001&price=65000&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId={open}";
+pub(crate) const REPLACE_NOTHING: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000&newOrderRespType=ACK&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=9";
+pub(crate) const REPLACE_NOTHING_BY_NOTHING: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.001&price=65000&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=9";
+pub(crate) const NEW_OCO: &str = "symbol=BTCUSDT&side=SELL&quantity=0.001&aboveType=LIMIT_MAKER&abovePrice=65000&belowType=STOP_LOSS_LIMIT&belowStopPrice=55000&belowPrice=55000&belowTimeInForce=GTC&belowIcebergQty=0.0005";
+pub(crate) const NEW_OTO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=BUY&workingPrice=50000&workingQuantity=0.001&pendingSide=BUY&pendingType=MARKET&pendingQuantity=0.001";
+pub(crate) const NEW_OTOCO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=SELL&workingPrice=65000&workingQuantity=0.001&pendingSide=BUY&pendingQuantity=0.001&pendingAboveType=STOP_LOSS_LIMIT&pendingAboveStopPrice=66000&pendingAbovePrice=66000&pendingAboveTimeInForce=IOC&pendingBelowType=LIMIT_MAKER&pendingBelowPrice=60000";
+pub(crate) const NEW_OPO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=BUY&workingPrice=50000&workingQuantity=0.001&pendingSide=SELL&pendingType=MARKET";
+pub(crate) const NEW_OPOCO: &str = "symbol=BTCUSDT&workingType=LIMIT&workingTimeInForce=GTC&workingSide=BUY&workingPrice=50000&workingQuantity=0.001&pendingSide=SELL&pendingBelowType=STOP_LOSS_LIMIT&pendingBelowStopPrice=45000&pendingBelowPrice=45000&pendingBelowTimeInForce=GTC&pendingAboveType=LIMIT_MAKER&pendingAbovePrice=65000";
 
 /// Examples that need an exchange of their own, and the test that holds them.
 const ELSEWHERE: &[(&str, u64, &str)] = &[
@@ -109,8 +109,8 @@ const RECORDED: &[(&str, &str)] = &[
     ("GET /api/v3/account", ""),
 ];
 
-const NO_SOR: &str = "there is one book per symbol and nothing to route between";
-const NO_REFERENCE: &str = "no symbol has a reference price";
+pub(crate) const NO_SOR: &str = "there is one book per symbol and nothing to route between";
+pub(crate) const NO_REFERENCE: &str = "no symbol has a reference price";
 const NO_REFERENCE_ANSWER: &str = r#"400 {"code":-2043,"msg":"This symbol doesn't have a reference price."}"#;
 const NO_SOR_ANSWER: &str = r#"400 {"code":-1013,"msg":"This symbol has no SOR."}"#;
 
@@ -128,7 +128,7 @@ const ABSENT: &[(&str, u64, &str, &str, &str)] = &[
     ("GET /api/v3/myAllocations", 1, "symbol=BTCUSDT", "200 []", NO_SOR),
 ];
 
-const SOR: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000";
+pub(crate) const SOR: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000";
 
 /// Keys of an example that an answer has only under a condition which the mock never meets.
 const CONDITIONAL: &[(&str, &str, &str)] =
@@ -139,14 +139,14 @@ const OPEN: &[(&str, &str)] =
     &[("GET /api/v3/exchangeInfo", ".rateLimits[0]"), ("GET /api/v3/exchangeInfo", ".symbols[0].permissionSets[0]")];
 
 /// The differences of one answer from its example, and the exceptions that were of use.
-struct Comparison<'a> {
+pub(crate) struct Comparison<'a> {
     endpoint: &'a str,
-    found: Vec<String>,
+    pub(crate) found: Vec<String>,
     used: BTreeSet<(&'a str, String)>,
 }
 
 impl<'a> Comparison<'a> {
-    fn of(endpoint: &'a str, example: &Value, answer: &Value) -> Self {
+    pub(crate) fn of(endpoint: &'a str, example: &Value, answer: &Value) -> Self {
         let mut comparison = Self { endpoint, found: Vec::new(), used: BTreeSet::new() };
         comparison.walk("", example, answer);
         comparison
@@ -211,7 +211,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn file(text: &str, list: &str) -> Vec<Value> {
+pub(crate) fn file(text: &str, list: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(text).unwrap();
     all[list].as_array().unwrap().clone()
 }
@@ -221,7 +221,7 @@ fn documented() -> Vec<Value> {
 }
 
 /// The account of the cases, and the ids of its open and its amended order.
-async fn lived_in() -> (Bench, [String; 2]) {
+pub(crate) async fn lived_in() -> (Bench, [String; 2]) {
     let bench = bench().await;
     bench.bought().await;
     let open = bench.resting().await["orderId"].to_string();
@@ -289,7 +289,7 @@ async fn line(
 
 /// Prints every line and stops when one is bad.
 #[expect(clippy::print_stdout, reason = "the lines are read by whoever asks what the mock serves")]
-fn report(lines: &[(String, Result<String, String>)]) {
+pub(crate) fn report(lines: &[(String, Result<String, String>)]) {
     let mut bad = Vec::new();
     for (name, line) in lines {
         let (Ok(text) | Err(text)) = line;
