@@ -36,7 +36,7 @@ fn tape(calls: u64) -> Vec<u8> {
             _ => ("bn_ping", "{}"),
         };
         let mut say = |leg, dir, frame: String| {
-            tape.message(now_ms, (leg, dir), None, frame.as_bytes()).expect("memory");
+            tape.message(now_ms, leg, dir, frame.as_bytes()).expect("memory");
         };
         say(
             Leg::Agent,

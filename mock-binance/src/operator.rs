@@ -177,9 +177,12 @@ impl Hub {
     /// The last price of every symbol that has one.
     pub(crate) fn prices(&self) -> BTreeMap<String, Price> {
         let state = self.lock().0;
-        let symbols = &state.exchange.spec().symbols;
-        let price = |name: &str| state.symbols.id(name).and_then(|id| state.exchange.last_price(id));
-        symbols.iter().filter_map(|symbol| Some((symbol.name.clone(), price(&symbol.name)?))).collect()
+        let spec = state.exchange.spec();
+        let prices = spec
+            .symbol_ids()
+            .zip(&spec.symbols)
+            .filter_map(|(id, symbol)| Some((symbol.name.clone(), state.exchange.last_price(id)?)));
+        prices.collect()
     }
 
     /// How far the recorded markets have come.

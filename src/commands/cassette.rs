@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use rogue_harness::cassette::tools::{self, Difference, FileError};
-use rogue_harness::cassette::{Header, Redactor, TapeError};
+use rogue_harness::cassette::tools::{self, Difference};
+use rogue_harness::cassette::{Header, Redactor};
 use rogue_harness::scenario::Problem;
 use rogue_harness::verdict::ExitClass;
 
@@ -130,22 +130,18 @@ type Reader = rogue_harness::cassette::TapeReader<Box<dyn std::io::BufRead>>;
 type Writer = rogue_harness::cassette::TapeWriter<Box<dyn std::io::Write + Send>>;
 
 pub(super) fn open(path: &Path) -> Result<Reader, Failure> {
-    tools::open(path).map_err(|error| file(path, &error))
+    tools::open(path).map_err(|error| bad(path, &error))
 }
 
 pub(super) fn create(path: &Path, header: &Header, rules: &[String]) -> Result<Writer, Failure> {
     let redactor = Redactor::new(rules).map_err(|error| rule(&error))?;
-    tools::create(path, header, redactor).map_err(|error| file(path, &error))
+    tools::create(path, header, redactor).map_err(|error| bad(path, &error))
 }
 
 fn rule(error: &rogue_harness::cassette::BadRule) -> Failure {
     Failure::usage(error.to_string(), "write a regular expression, such as 'desk-[0-9]+'")
 }
 
-fn file(path: &Path, error: &FileError) -> Failure {
-    Failure::Files(vec![Problem::error("tape", path, error.to_string())])
-}
-
-fn bad(path: &Path, error: &TapeError) -> Failure {
+fn bad(path: &Path, error: &impl std::fmt::Display) -> Failure {
     Failure::Files(vec![Problem::error("tape", path, error.to_string())])
 }

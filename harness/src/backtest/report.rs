@@ -93,7 +93,7 @@ impl Changes {
     pub fn text(&self) -> String {
         let (stopped, passing) = (self.stopped.words(), self.let_through.words());
         let mut lines = vec![
-            format!("{} calls judged, {} let through", self.calls, self.allowed),
+            format!("{} judged, {} let through", counted(self.calls), self.allowed),
             String::new(),
             format!("newly stopped   {stopped}"),
             format!("newly passing   {passing}"),
@@ -117,6 +117,10 @@ impl Worth {
             0 => String::new(),
             count => format!(", and {count} of unknown worth"),
         };
-        format!("{} calls, {} of them orders worth {}{unknown}", self.calls, self.orders, self.notional.normalize())
+        format!("{}, {} of them orders worth {}{unknown}", counted(self.calls), self.orders, self.notional.normalize())
     }
+}
+
+fn counted(calls: u64) -> String {
+    if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") }
 }

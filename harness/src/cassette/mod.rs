@@ -1,7 +1,7 @@
 //! What was said on every wire of a session, as a file.
 //!
 //! ```text
-//!  message ─▶ Redactor ─▶ TapeWriter ─▶ tape.jsonl ─▶ TapeReader ─▶ Message …, then whole or cut
+//!  message ─▶ cause ─▶ Redactor ─▶ TapeWriter ─▶ tape.jsonl ─▶ TapeReader ─▶ Message …, then whole or cut
 //! ```
 //!
 //! A tape is JSON Lines: a [`Header`], one [`Message`] a line, and an end that tells how many there were, so that a
@@ -14,6 +14,7 @@
 pub mod format;
 pub mod tools;
 
+mod causes;
 mod read;
 mod redact;
 mod scan;

@@ -97,10 +97,12 @@ impl Redactor {
             Some(placeholder) => Some(placeholder.clone()),
             None => is_key_shaped(word).then(|| self.placeholder("key", word)),
         });
-        for at in 0..self.rules.len() {
-            let Some(rule) = self.rules.get(at).cloned() else { break };
+        // A regular expression that is cloned loses the room that it works in.
+        let rules = std::mem::take(&mut self.rules);
+        for rule in &rules {
             text = rule.replace_all(&text, |found: &Captures<'_>| self.placeholder("rule", &found[0])).into_owned();
         }
+        self.rules = rules;
         text
     }
 

@@ -22,9 +22,10 @@ fn writer() -> TapeWriter<Vec<u8>> {
 fn tape() -> String {
     let mut tape = writer();
     let call = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bn_ping"}}"#;
-    let first = tape.message(1_000, (Leg::Agent, Direction::Out), None, call).unwrap();
-    tape.message(1_250, (Leg::Upstream, Direction::Out), Some(first), b"not json \xc3\xa4").unwrap();
-    tape.message(900, (Leg::Ws, Direction::Back), None, &[0xff]).unwrap();
+    tape.message(1_000, Leg::Agent, Direction::Out, call).unwrap();
+    let passed_on = r#"{"id":7, "method":"tools/call", "params":{"name":"bn_ping"}, "of":"ä"}"#.as_bytes();
+    tape.message(1_250, Leg::Upstream, Direction::Out, passed_on).unwrap();
+    tape.message(900, Leg::Ws, Direction::Back, &[0xff]).unwrap();
     String::from_utf8(tape.finish().unwrap()).unwrap()
 }
 
@@ -47,7 +48,10 @@ fn what_is_written_is_read_again() {
         [(1, 0, None), (2, 250, Some(1)), (3, 0, None)]
     );
     assert_eq!(messages[0].id, Some(serde_json::json!(1)));
-    assert_eq!(messages[1].body, Body::Text("not json ä".to_owned()));
+    assert_eq!(
+        messages[1].body,
+        Body::Text(r#"{"id":7, "method":"tools/call", "params":{"name":"bn_ping"}, "of":"ä"}"#.to_owned())
+    );
     assert_eq!(messages[2].body, Body::Hex("ff".to_owned()));
 }
 

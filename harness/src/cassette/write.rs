@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::causes::Causes;
 use super::format::{Body, Direction, Header, Leg, Message, Trailer};
 use super::redact::Redactor;
 
@@ -12,6 +13,7 @@ use super::redact::Redactor;
 pub struct TapeWriter<W> {
     out: W,
     redactor: Redactor,
+    causes: Causes,
     origin_ms: u64,
     seq: u64,
 }
@@ -22,32 +24,37 @@ impl<W: Write> TapeWriter<W> {
     /// # Errors
     /// What the writer underneath says.
     pub fn new(out: W, header: &Header, redactor: Redactor) -> io::Result<Self> {
-        let mut tape = Self { out, redactor, origin_ms: header.clock_origin_ms, seq: 0 };
+        let mut tape = Self { out, redactor, causes: Causes::default(), origin_ms: header.clock_origin_ms, seq: 0 };
         tape.line(header)?;
         Ok(tape)
     }
 
-    /// Writes a message that was seen at `now_ms`, milliseconds since the epoch, and says which number it has. `id`
-    /// defaults to that of the JSON-RPC message.
+    /// Writes a message that was seen at `now_ms`, milliseconds since the epoch. Its id is that of the JSON-RPC message,
+    /// and its cause is found among what was written before.
     ///
     /// # Errors
     /// What the writer underneath says.
-    pub fn message(
-        &mut self,
-        now_ms: u64,
-        (leg, dir): (Leg, Direction),
-        cause: Option<u64>,
-        frame: &[u8],
-    ) -> io::Result<u64> {
-        let body = self.redactor.body(Body::of(frame));
+    pub fn message(&mut self, now_ms: u64, leg: Leg, dir: Direction, frame: &[u8]) -> io::Result<()> {
+        self.seq += 1;
+        let body = Body::of(frame);
+        let read;
+        let message = match &body {
+            Body::Json(value) => Some(value),
+            // Frames of odd spacing bring things about as well.
+            Body::Text(text) => {
+                read = serde_json::from_str(text).ok();
+                read.as_ref()
+            }
+            Body::Hex(_) => None,
+        };
+        let cause = self.causes.of(self.seq, leg, dir, message);
+        let body = self.redactor.body(body);
         let id = match &body {
             Body::Json(value) => value.get("id").filter(|id| !id.is_null()).cloned(),
             Body::Text(_) | Body::Hex(_) => None,
         };
-        self.seq += 1;
         let at_ms = now_ms.saturating_sub(self.origin_ms);
-        self.line(&Message { seq: self.seq, at_ms, leg, dir, id, cause, body })?;
-        Ok(self.seq)
+        self.line(&Message { seq: self.seq, at_ms, leg, dir, id, cause, body })
     }
 
     /// Writes a message of another tape under a number of this one; `place` tells which number its cause has here.

@@ -5,10 +5,9 @@
 //!  agent ── streamable HTTP ───▶ any MCP server             [`proxy`], as MCP
 //!  any client ── REST, WebSocket ─▶ mock, testnet, exchange [`proxy`], as an exchange
 //!                    │
-//!                    └─▶ [`Recorder`] ─▶ [`Causes`] ─▶ tape
+//!                    └─▶ [`Recorder`] ─▶ tape
 //! ```
 
-mod causes;
 mod proxy;
 mod recorder;
 mod rest;
@@ -19,7 +18,6 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
-pub use causes::Causes;
 pub use proxy::{Proxy, ProxyError, Speaks};
 pub use recorder::{Observe, Recorder};
 pub use rest::{RestRequest, RestResponse};

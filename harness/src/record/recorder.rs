@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::causes::Causes;
 use crate::cassette::{Direction, Leg, TapeWriter};
 
 /// Told of each message that went by.
@@ -25,7 +24,6 @@ struct Shared {
 
 struct State {
     tape: Option<TapeWriter<Box<dyn Write + Send>>>,
-    causes: Causes,
     /// The first error; nothing is written after it.
     broken: Option<io::Error>,
 }
@@ -33,21 +31,16 @@ struct State {
 impl Recorder {
     /// A recorder that reads the time, milliseconds since the epoch, from `clock`.
     pub fn new(tape: TapeWriter<Box<dyn Write + Send>>, clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        let state = State { tape: Some(tape), causes: Causes::default(), broken: None };
+        let state = State { tape: Some(tape), broken: None };
         Self { shared: Arc::new(Shared { clock: Box::new(clock), state: Mutex::new(state) }) }
     }
 
     /// Writes a message down.
     pub fn message(&self, leg: Leg, dir: Direction, frame: &[u8]) {
-        self.message_at((self.shared.clock)(), leg, dir, frame);
-    }
-
-    /// Writes a message of another moment down.
-    pub fn message_at(&self, now_ms: u64, leg: Leg, dir: Direction, frame: &[u8]) {
+        let now_ms = (self.shared.clock)();
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { tape: Some(tape), causes, broken } = &mut *state else { return };
-        let cause = causes.of(tape.next_seq(), leg, dir, frame);
-        let written = tape.message(now_ms, (leg, dir), cause, frame).and_then(|_| tape.flush());
+        let State { tape: Some(tape), broken } = &mut *state else { return };
+        let written = tape.message(now_ms, leg, dir, frame).and_then(|()| tape.flush());
         if let Err(error) = written {
             *broken = Some(error);
             state.tape = None;

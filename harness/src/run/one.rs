@@ -24,6 +24,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) role: Role,
     pub(crate) case: &'a Case,
     pub(crate) target: &'static dyn Target,
+    pub(crate) target_name: &'static str,
     pub(crate) steps: &'a [Located<Step>],
     /// The parts of the run's own expectations.
     pub(crate) expect: &'a Expect,

@@ -53,6 +53,7 @@ async fn judged(
         role,
         case,
         target: if role == Role::Control { bare } else { target },
+        target_name: if role == Role::Control { TargetKind::Bare.name() } else { options.target.name() },
         steps,
         expect,
         policy,

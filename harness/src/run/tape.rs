@@ -13,7 +13,7 @@ use super::one::Plan;
 use super::stage::Stage;
 use crate::agent::transcript::{self, Event, Frame, Transcript};
 use crate::cassette::{Body, Direction, FORMAT, Header, Leg, Redactor, TapeWriter};
-use crate::record::{Causes, Proxy, Speaks};
+use crate::record::{Proxy, Speaks};
 use crate::target::Capability;
 
 /// Puts a recorder between the MCP server and the exchange.
@@ -58,7 +58,7 @@ pub(super) fn write(
         writer: concat!("rogue ", env!("CARGO_PKG_VERSION")).to_owned(),
         seed: Some(plan.seed.unwrap_or(scenario.exchange.seed)),
         clock_origin_ms: start_ms,
-        target: Some(plan.target.name().to_owned()),
+        target: Some(plan.target_name.to_owned()),
         scenario: Some(scenario.id.value.clone()),
         policy: plan.target.capabilities().contains(&Capability::Policy).then(|| digest(plan.policy.as_bytes())),
         tools: events.iter().find_map(tools),
@@ -71,12 +71,10 @@ pub(super) fn write(
     fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     let file = File::create(&path).map_err(|error| failed(&error))?;
     let mut tape = TapeWriter::new(BufWriter::new(file), &header, redactor).map_err(|error| failed(&error))?;
-    let mut causes = Causes::default();
     for event in events {
         let Event::Frame(frame) = event else { continue };
         let (leg, dir) = way(frame);
-        let cause = causes.of(tape.next_seq(), leg, dir, &frame.bytes);
-        tape.message(frame.at_ms, (leg, dir), cause, &frame.bytes).map_err(|error| failed(&error))?;
+        tape.message(frame.at_ms, leg, dir, &frame.bytes).map_err(|error| failed(&error))?;
     }
     tape.finish().and_then(|mut file| file.flush()).map_err(|error| failed(&error))
 }

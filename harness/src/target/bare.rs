@@ -8,10 +8,6 @@ use crate::agent::tap::pipe;
 pub(super) struct Bare;
 
 impl Target for Bare {
-    fn name(&self) -> &'static str {
-        "bare"
-    }
-
     fn capabilities(&self) -> &'static [Capability] {
         &[Capability::Clock]
     }

@@ -14,10 +14,6 @@ use crate::agent::transcript::Leg;
 pub(super) struct Embedded;
 
 impl Target for Embedded {
-    fn name(&self) -> &'static str {
-        "embedded"
-    }
-
     fn capabilities(&self) -> &'static [Capability] {
         &[Capability::Clock, Capability::Policy]
     }

@@ -13,9 +13,6 @@ use crate::scenario::Upstream;
 
 /// Opens stacks of one kind.
 pub(crate) trait Target: Sync {
-    /// What it is called on a command line.
-    fn name(&self) -> &'static str;
-
     /// What its stacks can do.
     fn capabilities(&self) -> &'static [Capability];
 

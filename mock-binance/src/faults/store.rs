@@ -123,16 +123,14 @@ impl Faults {
                 Effect::Reorder {} => hold = true,
                 Effect::Stale {} => {
                     // Each unit of time has a first event of its own.
-                    let mut unit = 0;
-                    event = event.map(|text| {
-                        unit += 1;
-                        let first = active.remembered.entry(format!("{stream} {unit}"));
+                    event = event.map(|unit, text| {
+                        let first = active.remembered.entry(format!("{stream} {unit:?}"));
                         let first = first.or_insert_with(|| text.into_bytes());
                         String::from_utf8_lossy(first).into_owned()
                     });
                 }
                 Effect::Poison { fields, text } => {
-                    event = event.map(|event| {
+                    event = event.map(|_, event| {
                         let poisoned = alter::poison(event.as_bytes(), fields, text);
                         poisoned.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(event)
                     });

@@ -21,8 +21,10 @@ const CONNECTIONS_SECS: u64 = 5 * 60;
 pub(crate) struct Lifetimes {
     hold: bool,
     watched: BTreeMap<ConnectionId, Watched>,
-    /// By address: which span of time, and how many connections were opened in it.
-    opened: BTreeMap<u32, (u64, u32)>,
+    /// The span of time in which connections are counted,
+    span: u64,
+    /// and how many each address has opened in it.
+    opened: BTreeMap<u32, u32>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Watched {
 
 impl Lifetimes {
     pub(crate) const fn new(hold: bool) -> Self {
-        Self { hold, watched: BTreeMap::new(), opened: BTreeMap::new() }
+        Self { hold, watched: BTreeMap::new(), span: 0, opened: BTreeMap::new() }
     }
 
     /// Watches nobody any more.
@@ -59,10 +61,11 @@ impl Lifetimes {
             return Ok(());
         }
         let span = now.as_secs() / CONNECTIONS_SECS;
-        let (of, opened) = self.opened.entry(source).or_default();
-        if *of != span {
-            (*of, *opened) = (span, 0);
+        if self.span != span {
+            self.span = span;
+            self.opened.clear();
         }
+        let opened = self.opened.entry(source).or_default();
         if *opened >= CONNECTIONS_MAX {
             let retry_after_s = (span + 1) * CONNECTIONS_SECS - now.as_secs();
             return Err(ApiError::TooManyRequests { retry_after_s });

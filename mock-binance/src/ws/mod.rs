@@ -1,6 +1,6 @@
 //! The WebSocket face: user data streams and market streams, on the port of the REST face.
 //!
-//! Reading order: [`streams`] (who listens to what), [`user`] and [`market`] (what an event looks like), [`cadence`] (streams that
+//! Reading order: [`streams`] (who listens to what, with [`listeners`] and [`written`]), [`user`] and [`market`] (what an event looks like), [`cadence`] (streams that
 //! speak at intervals, with [`book`], [`candle`] and [`stats`]), [`request`]
 //! (SUBSCRIBE and friends), [`subscriptions`] (user data over the WebSocket API), [`server`] (sockets).
 
@@ -8,6 +8,7 @@ pub(crate) mod book;
 pub(crate) mod cadence;
 pub(crate) mod candle;
 pub(crate) mod lifetimes;
+mod listeners;
 pub(crate) mod market;
 pub(crate) mod request;
 pub(crate) mod server;

@@ -3,12 +3,13 @@
 //! This is plain bookkeeping inside the mock's one lock. A connection's task takes its frames from a channel, so
 //! nothing here ever waits for a socket, and every listener gets the frames in the order in which things happened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::extract::ws::Utf8Bytes;
 use exchange_engine::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::listeners::Listeners;
 use super::user;
 use super::written::{Units, Written};
 use crate::api::render::TimeUnit;
@@ -50,7 +51,7 @@ pub(crate) struct ConnectionId(u64);
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     connections: BTreeMap<ConnectionId, Connection>,
-    listeners: BTreeMap<String, BTreeSet<ConnectionId>>,
+    listeners: BTreeMap<String, Listeners>,
     opened: u64,
     frames_sent: u64,
     /// What may become of events, and of requests to the other faces.
@@ -155,7 +156,7 @@ impl Streams {
                     self.end(id, Outgoing::Refuse("Too many subscriptions"));
                     return;
                 }
-                self.listeners.entry(name.clone()).or_default().insert(id);
+                self.listeners.entry(name.clone()).or_default().insert(connection.unit, id);
                 connection.names.push(name);
             }
         }
@@ -232,9 +233,7 @@ impl Streams {
 
     /// In which units of time a stream is wanted.
     pub(crate) fn units(&self, name: &str) -> Units {
-        let listeners = self.listeners.get(name).into_iter().flatten();
-        let units = listeners.filter_map(|id| self.connections.get(id)).map(|connection| Units::of(connection.unit));
-        units.fold(Units::default(), Units::and)
+        self.listeners.get(name).map(Listeners::units).unwrap_or_default()
     }
 
     /// Sends an event to all listeners of a stream. It is written only when there is one.
@@ -253,7 +252,7 @@ impl Streams {
         match self.faults.tell(name, event) {
             Told::Frames(frames) => frames.iter().for_each(|frame| self.send_event(name, frame)),
             Told::Disconnect => {
-                for id in self.listeners.get(name).cloned().unwrap_or_default() {
+                for id in self.listeners.get(name).cloned().unwrap_or_default().ids() {
                     self.end(id, Outgoing::BreakOff);
                 }
             }
@@ -274,8 +273,8 @@ impl Streams {
         };
         let raw = Utf8Bytes::from(text);
         let mut wrapped = None;
-        for id in listeners {
-            let Some(connection) = self.connections.get(id).filter(|connection| connection.unit == unit) else {
+        for id in listeners.of(unit) {
+            let Some(connection) = self.connections.get(id) else {
                 continue;
             };
             let frame = if connection.combined {
@@ -297,7 +296,7 @@ impl Streams {
 
     /// Ends a stream: nobody hears it any more, and a connection that heard nothing else is closed.
     pub(crate) fn close_stream(&mut self, name: &str) {
-        for id in self.listeners.remove(name).unwrap_or_default() {
+        for id in self.listeners.remove(name).unwrap_or_default().ids() {
             if let Some(connection) = self.connections.get_mut(&id) {
                 connection.names.retain(|known| known != name);
                 if connection.names.is_empty() {
@@ -309,7 +308,7 @@ impl Streams {
 
     /// Ends a stream without a word: its connections stay open and hear nothing more of it.
     pub(crate) fn unsubscribe_all(&mut self, name: &str) {
-        for id in self.listeners.remove(name).unwrap_or_default() {
+        for id in self.listeners.remove(name).unwrap_or_default().ids() {
             if let Some(connection) = self.connections.get_mut(&id) {
                 connection.names.retain(|known| known != name);
             }
@@ -326,7 +325,7 @@ impl Streams {
 
     fn forget(&mut self, name: &str, id: ConnectionId) {
         if let Some(listeners) = self.listeners.get_mut(name) {
-            listeners.remove(&id);
+            listeners.remove(id);
             if listeners.is_empty() {
                 self.listeners.remove(name);
             }

@@ -13,10 +13,6 @@ impl Units {
     pub(crate) const fn of(unit: TimeUnit) -> Self {
         Self { milli: matches!(unit, TimeUnit::Milliseconds), micro: matches!(unit, TimeUnit::Microseconds) }
     }
-
-    pub(crate) const fn and(self, other: Self) -> Self {
-        Self { milli: self.milli || other.milli, micro: self.micro || other.micro }
-    }
 }
 
 /// The texts of one event.
@@ -43,7 +39,10 @@ impl Written {
     }
 
     /// Changes each text.
-    pub(crate) fn map(self, mut change: impl FnMut(String) -> String) -> Self {
-        Self { milli: self.milli.map(&mut change), micro: self.micro.map(&mut change) }
+    pub(crate) fn map(self, mut change: impl FnMut(TimeUnit, String) -> String) -> Self {
+        Self {
+            milli: self.milli.map(|text| change(TimeUnit::Milliseconds, text)),
+            micro: self.micro.map(|text| change(TimeUnit::Microseconds, text)),
+        }
     }
 }

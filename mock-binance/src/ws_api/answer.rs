@@ -175,7 +175,8 @@ impl Connection {
                 .chain([Used::of("REQUEST_WEIGHT", weight, state.weights.used(now, source))])
                 .collect()
         });
-        let ends = matches!(done.result, Err(ApiError::Banned { .. }));
+        // A ban, also one that a fault only pretends.
+        let ends = done.result.as_ref().is_err_and(|error| error.status() == 418);
         Answered {
             text: crate::json::text(&Answer { id, status, result, error, rate_limits }),
             ends,

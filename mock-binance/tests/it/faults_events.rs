@@ -95,3 +95,23 @@ async fn user_events_of_the_web_socket_api_meet_faults_too() {
     bench.resting().await;
     assert!(socket.next_message().await.is_none(), "gone without a close frame");
 }
+
+#[tokio::test]
+async fn a_ticker_stands_still_in_either_unit_of_time() {
+    let bench = bench().await;
+    let mut milli = bench.connect("/ws/btcusdt@trade").await;
+    add(&bench, &json!({"stale": {}}), &json!({"stream": "*@trade"}), &json!("always"));
+    bench.bought().await;
+    let first = milli.next().await;
+    drop(milli);
+    while bench.mock.stream_stats().connections_open > 0 {
+        tokio::task::yield_now().await;
+    }
+    // Whoever comes later for microseconds gets the first event of those, not that of milliseconds.
+    let mut micro = bench.connect("/ws/btcusdt@trade?timeUnit=MICROSECOND").await;
+    bench.bought().await;
+    let other = micro.next().await;
+    assert_eq!(other["E"].as_u64(), first["E"].as_u64().map(|time| time * 1000));
+    bench.bought().await;
+    assert_eq!(micro.next().await, other, "it stands still");
+}

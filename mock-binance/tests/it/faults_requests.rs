@@ -246,3 +246,17 @@ fn the_shipped_faults_can_be_read() {
     let error = Fault::from_file("no/such/file").unwrap_err().to_string();
     assert!(error.starts_with("`no/such/file`: cannot read the fault"), "{error}");
 }
+
+#[tokio::test]
+async fn a_pretended_ban_ends_a_connection_of_the_web_socket_api_as_a_real_one_does() {
+    let bench = bench().await;
+    let mut socket = bench.connect("/ws-api/v3").await;
+    let ping = r#"{"id":1,"method":"ping"}"#;
+    add(&bench, &json!({"too_many_requests": {"retry_after_s": 5}}), &json!({}));
+    assert_eq!(socket.ask(ping).await["status"], 429);
+    end(&bench);
+    assert_eq!(socket.ask(ping).await["status"], 200, "only a ban ends it");
+    add(&bench, &json!({"banned": {"retry_after_s": 5}}), &json!({}));
+    assert_eq!(socket.ask(ping).await["status"], 418);
+    assert!(socket.is_closed().await);
+}

@@ -109,10 +109,9 @@ async fn the_web_socket_api_is_pinged_too_and_ends_after_a_day() {
 #[tokio::test]
 async fn an_address_opens_three_hundred_connections_in_five_minutes() {
     let bench = strict().await;
-    for turn in 0..150 {
+    for _ in 0..150 {
         drop(bench.connect("/ws").await);
         drop(bench.connect("/ws-api/v3").await);
-        assert!(turn < 150);
     }
     let url = format!("{}/ws", bench.mock.ws_url());
     let refused = tokio_tungstenite::connect_async(&url).await.unwrap_err();

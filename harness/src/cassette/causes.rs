@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::cassette::{Direction, Leg};
+use super::format::{Direction, Leg};
 
 /// Follows the messages of a tape and tells the cause of each.
 ///
@@ -12,7 +12,7 @@ use crate::cassette::{Direction, Leg};
 /// oldest open call of the agent with the same tool; a request to the exchange by the open call, when there is only
 /// one. Where several could be the cause, none is told.
 #[derive(Debug, Default)]
-pub struct Causes {
+pub(super) struct Causes {
     open: BTreeMap<(Leg, String), Open>,
 }
 
@@ -24,18 +24,17 @@ struct Open {
 }
 
 impl Causes {
-    /// Takes note of a message and gives the `seq` of its cause.
-    pub fn of(&mut self, seq: u64, leg: Leg, dir: Direction, frame: &[u8]) -> Option<u64> {
-        let value: Option<Value> = serde_json::from_slice(frame).ok();
-        let id = value.as_ref().and_then(|value| value.get("id")).filter(|id| !id.is_null()).map(Value::to_string);
-        let asks = value.as_ref().is_some_and(|value| value.get("method").is_some());
+    /// Takes note of a message, which is nothing when it is no JSON, and gives the `seq` of its cause.
+    pub(super) fn of(&mut self, seq: u64, leg: Leg, dir: Direction, message: Option<&Value>) -> Option<u64> {
+        let id = message.and_then(|message| message.get("id")).filter(|id| !id.is_null()).map(Value::to_string);
+        let asks = message.is_some_and(|message| message.get("method").is_some());
         match dir {
             // A decision is told under the id of the agent's request.
             _ if leg == Leg::Decision => self.open.get(&(Leg::Agent, id?)).map(|open| open.seq),
             Direction::Back if !asks => self.open.remove(&(leg, id?)).map(|open| open.seq),
             Direction::Back => None,
             Direction::Out => {
-                let tool = value.as_ref().and_then(|value| value.pointer("/params/name")).and_then(Value::as_str);
+                let tool = message.and_then(|message| message.pointer("/params/name")).and_then(Value::as_str);
                 let cause = self.of_request(leg, tool);
                 if let (Some(id), true) = (id, asks) {
                     let open = Open { seq, tool: tool.map(ToOwned::to_owned), passed_on: false };
@@ -90,7 +89,7 @@ mod tests {
         let mut seq = 0;
         let mut say = |leg, dir, frame: &str| {
             seq += 1;
-            causes.of(seq, leg, dir, frame.as_bytes())
+            causes.of(seq, leg, dir, serde_json::from_str(frame).ok().as_ref())
         };
         assert_eq!(say(Agent, Out, &call(7, "a")), None);
         assert_eq!(say(Leg::Decision, Out, r#"{"id":7,"method":"tools/call","tool":"a"}"#), Some(1));
@@ -105,11 +104,13 @@ mod tests {
     #[test]
     fn of_several_that_could_be_it_none_is_told() {
         let mut causes = Causes::default();
-        causes.of(1, Leg::Agent, Direction::Out, call(1, "a").as_bytes());
-        causes.of(2, Leg::Agent, Direction::Out, call(2, "a").as_bytes());
-        assert_eq!(causes.of(3, Leg::Rest, Direction::Out, br#"{"id":1,"method":"GET"}"#), None);
-        assert_eq!(causes.of(4, Leg::Upstream, Direction::Out, call(8, "a").as_bytes()), Some(1));
-        assert_eq!(causes.of(5, Leg::Upstream, Direction::Out, call(9, "a").as_bytes()), Some(2));
-        assert_eq!(causes.of(6, Leg::Upstream, Direction::Out, call(10, "a").as_bytes()), None);
+        let mut of = |seq, leg, frame: &str| causes.of(seq, leg, Out, serde_json::from_str(frame).ok().as_ref());
+        of(1, Agent, &call(1, "a"));
+        of(2, Agent, &call(2, "a"));
+        assert_eq!(of(3, Rest, r#"{"id":1,"method":"GET"}"#), None);
+        assert_eq!(of(4, Upstream, &call(8, "a")), Some(1));
+        assert_eq!(of(5, Upstream, &call(9, "a")), Some(2));
+        assert_eq!(of(6, Upstream, &call(10, "a")), None);
+        assert_eq!(of(7, Agent, "no JSON"), None);
     }
 }
