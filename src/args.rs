@@ -1,5 +1,7 @@
 //! The words of the command line.
 
+mod replay;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rogue_harness::target::TargetKind;
+
+pub(crate) use self::replay::{Part, Replay};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +77,9 @@ pub(crate) enum Command {
     /// Record an agent and its MCP server, or a client and its exchange, as a tape
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
+    /// Play a tape again: as the MCP server
+    #[command(after_help = replay::HELP)]
+    Replay(Replay),
     /// Judge the calls on tapes by another policy, at their recorded times
     #[command(after_help = BACKTEST_HELP)]
     Backtest(Backtest),

@@ -8,6 +8,7 @@ mod agent;
 pub mod backtest;
 pub mod cassette;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -138,10 +138,10 @@ pub(super) fn create(path: &Path, header: &Header, rules: &[String]) -> Result<W
     tools::create(path, header, redactor).map_err(|error| bad(path, &error))
 }
 
-fn rule(error: &rogue_harness::cassette::BadRule) -> Failure {
+pub(super) fn rule(error: &rogue_harness::cassette::BadRule) -> Failure {
     Failure::usage(error.to_string(), "write a regular expression, such as 'desk-[0-9]+'")
 }
 
-fn bad(path: &Path, error: &impl std::fmt::Display) -> Failure {
+pub(super) fn bad(path: &Path, error: &impl std::fmt::Display) -> Failure {
     Failure::Files(vec![Problem::error("tape", path, error.to_string())])
 }

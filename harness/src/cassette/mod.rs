@@ -26,5 +26,7 @@ mod tests;
 
 pub use format::{Body, Direction, FORMAT, Header, Leg, Message};
 pub use read::{End, LINE_BYTES_MAX, TapeError, TapeReader};
+pub(crate) use redact::is_placeholder;
 pub use redact::{BadRule, Redactor};
+pub(crate) use strict::without_doubles;
 pub use write::TapeWriter;

@@ -131,7 +131,7 @@ impl Redactor {
 }
 
 /// Whether this is what stands in place of a secret: `[api-key-1]`, `[signature]`.
-fn is_placeholder(text: &str) -> bool {
+pub(crate) fn is_placeholder(text: &str) -> bool {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     inner.is_some_and(|inner| {
         let kind = inner.trim_end_matches(|c: char| c.is_ascii_digit());

@@ -4,6 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+/// The value of a text that can be read in one way only.
+pub(crate) fn without_doubles(text: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<NoDoubles>(text).ok()?;
+    serde_json::from_slice(text).ok()
+}
 
 /// Any JSON value without doubled names; the value itself is dropped.
 pub(super) struct NoDoubles;

@@ -1,0 +1,35 @@
+//! Tapes that are played again.
+//!
+//! ```text
+//!  tape ─▶ Script: a Deck of requests, each with what followed it ─▶ Player ─▶ serve: an MCP server on any stream
+//!                    ▲
+//!   live request ─▶ redacted as the tape was, ids in the tape's words ─▶ Fingerprint
+//! ```
+//!
+//! A request is answered by the oldest entry of the tape with its [`Fingerprint`] that was not given yet. One that has
+//! none is a [`Miss`], which tells what came nearest; at the end an [`Outcome`] tells what nobody asked for. Nothing is
+//! ever made up: what is not on the tape is an error, here and there.
+
+mod bindings;
+mod deck;
+mod fingerprint;
+mod miss;
+mod names;
+mod outcome;
+mod pace;
+mod player;
+mod pointers;
+mod script;
+mod serve;
+
+#[cfg(test)]
+mod tests;
+
+pub use deck::Repeat;
+pub use fingerprint::Fingerprint;
+pub use miss::{Miss, Nearest, Why};
+pub use outcome::{Outcome, Played, WrongAnswer};
+pub use pace::{BadPace, Pace, WAIT_MS_MAX};
+pub use player::{Due, Player};
+pub use pointers::FieldDifference;
+pub use serve::serve;

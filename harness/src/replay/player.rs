@@ -1,0 +1,255 @@
+//! A tape that answers as the MCP server did.
+
+use std::io::BufRead;
+
+use serde_json::{Value, json};
+
+use super::bindings::Bindings;
+use super::deck::{Deck, Repeat};
+use super::fingerprint::{Fingerprint, frame_value, sorted};
+use super::miss::{Miss, Why};
+use super::names;
+use super::outcome::{Outcome, Played, WrongAnswer};
+use super::pointers::differences;
+use super::script::{Kind, Script, Step, Turn};
+use crate::cassette::{Body, Redactor, TapeError, TapeReader};
+
+/// The JSON-RPC code of an answer that the tape does not have. Of the range that is left to servers.
+const NOT_ON_TAPE: i64 = -32_040;
+
+/// A frame that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// How long after the frame that brought it about it came on the tape, in milliseconds.
+    pub after_ms: u64,
+    /// Without its newline.
+    pub frame: Vec<u8>,
+}
+
+/// Plays the server's part of an MCP session. It does no IO: it is told what the client says, and tells what to send.
+#[derive(Debug)]
+pub struct Player {
+    deck: Deck<Turn>,
+    opening: Vec<Step>,
+    cut: bool,
+    redactor: Redactor,
+    bindings: Bindings,
+    pending: Vec<Pending>,
+    requests: u64,
+    misses: Vec<Miss>,
+    wrong: Vec<WrongAnswer>,
+}
+
+/// A turn that waits for the client to answer the server.
+#[derive(Debug)]
+struct Pending {
+    place: usize,
+    step: usize,
+    awaits: String,
+    live: Live,
+}
+
+/// What the live client calls things.
+#[derive(Debug, Clone, Default)]
+struct Live {
+    id: Option<Value>,
+    progress_token: Option<Value>,
+}
+
+impl Player {
+    /// Reads a tape. `redactor` takes out of live requests what was taken out of the tape's.
+    ///
+    /// # Errors
+    /// The tape cannot be read.
+    pub fn new<R: BufRead>(tape: TapeReader<R>, repeat: Repeat, redactor: Redactor) -> Result<Self, TapeError> {
+        let Script { deck, opening, cut } = Script::read(tape, repeat)?;
+        Ok(Self {
+            deck,
+            opening,
+            cut,
+            redactor,
+            bindings: Bindings::default(),
+            pending: Vec::new(),
+            requests: 0,
+            misses: Vec::new(),
+            wrong: Vec::new(),
+        })
+    }
+
+    /// What the server says before it is asked anything.
+    pub fn open(&mut self) -> Vec<Due> {
+        let steps = std::mem::take(&mut self.opening);
+        let said = steps.iter().filter_map(|step| match step {
+            Step::Say { at_ms, body, .. } => Some(Due { after_ms: *at_ms, frame: bytes(body) }),
+            Step::Await { .. } => None,
+        });
+        said.collect()
+    }
+
+    /// Takes a frame of the client, without its newline, and tells what the server says to it.
+    pub fn hear(&mut self, frame: &[u8]) -> Vec<Due> {
+        let live = Body::of(frame);
+        let value = frame_value(&live);
+        match Kind::of(value.as_ref()) {
+            Kind::Request(id) => {
+                let token = value.as_ref().and_then(|value| value.pointer("/params/_meta/progressToken"));
+                let live_names = Live { id: Some(id), progress_token: token.cloned() };
+                self.request(live, live_names)
+            }
+            Kind::Answer(id) => self.answered(&id, value.unwrap_or_default()),
+            Kind::Other => {
+                let is_notice = value.as_ref().is_some_and(|value| value.get("method").is_some());
+                self.notice(live, is_notice)
+            }
+        }
+    }
+
+    /// How it went so far.
+    pub fn outcome(&self) -> Outcome {
+        let mut outcome = Outcome {
+            played: Vec::new(),
+            unplayed: Vec::new(),
+            misses: self.misses.clone(),
+            wrong_answers: self.wrong.clone(),
+            cut: self.cut,
+        };
+        for entry in self.deck.entries() {
+            let played = Played { seq: entry.seq, label: entry.asked.label.clone(), request: entry.given_to };
+            // A notification that nothing followed may stay away: nothing of the tape is lost with it.
+            let counts = entry.content.asks || !entry.content.steps.is_empty();
+            if entry.given_to.is_some() {
+                outcome.played.push(played);
+            } else if counts && entry.asked.label != names::LIVENESS {
+                outcome.unplayed.push(played);
+            }
+        }
+        outcome
+    }
+
+    fn request(&mut self, live: Body, live_names: Live) -> Vec<Due> {
+        self.requests += 1;
+        let number = self.requests;
+        let asked = self.fingerprint(live);
+        let taken = self.deck.take(number, &asked, &mut self.bindings);
+        let id = live_names.id.clone().unwrap_or_default();
+        let place = match taken {
+            Ok(place) => place,
+            Err(_) if asked.label == names::LIVENESS => {
+                return vec![now(&json!({ "jsonrpc": "2.0", "id": id, "result": {} }))];
+            }
+            Err(miss) => return vec![self.missed(&id, miss)],
+        };
+        let silent = self.deck.get(place).filter(|entry| {
+            let answers = |step: &Step| matches!(step, Step::Say { answers: true, .. });
+            !entry.content.cancelled && !entry.content.steps.iter().any(answers)
+        });
+        if let Some(seq) = silent.map(|entry| entry.seq) {
+            let miss = Miss { request: number, label: asked.label, why: Why::Unanswered { seq } };
+            return vec![self.missed(&id, miss)];
+        }
+        let from_ms = self.deck.get(place).map_or(0, |entry| entry.content.at_ms);
+        self.go_on(place, 0, from_ms, live_names)
+    }
+
+    /// A notification, or a frame that is no message at all.
+    fn notice(&mut self, live: Body, is_notice: bool) -> Vec<Due> {
+        let asked = self.fingerprint(live);
+        if !is_notice {
+            self.requests += 1;
+        }
+        match self.deck.take(self.requests, &asked, &mut self.bindings) {
+            Ok(place) => {
+                let from_ms = self.deck.get(place).map_or(0, |entry| entry.content.at_ms);
+                self.go_on(place, 0, from_ms, Live::default())
+            }
+            // Notifications are not answered, so one that is not on the tape asks for nothing that it does not have.
+            Err(_) if is_notice => Vec::new(),
+            Err(miss) => vec![self.missed(&Value::Null, miss)],
+        }
+    }
+
+    fn answered(&mut self, id: &Value, answer: Value) -> Vec<Due> {
+        let id = id.to_string();
+        let Some(at) = self.pending.iter().position(|pending| pending.awaits == id) else { return Vec::new() };
+        let Pending { place, step, live, .. } = self.pending.remove(at);
+        let Some(Step::Await { at_ms, seq, answer: recorded, .. }) = self.step(place, step) else { return Vec::new() };
+        let Body::Json(answer) = self.redactor.body(Body::Json(answer)) else { return Vec::new() };
+        let fields = differences(&sorted(recorded), &sorted(answer));
+        if !fields.is_empty() {
+            self.wrong.push(WrongAnswer { seq, fields });
+        }
+        self.go_on(place, step + 1, at_ms, live)
+    }
+
+    fn step(&self, place: usize, step: usize) -> Option<Step> {
+        self.deck.get(place)?.content.steps.get(step).cloned()
+    }
+
+    /// Says what comes next in a turn, up to where it waits for the client.
+    fn go_on(&mut self, place: usize, from: usize, from_ms: u64, live: Live) -> Vec<Due> {
+        let mut due = Vec::new();
+        for number in from.. {
+            match self.step(place, number) {
+                None => break,
+                Some(Step::Say { at_ms, body, answers }) => {
+                    let token = self.deck.get(place).and_then(|entry| entry.content.progress_token.clone());
+                    let frame = self.in_live_words(&body, answers, token, &live);
+                    due.push(Due { after_ms: at_ms.saturating_sub(from_ms), frame });
+                }
+                Some(Step::Await { id, .. }) => {
+                    self.pending.push(Pending { place, step: number, awaits: id.to_string(), live });
+                    break;
+                }
+            }
+        }
+        due
+    }
+
+    /// A frame of the tape with the ids of the live session.
+    fn in_live_words(&self, body: &Body, answers: bool, token: Option<Value>, live: &Live) -> Vec<u8> {
+        let Some(before) = frame_value(body) else { return bytes(body) };
+        let mut value = before.clone();
+        if let (true, Some(id), Some(slot)) = (answers, &live.id, value.get_mut("id")) {
+            slot.clone_from(id);
+        }
+        if let (Some(token), Some(slot)) = (token, value.pointer_mut("/params/progressToken"))
+            && *slot == token
+            && let Some(live) = &live.progress_token
+        {
+            slot.clone_from(live);
+        }
+        self.bindings.in_live_words(&mut value);
+        // What needs no change is sent as it was, odd spacing and all.
+        if value == before { bytes(body) } else { value.to_string().into_bytes() }
+    }
+
+    fn fingerprint(&mut self, live: Body) -> Fingerprint {
+        let live = match live {
+            Body::Json(mut value) => {
+                self.bindings.in_tape_words(&mut value);
+                Body::Json(value)
+            }
+            body => body,
+        };
+        Fingerprint::of_mcp(&self.redactor.body(live))
+    }
+
+    fn missed(&mut self, id: &Value, miss: Miss) -> Due {
+        let message = format!("[NOT ON TAPE] {miss}");
+        self.misses.push(miss);
+        now(&json!({ "jsonrpc": "2.0", "id": id, "error": { "code": NOT_ON_TAPE, "message": message } }))
+    }
+}
+
+fn now(message: &Value) -> Due {
+    Due { after_ms: 0, frame: message.to_string().into_bytes() }
+}
+
+/// The bytes that were on the wire.
+fn bytes(body: &Body) -> Vec<u8> {
+    match body {
+        Body::Json(value) => value.to_string().into_bytes(),
+        Body::Text(text) => text.clone().into_bytes(),
+        Body::Hex(digits) => hex::decode(digits).unwrap_or_default(),
+    }
+}

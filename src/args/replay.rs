@@ -1,0 +1,72 @@
+//! The words of `rogue replay`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use rogue_harness::replay::{Pace, Repeat};
+
+pub(super) const HELP: &str = "\
+Examples:
+  rogue replay --as upstream tape.jsonl          an MCP server on standard input and output, from the tape
+
+Each request is answered by the oldest message of the tape that asks the same and was not given yet. What is not on
+the tape is an error, which shows what comes nearest.
+
+Exit codes:
+   0  everything on the tape was asked for, and nothing else
+   1  something was not on the tape, or was not asked for
+  65  the tape cannot be read";
+
+/// Whose part the tape plays.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Part {
+    /// The MCP server, for an agent or a gateway.
+    Upstream,
+}
+
+/// What happens when a request comes more often than it is on the tape.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Repeats {
+    /// It is an error.
+    Fail,
+    /// Its last answer is given again.
+    Last,
+    /// Its answers are given again from the first one on.
+    Cycle,
+}
+
+impl From<Repeats> for Repeat {
+    fn from(repeats: Repeats) -> Self {
+        match repeats {
+            Repeats::Fail => Self::Fail,
+            Repeats::Last => Self::Last,
+            Repeats::Cycle => Self::Cycle,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Whose part the tape plays
+    #[arg(long = "as", value_name = "PART")]
+    pub(crate) part: Part,
+
+    /// The tape
+    pub(crate) tape: PathBuf,
+
+    /// When a request comes more often than it is on the tape
+    #[arg(long, value_name = "HOW", default_value = "fail")]
+    pub(crate) repeat: Repeats,
+
+    /// Whether a part of the tape may be left over
+    #[arg(long)]
+    pub(crate) allow_unplayed: bool,
+
+    /// How much of the recorded time passes: `instant`, `recorded`, or a factor such as `0.25`
+    #[arg(long, value_name = "PACE", default_value_t)]
+    pub(crate) pace: Pace,
+
+    /// A regular expression that was taken out of the tape as a secret; repeat it for each
+    #[arg(long = "redact", value_name = "REGEX")]
+    pub(crate) rules: Vec<String>,
+}

@@ -1,0 +1,76 @@
+//! `rogue replay` as a person meets it.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn rogue(folder: &Path, args: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rogue"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// A server that says a word of its own, and answers each line with that line's number.
+const SERVER: &str = r#"n=0; while read -r line; do n=$((n+1)); printf '{"jsonrpc":"2.0","method":"notifications/message","params":{"n":%d}}\n{"jsonrpc":"2.0","id":%d,"result":{"n":%d}}\n' $n $n $n; done"#;
+
+fn call(id: u64, tool: &str, arguments: &str) -> String {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"{tool}\",\"arguments\":{arguments}}}}}\n"
+    )
+}
+
+#[test]
+fn a_recorded_server_is_replayed_without_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let asked = call(1, "buy", r#"{"secretKey":"hunter2","quantity":"0.10"}"#) + &call(2, "look", "{}");
+    let (code, recorded, _) = rogue(here, &["record", "-o", "tape.jsonl", "--", "sh", "-c", SERVER], &asked);
+    assert_eq!(code, Some(0));
+    assert_eq!(recorded.lines().count(), 4);
+
+    let play = ["replay", "--as", "upstream", "tape.jsonl"];
+    let same = rogue(here, &play, &asked);
+    let good = "2 requests played, 0 not asked for, 0 not on the tape\n".to_owned();
+    assert_eq!(same, (Some(0), recorded, good));
+
+    let (code, answered, told) = rogue(here, &play, &call(9, "buy", r#"{"secretKey":"hunter2","quantity":"0.1"}"#));
+    let expected = concat!(
+        "request 1, `tools/call buy`, is not on the tape\n",
+        "  nearest: message 1, `tools/call buy`\n",
+        "    /params/arguments/quantity\n      - \"0.10\"\n      + \"0.1\"\n",
+        "message 1, `tools/call buy`, was not asked for\n",
+        "message 2, `tools/call look`, was not asked for\n",
+        "0 requests played, 2 not asked for, 1 not on the tape\n",
+    );
+    assert_eq!((code, told.as_str()), (Some(1), expected));
+    assert!(
+        answered.starts_with(r#"{"jsonrpc":"2.0","id":9,"error":{"code":-32040,"message":"[NOT ON TAPE] request 1"#)
+    );
+
+    let (code, _, told) = rogue(here, &[&play[..], &["--allow-unplayed"]].concat(), &call(9, "look", "{}"));
+    assert_eq!(code, Some(0), "{told}");
+    let twice = call(3, "look", "{}") + &call(4, "look", "{}");
+    assert_eq!(rogue(here, &[&play[..], &["--allow-unplayed"]].concat(), &twice).0, Some(1));
+    let (code, answered, _) = rogue(here, &[&play[..], &["--allow-unplayed", "--repeat", "last"]].concat(), &twice);
+    assert_eq!(code, Some(0));
+    assert!(answered.contains(r#""id":4,"result":{"n":2}"#), "{answered}");
+
+    let text = fs::read_to_string(here.join("tape.jsonl")).expect("a tape").replace("\"seq\":3", "\"seq\":4");
+    fs::write(here.join("bad.jsonl"), text).expect("a file");
+    let (code, _, told) = rogue(here, &["replay", "--as", "upstream", "bad.jsonl"], "");
+    assert_eq!(code, Some(65), "{told}");
+    assert!(told.contains("line 4: `seq` is 4, and must be 3"), "{told}");
+    assert_eq!(rogue(here, &[&play[..], &["--pace", "fast"]].concat(), "").0, Some(2));
+}
