@@ -21,6 +21,7 @@ fn tape(calls: u64) -> Vec<u8> {
         scenario: None,
         policy: None,
         tools: None,
+        exchange: None,
     };
     let redactor = Redactor::new(&[]).expect("no rules");
     let mut tape = TapeWriter::new(Vec::new(), &header, redactor).expect("memory");

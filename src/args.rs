@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod replay;
+mod serve;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 use rogue_harness::target::TargetKind;
 
 pub(crate) use self::replay::{Part, Replay};
+pub(crate) use self::serve::{ClockChoice, Serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Tell one scenario in words
     Show(Show),
+    /// Serve the whole stack to a live agent: a policy, the 23 tools and a mock exchange, as one MCP server
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(Serve),
     /// Record an agent and its MCP server, or a client and its exchange, as a tape
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),

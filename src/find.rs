@@ -37,7 +37,7 @@ pub(crate) fn all(paths: &[PathBuf], folder: Option<&Path>) -> Result<Loaded, Fa
 }
 
 /// The folder of the scenarios: the one that was named, or the nearest `scenarios` here or above.
-fn scenarios(named: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(crate) fn scenarios(named: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(named) = named {
         return if named.is_dir() {
             Ok(named.to_owned())

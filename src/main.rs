@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Backtest(backtest) => commands::backtest(backtest, &mut output),
         Command::Replay(replay) => commands::replay(replay, &mut output),
         Command::Cassette(cassette) => commands::cassette(cassette, &mut output),
+        Command::Serve(serve) => commands::serve(serve, folder, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),
         Command::Completions(completions) => commands::completions(completions, &mut output),
         // It ends as the server ends that it records.

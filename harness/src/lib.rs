@@ -12,6 +12,8 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;
+#[cfg(feature = "embedded")]
+pub mod serve;
 pub mod soft;
 pub mod target;
 pub mod verdict;

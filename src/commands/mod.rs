@@ -8,6 +8,8 @@ mod record;
 mod replay;
 mod run;
 mod schema;
+mod serve;
+mod serve_config;
 mod show;
 mod signal;
 
@@ -19,4 +21,5 @@ pub(crate) use record::record;
 pub(crate) use replay::replay;
 pub(crate) use run::run;
 pub(crate) use schema::{completions, schema};
+pub(crate) use serve::serve;
 pub(crate) use show::show;

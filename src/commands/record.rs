@@ -29,6 +29,7 @@ pub(crate) fn record(args: &Record, output: &mut Output) -> Result<u8, Failure> 
         scenario: None,
         policy: None,
         tools: None,
+        exchange: None,
     };
     let recorder = Recorder::new(create(&args.output, &header, &args.rules)?, now_ms);
     let class = runtime.block_on(async {

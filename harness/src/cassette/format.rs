@@ -31,6 +31,9 @@ pub struct Header {
     /// The digest of the list of tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<String>,
+    /// The exchange before the first message, in the words of a scenario's `exchange`: balances, prices, resting orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Value>,
 }
 
 /// One message, and every line between the first and the last.

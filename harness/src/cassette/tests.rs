@@ -12,6 +12,7 @@ fn header() -> Header {
         scenario: None,
         policy: None,
         tools: None,
+        exchange: None,
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod proxy;
 mod recorder;
+mod relay;
 mod rest;
 mod sse;
 mod stdio;
@@ -20,5 +21,7 @@ mod tests;
 
 pub use proxy::{Proxy, ProxyError, Speaks};
 pub use recorder::{Observe, Recorder};
+#[cfg(feature = "embedded")]
+pub(crate) use relay::relay;
 pub use rest::{RestRequest, RestResponse};
 pub use stdio::record_stdio;

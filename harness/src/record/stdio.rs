@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Command;
 
 use super::recorder::Observe;
-use crate::cassette::{Direction, LINE_BYTES_MAX, Leg};
+use super::relay::relay;
+use crate::cassette::{Direction, Leg};
 
 /// Starts the server and relays between it and `input` and `output`, byte for byte, until it ends. What it says on
 /// standard error is not touched.
@@ -46,39 +47,6 @@ pub async fn record_stdio(
     // An agent that has hung up needs no more answers.
     let _ = down;
     Ok(status)
-}
-
-/// Passes on what comes at once, and tells of each whole line.
-async fn relay(
-    mut from: impl AsyncRead + Unpin,
-    to: &mut (impl AsyncWrite + Unpin),
-    mut line: impl FnMut(&[u8]),
-) -> io::Result<()> {
-    let mut buffer = vec![0; 64 * 1024];
-    let mut begun: Vec<u8> = Vec::new();
-    loop {
-        let read = from.read(&mut buffer).await?;
-        let bytes = buffer.get(..read).unwrap_or_default();
-        if bytes.is_empty() {
-            if !begun.is_empty() {
-                line(&begun);
-            }
-            return Ok(());
-        }
-        // Before it is passed on, so that a message stands before what it brings about.
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if begun.len() < LINE_BYTES_MAX {
-                begun.extend_from_slice(part);
-            }
-            if part.last() == Some(&b'\n') {
-                begun.pop();
-                line(&begun);
-                begun.clear();
-            }
-        }
-        to.write_all(bytes).await?;
-        to.flush().await?;
-    }
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ async fn bench() -> Bench {
         scenario: None,
         policy: None,
         tools: None,
+        exchange: None,
     };
     let tape = Shared::default();
     let writer: Box<dyn std::io::Write + Send> = Box::new(tape.clone());

@@ -19,6 +19,7 @@ pub(super) fn tape(messages: &[(u64, Leg, Direction, &str)]) -> Vec<u8> {
         scenario: None,
         policy: None,
         tools: None,
+        exchange: None,
     };
     let mut tape = TapeWriter::new(Vec::new(), &header, Redactor::new(&[]).unwrap()).unwrap();
     for (at_ms, leg, dir, frame) in messages {

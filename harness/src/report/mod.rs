@@ -19,4 +19,6 @@ mod words;
 pub use failure::failure;
 pub use json::{FORMAT, Report, RunReport, ScenarioReport, Summary, Tally, Timing, json_schema};
 pub use text::{TextOptions, text};
+#[cfg(feature = "embedded")]
+pub(crate) use words::plural;
 pub use words::{amount, count, damage_words};

@@ -38,7 +38,7 @@ fn grouped(digits: &str) -> String {
 }
 
 /// `1 order`, `2 orders`.
-pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 

@@ -23,4 +23,6 @@ mod tape;
 
 pub use options::RunOptions;
 pub use scenario::run_scenario;
+#[cfg(feature = "embedded")]
+pub(crate) use stage::{Stage, StageError};
 pub use suite::{run_suite, runtime};

@@ -68,8 +68,8 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     let scenario = &plan.case.scenario;
     let mut stage = Stage::set(&scenario.exchange, plan.seed).await.map_err(|error| error.to_string())?;
     let secrets = stage.secrets();
-    let start_ms = stage.clock.now_ms();
-    let transcript = Transcript::new(stage.clock.handle());
+    let start_ms = stage.mock.clock().now_ms();
+    let transcript = Transcript::new(stage.clock());
     let tapped = match plan.record {
         Some(_) => Some(tape::tap(&stage.mock.rest_url(), &transcript).await?),
         None => None,
@@ -78,7 +78,7 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     let setting = Setting {
         rest_url: &rest_url,
         keys: &stage.owner,
-        clock: stage.clock.handle(),
+        clock: stage.clock(),
         upstream: scenario.upstream,
         policy: plan.policy,
         mutation: plan.mutation,

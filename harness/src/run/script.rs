@@ -130,7 +130,7 @@ impl<'a> Script<'a> {
             }
             Step::Advance(span) => {
                 self.transcript.note(format!("the clock moves on by {span}"));
-                self.stage.clock.advance(span.as_duration());
+                self.stage.mock.advance(span.as_duration());
             }
             Step::Notify(notify) => self.notify(line, notify).await?,
             Step::Listen(listen) => self.listen(line, listen).await?,

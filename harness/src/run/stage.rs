@@ -1,14 +1,16 @@
 //! The exchange of one run, set up as its scenario says.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mock_binance::engine::{
     Command, Instructions, NewOrder, Order, OrderId, OrderKind, Placed, Reply, Side as EngineSide, TimeInForce,
 };
-use mock_binance::{Account, ListenKeys, ManualClock, MockBinance, StartError};
+use mock_binance::{Account, Builder, Clock, ListenKeys, ManualClock, MockBinance, StartError};
 use serde_json::{Value, json};
 
 use super::secrets::Secrets;
+use crate::cassette::Redactor;
 use crate::scenario::{ExchangeSetup, ListenKeyMode, OwnerOrder, Side};
 use crate::target::Keys;
 use crate::witness::Witness;
@@ -34,7 +36,6 @@ pub(crate) enum StageError {
 /// A fresh exchange with its accounts and its clock.
 pub(crate) struct Stage {
     pub(crate) mock: MockBinance,
-    pub(crate) clock: ManualClock,
     pub(crate) owner: Keys,
     pub(crate) rogue: Keys,
     pub(crate) witness: Witness,
@@ -43,8 +44,19 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// On a clock that starts at the set-up's and moves when told.
     pub(crate) async fn set(setup: &ExchangeSetup, seed: Option<u64>) -> Result<Self, StageError> {
         let clock = ManualClock::new(setup.clock.as_millis());
+        Self::on(setup, seed, clock, |builder| builder).await
+    }
+
+    /// On any clock; `dress` adds what a set-up cannot say.
+    pub(crate) async fn on(
+        setup: &ExchangeSetup,
+        seed: Option<u64>,
+        clock: impl Into<Clock>,
+        dress: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Self, StageError> {
         let mut owner = Account::generated(OWNER_SEED).label(OWNER);
         for (asset, amount) in &setup.balances {
             owner = owner.balance(asset, amount.text());
@@ -57,7 +69,7 @@ impl Stage {
             |account: &Account| Keys { api_key: account.api_key().to_owned(), secret: account.secret().to_owned() };
         let (owner_keys, rogue_keys) = (keys(&owner), keys(&rogue));
         let mut builder = MockBinance::builder()
-            .clock(&clock)
+            .clock(clock)
             .account(owner)
             .account(rogue)
             .seed(setup.seed)
@@ -71,7 +83,7 @@ impl Stage {
         for (symbol, price) in &setup.prices {
             builder = builder.price(symbol, price.text());
         }
-        let mock = builder.start().await?;
+        let mock = dress(builder).start().await?;
         let id = |keys: &Keys| mock.account_id(&keys.api_key).ok_or(StageError::NoAccount);
         let (owner_id, rogue_id) = (id(&owner_keys)?, id(&rogue_keys)?);
 
@@ -86,7 +98,21 @@ impl Stage {
             }
         }
         let witness = Witness::new(&mock, owner_id, rogue_id, OWNER, placed);
-        Ok(Self { mock, clock, owner: owner_keys, rogue: rogue_keys, witness, named_orders })
+        Ok(Self { mock, owner: owner_keys, rogue: rogue_keys, witness, named_orders })
+    }
+
+    /// The exchange's time, for the other parts of a stack.
+    pub(crate) fn clock(&self) -> Arc<dyn Fn() -> u64 + Send + Sync> {
+        let clock = self.mock.clock().clone();
+        Arc::new(move || clock.now_ms())
+    }
+
+    /// Tells a redactor the keys of both accounts.
+    pub(crate) fn tell(&self, redactor: &mut Redactor) {
+        for keys in [&self.owner, &self.rogue] {
+            redactor.knows("api-key", &keys.api_key);
+            redactor.knows("secret", &keys.secret);
+        }
     }
 
     /// What must not be said or shown.

@@ -62,12 +62,10 @@ pub(super) fn write(
         scenario: Some(scenario.id.value.clone()),
         policy: plan.target.capabilities().contains(&Capability::Policy).then(|| digest(plan.policy.as_bytes())),
         tools: events.iter().find_map(tools),
+        exchange: serde_json::to_value(&scenario.exchange).ok(),
     };
     let mut redactor = Redactor::new(&[]).map_err(|error| failed(&error))?;
-    for keys in [&stage.owner, &stage.rogue] {
-        redactor.knows("api-key", &keys.api_key);
-        redactor.knows("secret", &keys.secret);
-    }
+    stage.tell(&mut redactor);
     fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     let file = File::create(&path).map_err(|error| failed(&error))?;
     let mut tape = TapeWriter::new(BufWriter::new(file), &header, redactor).map_err(|error| failed(&error))?;

@@ -87,6 +87,12 @@ impl Witness {
         }
     }
 
+    /// USDT that the account was worth before the first step.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn equity_before(&self) -> Decimal {
+        self.before.equity(self.owner, &self.prices)
+    }
+
     /// The owner gives an order directly; what it changes is taken as having been so before.
     pub(crate) fn owner_order(&mut self, mock: &MockBinance, command: &Command) -> Result<Reply, Rejection> {
         let accounts = [self.owner, self.rogue];

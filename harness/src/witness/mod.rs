@@ -11,3 +11,5 @@ mod listen_keys;
 
 pub(crate) use check::check;
 pub(crate) use evidence::{Evidence, LiveMark, Witness};
+#[cfg(feature = "embedded")]
+pub(crate) use ledger::decimal;
