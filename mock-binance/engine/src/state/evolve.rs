@@ -279,7 +279,7 @@ impl State {
         let market = self.market_mut(symbol)?;
         market.tape.push(record, traded.quote, maker_side == Side::Sell).ok_or(Inconsistent)?;
         let followers = market.stops.reach(traded.price);
-        market.book.reduce(maker_side, traded.price, traded.quantity).ok_or(Inconsistent)?;
+        market.book.reduce(node, traded.quantity).ok_or(Inconsistent)?;
         for follower in followers {
             self.order_mut(follower)?.trailing_since = Some(now);
         }
@@ -357,7 +357,7 @@ impl State {
                 self.order_mut(slot)?.node = NodeId::NONE;
                 self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
             } else {
-                book.reduce(side, price, less).ok_or(Inconsistent)?;
+                book.reduce(node, less).ok_or(Inconsistent)?;
             }
         }
         self.executions += 1;

@@ -271,11 +271,11 @@ impl State {
         record.name = name_id;
         record.updated = now;
         let released = released.checked_sub(record.lock(record.remaining())?)?;
-        let (side, price, is_booked) = (record.side, record.price(), record.node != NodeId::NONE);
+        let (side, node) = (record.side, record.node);
         let now_resting = record.resting();
-        if is_booked {
+        if node != NodeId::NONE {
             let less = resting.checked_sub(now_resting)?;
-            self.market_mut(symbol)?.book.reduce(side, price, less).ok_or(Inconsistent)?;
+            self.market_mut(symbol)?.book.reduce(node, less).ok_or(Inconsistent)?;
         }
         let (base, quote) = self.assets(symbol)?;
         if !released.is_zero() {

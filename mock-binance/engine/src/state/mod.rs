@@ -9,6 +9,7 @@ mod lists;
 mod names;
 mod open;
 mod orders;
+mod prices;
 mod stops;
 mod store;
 mod tape;

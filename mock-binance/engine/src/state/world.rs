@@ -62,7 +62,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(spec: ExchangeSpec) -> Self {
         let markets = spec.symbols.iter().map(|symbol| Market {
-            book: Book::new(),
+            book: Book::new(symbol.filters.price.map(|filter| filter.tick).unwrap_or_default()),
             tape: Tape::new(symbol.opening_price),
             stops: Stops::default(),
             prevented: Vec::new(),
