@@ -70,7 +70,7 @@ pub(crate) fn amend(
 /// An order of which more has traded than is to be left of it ends at what has traded.
 fn become_smaller(state: &State, slot: Slot, to: Quantity, client_order_id: ClientOrderId, plan: &mut Vec<Fact>) {
     let Some(record) = state.record(slot) else { return };
-    let done = Quantity::from_units(record.executed.units().saturating_add(record.prevented.units()));
+    let done = Quantity::from_units(record.executed.units().saturating_add(record.special().prevented.units()));
     let (order, quantity) = (slot.id(), to.max(done));
     plan.push(Fact::Amended { order, quantity, client_order_id });
     if quantity == done {

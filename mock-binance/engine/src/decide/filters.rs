@@ -199,7 +199,7 @@ fn pass_instructions(order: &NewOrder, around: &Surroundings<'_>, quantity: Opti
             failed(Filter::IcebergParts, whole <= part * i128::from(parts))?;
         }
         if filters.max_num_iceberg_orders.or(of_all.max_num_iceberg_orders).is_some() {
-            let (here, in_all) = around.open_of(|record| record.iceberg.is_positive());
+            let (here, in_all) = around.open_of(|record| record.special().iceberg.is_positive());
             let room = |open, most: Option<u32>| most.is_none_or(|most| has_room(open, around.besides.iceberg, most));
             failed(Filter::MaxNumIcebergOrders, room(here, filters.max_num_iceberg_orders))?;
             failed(Filter::ExchangeMaxNumIcebergOrders, room(in_all, of_all.max_num_iceberg_orders))?;

@@ -232,13 +232,13 @@ pub(super) fn asked(record: &OrderRecord, quantity: Quantity) -> NewOrder {
         OrderType::StopLoss | OrderType::StopLossLimit | OrderType::TakeProfit | OrderType::TakeProfitLimit => {
             let limit = (!record.order_type.takes_any_price()).then_some(LimitTerms { time_in_force, price });
             let goal = record.order_type.stop_goal().unwrap_or(StopGoal::Loss);
-            OrderKind::Stop { goal, stop_price: record.stop_price, quantity, limit }
+            OrderKind::Stop { goal, stop_price: record.special().stop_price, quantity, limit }
         }
     };
     let instructions = Instructions {
         prevention: Some(record.prevention),
-        iceberg: Some(record.iceberg).filter(|shown| shown.is_positive()),
-        trailing_delta: Some(record.trailing_delta).filter(|delta| *delta > 0),
+        iceberg: Some(record.special().iceberg).filter(|shown| shown.is_positive()),
+        trailing_delta: Some(record.special().trailing_delta).filter(|delta| *delta > 0),
     };
     NewOrder { instructions, ..NewOrder::new(record.symbol, record.side, kind) }
 }

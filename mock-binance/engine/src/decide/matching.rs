@@ -76,7 +76,7 @@ pub(super) fn walk(
                 (maker, record.resting(), record.remaining(), record.account)
             } else if let Some((maker, left)) = hidden.pop_front() {
                 let Some(record) = state.open_record(maker) else { continue };
-                (maker, record.iceberg.min(left), left, record.account)
+                (maker, record.special().iceberg.min(left), left, record.account)
             } else {
                 break;
             };

@@ -8,6 +8,7 @@ use crate::order::OrderStatus;
 use crate::packing::{Reader, digit, of_digit, put_micros, put_u64, put_units};
 use crate::state::OrderRecord;
 use crate::state::book::NodeId;
+use crate::state::orders::Special;
 use crate::time::Timestamp;
 
 /// More than the longest order takes: twenty numbers of at most ten bytes.
@@ -66,10 +67,11 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: &Base) {
     // Every field by name: whoever adds one has to say here how it is kept.
     let OrderRecord {
         price_or_quote,
-        stop_price,
         quantity,
         executed,
         cumulative_quote,
+        // Field by field below.
+        special: _,
         time,
         working,
         updated,
@@ -87,14 +89,10 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: &Base) {
         waiting,
         pending,
         twin_holds,
-        prevented,
-        prevented_match,
         prevention,
-        iceberg,
-        shown,
-        trailing_delta,
-        trailing_since,
     } = record;
+    let Special { stop_price, prevented, prevented_match, iceberg, shown, trailing_delta, trailing_since } =
+        record.special();
     let other_quote = Price::from_units(*price_or_quote).times(*executed) != Ok(*cumulative_quote);
     let alike = (*account, *symbol, *prevention) == (base.account, base.symbol, base.prevention);
     let flags = [
@@ -195,19 +193,41 @@ pub(super) fn read(bytes: &[u8], base: &Base) -> Option<OrderRecord> {
     };
     let cumulative_quote: Amount =
         if has(OTHER_QUOTE) { reader.amount()? } else { Price::from_units(price_or_quote).times(executed).ok()? };
-    let mut record = OrderRecord {
+    let working = if has(WORKED_LATER) { before(reader.micros()?)? } else { time };
+    let name = if has(NAMED) { Some(reader.narrow::<u32>()?.try_into().ok()?) } else { None };
+    let expiry_reason = if has(EXPIRY_REASON) { Some(reader.one_of(&EXPIRIES)?) } else { None };
+    let mut special = Special::NOTHING;
+    if has(STOP_PRICE) {
+        special.stop_price = reader.price()?;
+    }
+    let list = if has(IN_LIST) { Some(reader.list()?) } else { None };
+    if has(PREVENTED) {
+        special.prevented_match = Some(reader.narrow()?);
+        special.prevented = reader.quantity()?;
+    }
+    if has(ICEBERG) {
+        special.iceberg = reader.quantity()?;
+        special.shown = reader.quantity()?;
+    }
+    if has(TRAILS) {
+        special.trailing_delta = reader.narrow()?;
+    }
+    if has(FOLLOWED) {
+        special.trailing_since = Some(before(reader.micros()?)?);
+    }
+    Some(OrderRecord {
         price_or_quote,
         quantity,
         executed,
         cumulative_quote,
         time,
-        working: if has(WORKED_LATER) { before(reader.micros()?)? } else { time },
+        special: special.kept(),
+        working,
         updated,
         account,
-        name: if has(NAMED) { Some(reader.narrow::<u32>()?.try_into().ok()?) } else { None },
-        expiry_reason: if has(EXPIRY_REASON) { Some(reader.one_of(&EXPIRIES)?) } else { None },
-        stop_price: if has(STOP_PRICE) { reader.price()? } else { Price::ZERO },
-        list: if has(IN_LIST) { Some(reader.list()?) } else { None },
+        name,
+        expiry_reason,
+        list,
         node: NodeId::NONE,
         symbol,
         side,
@@ -218,28 +238,7 @@ pub(super) fn read(bytes: &[u8], base: &Base) -> Option<OrderRecord> {
         pending: has(PENDING),
         twin_holds: has(TWIN_HOLDS),
         prevention,
-        prevented: Quantity::ZERO,
-        prevented_match: None,
-        iceberg: Quantity::ZERO,
-        shown: Quantity::ZERO,
-        trailing_delta: 0,
-        trailing_since: None,
-    };
-    if has(PREVENTED) {
-        record.prevented_match = Some(reader.narrow()?);
-        record.prevented = reader.quantity()?;
-    }
-    if has(ICEBERG) {
-        record.iceberg = reader.quantity()?;
-        record.shown = reader.quantity()?;
-    }
-    if has(TRAILS) {
-        record.trailing_delta = reader.narrow()?;
-    }
-    if has(FOLLOWED) {
-        record.trailing_since = Some(before(reader.micros()?)?);
-    }
-    Some(record)
+    })
 }
 
 #[cfg(test)]
@@ -270,9 +269,18 @@ mod tests {
             let [price, stop, quantity, executed, quote] = units;
             let (account, name, list, symbol) = ids;
             let [waiting, pending, twin_holds] = flags;
-            OrderRecord {
-                price_or_quote: price,
+            let special = Special {
                 stop_price: Price::from_units(stop),
+                prevented: Quantity::from_units(prevented.map(|(_, units)| units).unwrap_or_default()),
+                prevented_match: prevented.map(|(id, _)| id),
+                iceberg: Quantity::from_units(iceberg.map(|(part, _)| part).unwrap_or_default()),
+                shown: Quantity::from_units(iceberg.map(|(_, shown)| shown).unwrap_or_default()),
+                trailing_delta: trailing.0,
+                trailing_since: trailing.1.then_some(Timestamp::from_micros(times[1])),
+            };
+            OrderRecord {
+                special: special.kept(),
+                price_or_quote: price,
                 quantity: Quantity::from_units(quantity),
                 executed: Quantity::from_units(if whole { quantity } else { executed }),
                 cumulative_quote: Amount::from_units(quote),
@@ -293,12 +301,6 @@ mod tests {
                 pending,
                 twin_holds,
                 prevention,
-                prevented: Quantity::from_units(prevented.map(|(_, units)| units).unwrap_or_default()),
-                prevented_match: prevented.map(|(id, _)| id),
-                iceberg: Quantity::from_units(iceberg.map(|(part, _)| part).unwrap_or_default()),
-                shown: Quantity::from_units(iceberg.map(|(_, shown)| shown).unwrap_or_default()),
-                trailing_delta: trailing.0,
-                trailing_since: trailing.1.then_some(Timestamp::from_micros(times[1])),
             }
         }
     }

@@ -156,7 +156,7 @@ impl State {
         let market = self.market_mut(symbol)?;
         let last = market.tape.last_price();
         if market.stops.add(wait, slot, last) {
-            self.order_mut(slot)?.trailing_since = Some(now);
+            self.order_mut(slot)?.special_mut().trailing_since = Some(now);
         }
         Ok(())
     }
@@ -281,7 +281,7 @@ impl State {
         let followers = market.stops.reach(traded.price);
         market.book.reduce(node, traded.quantity).ok_or(Inconsistent)?;
         for follower in followers {
-            self.order_mut(follower)?.trailing_since = Some(now);
+            self.order_mut(follower)?.special_mut().trailing_since = Some(now);
         }
         if left.is_zero() {
             self.leave_book(maker_slot)?;
@@ -300,15 +300,18 @@ impl State {
     /// Shows the next part of an iceberg order whose shown part has traded; it loses its place in the queue.
     fn show_next(&mut self, slot: Slot, traded: Quantity) -> Evolved {
         let order = self.order_mut(slot)?;
-        if order.iceberg.is_zero() {
+        if order.special().iceberg.is_zero() {
             return Ok(());
         }
-        order.shown = order.shown.checked_sub(traded)?;
-        if order.shown.is_positive() {
+        let remaining = order.remaining();
+        let special = order.special_mut();
+        special.shown = special.shown.checked_sub(traded)?;
+        if special.shown.is_positive() {
             return Ok(());
         }
-        order.shown = order.iceberg.min(order.remaining());
-        let (symbol, side, price, node, shown) = (order.symbol, order.side, order.price(), order.node, order.shown);
+        special.shown = special.iceberg.min(remaining);
+        let shown = special.shown;
+        let (symbol, side, price, node) = (order.symbol, order.side, order.price(), order.node);
         let book = &mut self.market_mut(symbol)?.book;
         book.leave(side, price, node, Quantity::ZERO).ok_or(Inconsistent)?;
         let node = book.join(side, price, slot, shown).ok_or(Inconsistent)?;
@@ -340,8 +343,9 @@ impl State {
             return Err(Inconsistent);
         }
         let lock = order.lock(before)?;
-        order.prevented = order.prevented.checked_add(quantity)?;
-        order.prevented_match = Some(id);
+        let special = order.special_mut();
+        special.prevented = special.prevented.checked_add(quantity)?;
+        special.prevented_match = Some(id);
         order.updated = now;
         let ends = order.remaining().is_zero();
         if ends {

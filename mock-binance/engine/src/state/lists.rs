@@ -178,7 +178,9 @@ impl State {
         record.pending = false;
         record.status = OrderStatus::New;
         record.quantity = quantity;
-        record.shown = record.iceberg.min(quantity);
+        if let Some(special) = &mut record.special {
+            special.shown = special.iceberg.min(quantity);
+        }
         record.twin_holds = twin_holds;
         record.working = now;
         record.updated = now;
@@ -261,13 +263,16 @@ impl State {
         let quantity_before = record.quantity;
         if !record.status.is_open()
             || quantity >= quantity_before
-            || record.executed.checked_add(record.prevented)? > quantity
+            || record.executed.checked_add(record.special().prevented)? > quantity
         {
             return Err(Inconsistent);
         }
         let (released, resting) = (record.lock(record.remaining())?, record.resting());
         record.quantity = quantity;
-        record.shown = record.resting();
+        let shown = record.resting();
+        if let Some(special) = &mut record.special {
+            special.shown = shown;
+        }
         record.name = name_id;
         record.updated = now;
         let released = released.checked_sub(record.lock(record.remaining())?)?;

@@ -28,21 +28,17 @@ impl Slot {
     }
 }
 
+/// An order of a large book is in no cache when it is asked for, so it is small, and its alignment keeps it within two
+/// lines of a cache: what few orders have is kept apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(align(32))]
 pub(crate) struct OrderRecord {
     /// The limit price; of types that have none, the `quoteOrderQty`.
     pub(super) price_or_quote: i64,
-    /// Zero unless of a type that waits for a price.
-    pub(crate) stop_price: Price,
     pub(crate) quantity: Quantity,
     pub(crate) executed: Quantity,
-    /// What was taken off it to prevent trades with the same account.
-    pub(crate) prevented: Quantity,
-    /// How much of it is shown at a time; zero unless an iceberg order.
-    pub(crate) iceberg: Quantity,
-    /// How much of an iceberg order is shown now.
-    pub(super) shown: Quantity,
     pub(crate) cumulative_quote: Amount,
+    pub(super) special: Option<Box<Special>>,
     pub(crate) time: Timestamp,
     /// When it was placed, unless it waits or never was.
     pub(crate) working: Timestamp,
@@ -50,12 +46,6 @@ pub(crate) struct OrderRecord {
     pub(crate) account: AccountId,
     pub(crate) name: NameId,
     pub(crate) list: Option<ListId>,
-    /// The last trade that was prevented.
-    pub(crate) prevented_match: Option<u32>,
-    /// How far the price has to come back; zero unless a trailing stop order.
-    pub(crate) trailing_delta: u16,
-    /// Since when it follows the price.
-    pub(crate) trailing_since: Option<Timestamp>,
     pub(crate) prevention: PreventionMode,
     /// Where it rests, if it does.
     pub(super) node: NodeId,
@@ -73,27 +63,66 @@ pub(crate) struct OrderRecord {
     pub(crate) twin_holds: bool,
 }
 
+const _: () = assert!(size_of::<OrderRecord>() == 96);
+
+/// What most orders have nothing of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Special {
+    /// Zero unless of a type that waits for a price.
+    pub(crate) stop_price: Price,
+    /// What was taken off it to prevent trades with the same account.
+    pub(crate) prevented: Quantity,
+    /// The last trade that was prevented.
+    pub(crate) prevented_match: Option<u32>,
+    /// How much of it is shown at a time; zero unless an iceberg order.
+    pub(crate) iceberg: Quantity,
+    /// How much of an iceberg order is shown now.
+    pub(super) shown: Quantity,
+    /// How far the price has to come back; zero unless a trailing stop order.
+    pub(crate) trailing_delta: u16,
+    /// Since when it follows the price.
+    pub(crate) trailing_since: Option<Timestamp>,
+}
+
+impl Special {
+    pub(super) const NOTHING: Self = Self {
+        stop_price: Price::ZERO,
+        prevented: Quantity::ZERO,
+        prevented_match: None,
+        iceberg: Quantity::ZERO,
+        shown: Quantity::ZERO,
+        trailing_delta: 0,
+        trailing_since: None,
+    };
+
+    /// Kept only where there is something of it, so that equal orders are kept alike.
+    pub(super) fn kept(self) -> Option<Box<Self>> {
+        (self != Self::NOTHING).then(|| Box::new(self))
+    }
+}
+
 impl OrderRecord {
     pub(super) fn new(a: &Accepted, name: NameId, now: Timestamp) -> Self {
+        let special = Special {
+            stop_price: a.stop_price,
+            iceberg: a.iceberg.unwrap_or_default(),
+            shown: a.iceberg.unwrap_or_default().min(a.quantity),
+            trailing_delta: a.trailing_delta.unwrap_or_default(),
+            ..Special::NOTHING
+        };
         let price_or_quote = if a.order_type.takes_any_price() { a.quote_order_qty.units() } else { a.price.units() };
         Self {
             price_or_quote,
-            stop_price: a.stop_price,
             quantity: a.quantity,
             executed: Quantity::ZERO,
-            prevented: Quantity::ZERO,
-            iceberg: a.iceberg.unwrap_or_default(),
-            shown: a.iceberg.unwrap_or_default().min(a.quantity),
             cumulative_quote: Amount::ZERO,
+            special: special.kept(),
             time: now,
             working: now,
             updated: now,
             account: a.account,
             name,
             list: a.member.map(|member| member.list),
-            prevented_match: None,
-            trailing_delta: a.trailing_delta.unwrap_or_default(),
-            trailing_since: None,
             prevention: a.prevention,
             node: NodeId::NONE,
             symbol: a.symbol,
@@ -110,6 +139,15 @@ impl OrderRecord {
             pending: a.member.is_some_and(|member| member.pending),
             twin_holds: a.member.is_some_and(|member| member.twin_holds),
         }
+    }
+
+    /// What few orders have.
+    pub(crate) fn special(&self) -> &Special {
+        self.special.as_deref().unwrap_or(&Special::NOTHING)
+    }
+
+    pub(super) fn special_mut(&mut self) -> &mut Special {
+        self.special.get_or_insert_default()
     }
 
     pub(crate) fn price(&self) -> Price {
@@ -129,17 +167,19 @@ impl OrderRecord {
     pub(super) fn wait(&self) -> Option<Wait> {
         let waits = self.waiting && !self.pending;
         let goal = self.order_type.stop_goal().filter(|_| waits)?;
-        Some(Wait::new(goal, self.side, self.stop_price, self.trailing_delta))
+        let Special { stop_price, trailing_delta, .. } = *self.special();
+        Some(Wait::new(goal, self.side, stop_price, trailing_delta))
     }
 
     pub(crate) fn remaining(&self) -> Quantity {
-        let done = self.executed.units().saturating_add(self.prevented.units());
+        let done = self.executed.units().saturating_add(self.special().prevented.units());
         Quantity::from_units(self.quantity.units().saturating_sub(done))
     }
 
     /// What the book shows of it.
     pub(crate) fn resting(&self) -> Quantity {
-        if self.iceberg.is_zero() { self.remaining() } else { self.shown.min(self.remaining()) }
+        let Special { iceberg, shown, .. } = *self.special();
+        if iceberg.is_zero() { self.remaining() } else { shown.min(self.remaining()) }
     }
 
     /// What the order holds of the asset it pays with, a pure function of what remains: so the sum of the locks of
@@ -155,7 +195,7 @@ impl OrderRecord {
         }
         match (self.order_type, self.side) {
             (order_type, _) if order_type.takes_any_price() && !self.waiting => Ok(Amount::ZERO),
-            (order_type, Side::Buy) if order_type.takes_any_price() => self.stop_price.times_up(remaining),
+            (order_type, Side::Buy) if order_type.takes_any_price() => self.special().stop_price.times_up(remaining),
             (_, Side::Buy) => self.price().times_up(remaining),
             (_, Side::Sell) => Ok(remaining.as_amount()),
         }

@@ -129,6 +129,7 @@ impl State {
 
     /// As [`view`](Self::view), of a record at hand.
     pub(crate) fn view_of(&self, slot: Slot, record: &OrderRecord) -> Order {
+        let special = record.special();
         Order {
             id: slot.id(),
             account: record.account,
@@ -137,17 +138,17 @@ impl State {
             order_type: record.order_type,
             time_in_force: record.time_in_force,
             price: record.price(),
-            stop_price: Some(record.stop_price).filter(|price| price.is_positive()),
+            stop_price: Some(special.stop_price).filter(|price| price.is_positive()),
             quantity: record.quantity,
             quote_order_qty: record.quote_order_qty(),
             executed: record.executed,
             cumulative_quote: record.cumulative_quote,
-            prevented: record.prevented,
-            prevented_match: record.prevented_match.map(u64::from),
+            prevented: special.prevented,
+            prevented_match: special.prevented_match.map(u64::from),
             prevention: record.prevention,
-            iceberg: Some(record.iceberg).filter(|shown| shown.is_positive()),
-            trailing_delta: Some(record.trailing_delta).filter(|delta| *delta > 0),
-            trailing_time: record.trailing_since,
+            iceberg: Some(special.iceberg).filter(|shown| shown.is_positive()),
+            trailing_delta: Some(special.trailing_delta).filter(|delta| *delta > 0),
+            trailing_time: special.trailing_since,
             status: record.status,
             expiry_reason: record.expiry_reason,
             client_order_id: self.client_order_id(slot, record),
