@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Command::Lint(lint) => commands::lint(lint, folder, &mut output),
         Command::Show(show) => commands::show(show, folder, &mut output),
         Command::Backtest(backtest) => commands::backtest(backtest, &mut output),
-        Command::Replay(replay) => commands::replay(replay, &mut output),
+        Command::Replay(replay) => commands::replay(replay, folder, &mut output),
         Command::Cassette(cassette) => commands::cassette(cassette, &mut output),
         Command::Serve(serve) => commands::serve(serve, folder, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),

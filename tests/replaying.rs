@@ -74,3 +74,46 @@ fn a_recorded_server_is_replayed_without_it() {
     assert!(told.contains("line 4: `seq` is 4, and must be 3"), "{told}");
     assert_eq!(rogue(here, &[&play[..], &["--pace", "fast"]].concat(), "").0, Some(2));
 }
+
+#[test]
+fn the_agent_of_a_tape_meets_the_stack_of_today() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let scenarios = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    let run = ["--scenarios", scenarios, "run", "--filter", "stream-keep-alive", "--record", "tapes"];
+    assert_eq!(rogue(here, &run, "").0, Some(0));
+    let tape = "tapes/stream-keep-alive.workflow.jsonl";
+    let play = ["--scenarios", scenarios, "replay", "--as", "agent"];
+    // Its listen key is another one each time, and not on the tape.
+    let (code, told, _) = rogue(here, &[&play[..], &[tape]].concat(), "");
+    assert_eq!((code, told.as_str()), (Some(0), "11 messages sent, no difference\n"));
+
+    let shipped = fs::read_to_string(here.join(tape)).expect("a tape");
+    let other = shipped.replacen("BTCUSDT\",\"side\":\"BUY\"", "BTCUSDT\",\"side\":\"SELL\"", 1);
+    fs::write(here.join("other.jsonl"), other).expect("a file");
+    let (code, told, _) = rogue(here, &[&play[..], &["other.jsonl"]].concat(), "");
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains("passed on, message 16\n    /params/arguments/side\n      - \"BUY\"\n      + \"SELL\"\n"),
+        "{told}"
+    );
+    assert!(told.contains("  request to the exchange, message 17\n    /form/side\n"), "{told}");
+
+    fs::write(here.join("deny.json"), r#"{ "version": "1", "default": "deny", "tools": {} }"#).expect("a file");
+    let (code, told, _) = rogue(here, &[&play[..], &[tape, "--policy", "deny.json"]].concat(), "");
+    assert_eq!(code, Some(1));
+    assert!(told.contains("note: the policy is not the one that the tape was recorded under\n"), "{told}");
+    assert!(told.ends_with("11 messages sent, 9 with differences\n"), "{told}");
+
+    let (code, _, told) = rogue(here, &[&play[..], &[tape, "--ignore", "x"]].concat(), "");
+    assert_eq!(code, Some(2));
+    assert!(told.contains("`x` is no JSON pointer"), "{told}");
+    fs::write(here.join("elsewhere.jsonl"), shipped.replacen("stream-keep-alive", "gone", 1)).expect("a file");
+    let (code, _, told) = rogue(here, &[&play[..], &["elsewhere.jsonl"]].concat(), "");
+    assert_eq!(code, Some(2));
+    assert!(told.contains("the tape is of the scenario `gone`, which is not among the scenarios"), "{told}");
+    fs::write(here.join("bare.jsonl"), shipped.replacen(r#""scenario":"stream-keep-alive","#, "", 1)).expect("a file");
+    let (code, _, told) = rogue(here, &[&play[..], &["bare.jsonl"]].concat(), "");
+    assert_eq!(code, Some(2));
+    assert!(told.contains("--policy FILE"), "{told}");
+}

@@ -9,12 +9,15 @@ pub(super) const HELP: &str = "\
 Examples:
   rogue replay --as upstream tape.jsonl          an MCP server on standard input and output, from the tape
 
+  rogue replay --as agent tape.jsonl             what its agent sent, to the stack in this build: what differs?
+  rogue replay --as agent tape.jsonl --policy candidate.json --ignore /result/structuredContent/price
+
 Each request is answered by the oldest message of the tape that asks the same and was not given yet. What is not on
 the tape is an error, which shows what comes nearest.
 
 Exit codes:
-   0  everything on the tape was asked for, and nothing else
-   1  something was not on the tape, or was not asked for
+   0  everything on the tape was asked for, and nothing else; as agent: no difference
+   1  something was not on the tape, or was not asked for; as agent: something differs
   65  the tape cannot be read";
 
 /// Whose part the tape plays.
@@ -22,6 +25,8 @@ Exit codes:
 pub(crate) enum Part {
     /// The MCP server, for an agent or a gateway.
     Upstream,
+    /// The agent, for the stack in this build; what it does is compared with the tape.
+    Agent,
 }
 
 /// What happens when a request comes more often than it is on the tape.
@@ -65,6 +70,15 @@ pub(crate) struct Replay {
     /// How much of the recorded time passes: `instant`, `recorded`, or a factor such as `0.25`
     #[arg(long, value_name = "PACE", default_value_t)]
     pub(crate) pace: Pace,
+
+    /// As agent: a policy file in place of the scenario's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// As agent: a field that does not count, as a JSON pointer from the top of its message, with `*` for any name;
+    /// repeat it for each
+    #[arg(long = "ignore", value_name = "POINTER")]
+    pub(crate) ignored: Vec<String>,
 
     /// A regular expression that was taken out of the tape as a secret; repeat it for each
     #[arg(long = "redact", value_name = "REGEX")]

@@ -18,7 +18,7 @@ use crate::soft::requests_in;
 
 /// How long an answer may take by the machine's clock. Everything runs in one process, so only a target that lost
 /// the request takes this long.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long after the barrier an answer to a raw frame may still come. Only a server that never answers what it
 /// cannot read makes a run wait for this.

@@ -10,6 +10,8 @@
 //! none is a [`Miss`], which tells what came nearest; at the end an [`Outcome`] tells what nobody asked for. Nothing is
 //! ever made up: what is not on the tape is an error, here and there.
 
+pub mod agent;
+
 mod bindings;
 mod deck;
 mod fingerprint;
@@ -19,6 +21,7 @@ mod outcome;
 mod pace;
 mod player;
 mod pointers;
+mod rest;
 mod script;
 mod serve;
 

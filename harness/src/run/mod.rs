@@ -10,6 +10,7 @@
 //! Nothing is shared between runs. A run is judged only after the agent has hung up and every part of the stack has
 //! ended, so that what leaks slowly is seen as well.
 
+pub(crate) mod again;
 mod judge;
 mod one;
 mod options;
@@ -19,7 +20,7 @@ mod script;
 mod secrets;
 mod stage;
 mod suite;
-mod tape;
+pub(crate) mod tape;
 
 pub use options::RunOptions;
 pub use scenario::run_scenario;

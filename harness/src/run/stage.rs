@@ -125,6 +125,16 @@ impl Stage {
         ])
     }
 
+    /// What their placeholders stand for: they are the first ones of every tape of a stage.
+    pub(crate) fn placeholders(&self) -> [(&'static str, &str); 4] {
+        [
+            ("[api-key-1]", &self.owner.api_key),
+            ("[secret-1]", &self.owner.secret),
+            ("[api-key-2]", &self.rogue.api_key),
+            ("[secret-2]", &self.rogue.secret),
+        ]
+    }
+
     /// The owner orders directly at the exchange.
     pub(crate) fn owner_order(&mut self, order: &OwnerOrder) -> Result<Value, StageError> {
         let command = command(&self.mock, order)?;

@@ -77,7 +77,7 @@ pub(super) fn write(
     tape.finish().and_then(|mut file| file.flush()).map_err(|error| failed(&error))
 }
 
-fn way(frame: &Frame) -> (Leg, Direction) {
+pub(super) fn way(frame: &Frame) -> (Leg, Direction) {
     let leg = match frame.leg {
         transcript::Leg::Agent => Leg::Agent,
         transcript::Leg::Upstream => Leg::Upstream,
@@ -100,6 +100,6 @@ fn tools(event: &Event) -> Option<String> {
     Some(digest(tools.to_string().as_bytes()))
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }

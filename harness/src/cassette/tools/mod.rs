@@ -14,3 +14,4 @@ pub use file::{FileError, create, open};
 pub use show::show;
 pub use stats::{Stats, stats};
 pub use verify::{Finding, verify};
+pub(crate) use words::words;

@@ -9,7 +9,7 @@ const SHOWN_CHARS: usize = 160;
 
 /// What a message says, without its wire and direction. Control characters are escaped: a frame must not repaint the
 /// terminal that it is shown on.
-pub(super) fn words(message: &Message) -> String {
+pub(crate) fn words(message: &Message) -> String {
     let said = match &message.body {
         Body::Json(value) => match message.leg {
             Leg::Agent | Leg::Upstream => mcp(value),

@@ -1,0 +1,175 @@
+//! A run that is made of a tape: what its agent sent is sent again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mock_binance::ManualClock;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+
+use super::stage::Stage;
+use super::tape;
+use crate::agent::client::{PATIENCE, settle};
+use crate::agent::tap::{Tap, pipe};
+use crate::agent::transcript::{Event, Leg, Transcript};
+use crate::cassette::{Body, Direction, Header, Leg as TapeLeg, Message, Redactor, TapeWriter};
+use crate::replay::agent::Ids;
+use crate::scenario::{ExchangeSetup, Upstream};
+use crate::soft::requests_in;
+use crate::target::{Setting, Stack, Target};
+
+/// What is run.
+pub(crate) struct Again<'a> {
+    pub(crate) exchange: &'a ExchangeSetup,
+    pub(crate) seed: Option<u64>,
+    pub(crate) target: &'static dyn Target,
+    pub(crate) policy: &'a str,
+    pub(crate) upstream: Upstream,
+    pub(crate) mutation: Option<&'a str>,
+}
+
+/// Frames that were sent at once.
+#[derive(Debug)]
+pub(crate) struct Group<'a> {
+    at_ms: u64,
+    pub(crate) frames: Vec<Frame<'a>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    body: &'a Body,
+    /// The answer on the tape.
+    answer: Option<&'a Value>,
+}
+
+/// What the agent of a tape sent, in the portions in which it did not wait for anything.
+pub(crate) fn groups(messages: &[Message]) -> Vec<Group<'_>> {
+    let answers: BTreeMap<u64, &Value> = messages
+        .iter()
+        .filter(|message| (message.leg, message.dir) == (TapeLeg::Agent, Direction::Back))
+        .filter_map(|message| match &message.body {
+            Body::Json(value) => Some((message.cause?, value)),
+            Body::Text(_) | Body::Hex(_) => None,
+        })
+        .collect();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut goes_on = false;
+    for message in messages {
+        if (message.leg, message.dir) != (TapeLeg::Agent, Direction::Out) {
+            goes_on = false;
+            continue;
+        }
+        let frame = Frame { body: &message.body, answer: answers.get(&message.seq).copied() };
+        match groups.last_mut().filter(|group| goes_on && group.at_ms == message.at_ms) {
+            Some(group) => group.frames.push(frame),
+            None => groups.push(Group { at_ms: message.at_ms, frames: vec![frame] }),
+        }
+        // Nothing may be said before the greeting is answered.
+        let greets = |value: &Value| value.get("method").is_some_and(|method| method == "initialize");
+        goes_on = !matches!(&message.body, Body::Json(value) if greets(value));
+    }
+    groups
+}
+
+/// Sends the groups one after the other to a fresh stack, and gives the tape of that.
+pub(crate) async fn play(
+    again: &Again<'_>,
+    header: &Header,
+    groups: &[Group<'_>],
+    ids: &mut Ids,
+) -> Result<Vec<u8>, String> {
+    let clock = ManualClock::new(again.exchange.clock.as_millis());
+    let stage = Stage::on(again.exchange, again.seed, clock.clone(), |builder| builder).await;
+    let stage = stage.map_err(|error| error.to_string())?;
+    // On tapes of other exchanges these stand for other keys.
+    if header.exchange.is_some() {
+        for (placeholder, secret) in stage.placeholders() {
+            ids.secret(placeholder, secret);
+        }
+    }
+    let start_ms = clock.now_ms();
+    let transcript = Transcript::new(stage.clock());
+    let tapped = tape::tap(&stage.mock.rest_url(), &transcript).await?;
+    let rest_url = tapped.url();
+    let setting = Setting {
+        rest_url: &rest_url,
+        keys: &stage.owner,
+        clock: stage.clock(),
+        upstream: again.upstream,
+        policy: again.policy,
+        mutation: again.mutation,
+        transcript: transcript.clone(),
+    };
+    let Stack { front, rest: mut stack } = again.target.open(&setting).map_err(|error| error.to_string())?;
+    if let Some(audit) = &stack.audit {
+        transcript.follow(audit.clone());
+    }
+    let (client, tapped_end) = pipe();
+    let tap = Tap::open(Leg::Agent, transcript.clone(), tapped_end, front);
+    let (mut from_stack, mut to_stack) = client;
+    // Answers are read off the tap; what else comes has to go somewhere.
+    let drained = tokio::spawn(async move { tokio::io::copy(&mut from_stack, &mut tokio::io::sink()).await });
+    for group in groups {
+        let due = start_ms.saturating_add(group.at_ms);
+        if let Some(passed) = due.checked_sub(clock.now_ms()).filter(|passed| *passed > 0) {
+            clock.advance(Duration::from_millis(passed));
+        }
+        send(group, &tap, ids).await?;
+        settle().await;
+        transcript.end_section();
+    }
+    // The other half of this end is still read, so that hanging up has to be said.
+    let _ = to_stack.shutdown().await;
+    stack.ended().await?;
+    tap.ended().await.map_err(|error| format!("the pipe to the stack broke: {error}"))?;
+    let _ = drained.await;
+    transcript.end_section();
+    let taped = written(header, &stage, &transcript.events(), start_ms).map_err(|error| error.to_string())?;
+    // The exchange waits for connections that are still open.
+    drop(tapped);
+    stage.mock.shutdown().await;
+    Ok(taped)
+}
+
+async fn send(group: &Group<'_>, tap: &Tap, ids: &mut Ids) -> Result<(), String> {
+    let mut awaited = Vec::new();
+    let mut silent = false;
+    for Frame { body, answer } in &group.frames {
+        let bytes = ids.to_send(body);
+        let named: BTreeSet<String> = requests_in(&bytes).iter().map(ToString::to_string).collect();
+        for id in &named {
+            tap.forget(id);
+        }
+        let sent = tap.inject(&bytes, &named).await;
+        sent.map_err(|error| format!("the pipe to the stack broke: {error}"))?;
+        match (named.first(), answer) {
+            (Some(id), Some(answer)) => awaited.push((id.clone(), *answer)),
+            _ => silent = true,
+        }
+    }
+    if silent {
+        // Whatever is made of them has been made by then.
+        tap.barrier(PATIENCE).await;
+    }
+    for (id, recorded) in awaited {
+        tap.wait(PATIENCE, |answers| answers.has(&id)).await;
+        // An answer that stays away shows in the comparison.
+        if let Some(answer) = tap.take_answer(&id) {
+            ids.learn(recorded, &answer);
+        }
+    }
+    Ok(())
+}
+
+fn written(header: &Header, stage: &Stage, events: &[Event], start_ms: u64) -> std::io::Result<Vec<u8>> {
+    let mut redactor = Redactor::new(&[]).map_err(std::io::Error::other)?;
+    stage.tell(&mut redactor);
+    let header = Header { clock_origin_ms: start_ms, ..header.clone() };
+    let mut tape = TapeWriter::new(Vec::new(), &header, redactor)?;
+    for event in events {
+        let Event::Frame(frame) = event else { continue };
+        let (leg, dir) = tape::way(frame);
+        tape.message(frame.at_ms, leg, dir, &frame.bytes)?;
+    }
+    tape.finish()
+}
