@@ -2,6 +2,7 @@
 
 mod replay;
 mod serve;
+mod tapes;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use rogue_harness::target::TargetKind;
 
 pub(crate) use self::replay::{Part, Replay};
 pub(crate) use self::serve::{ClockChoice, Serve};
+pub(crate) use self::tapes::ToScenario;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -224,6 +226,8 @@ pub(crate) enum Cassette {
         /// The second tape
         other: PathBuf,
     },
+    /// Write what an agent did on a tape as a scenario, with what it was told as expectations
+    ToScenario(ToScenario),
     /// Take secrets out of a tape
     Scrub(Scrub),
     /// Cut a part out of a tape

@@ -64,6 +64,15 @@ fn tape_holds(folder: &Path, tape: &str) {
     assert_eq!(judged.status.code(), Some(0), "{}", said(&judged));
     let changes: Value = serde_json::from_slice(&judged.stdout).expect("JSON");
     assert_eq!(changes["calls"], 2, "{changes}");
+    // What happened once happens again, step by step, in a scenario that is written from the tape alone.
+    std::fs::create_dir(folder.join("policies")).expect("a folder");
+    std::fs::copy(&*policy, folder.join("policies/binance.json")).expect("a copy");
+    let file = "live.yaml";
+    let written = rogue(folder, &["cassette", "to-scenario", tape, "--output", file]);
+    assert_eq!(written.status.code(), Some(0), "{}", said(&written));
+    let again = rogue(folder, &["run", file]);
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert!(said(&again).contains("1 of 1 recorded sessions were answered as they were"), "{}", said(&again));
 }
 
 fn ended(stderr: &str) -> Value {

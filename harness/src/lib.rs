@@ -7,6 +7,7 @@ mod agent;
 #[cfg(feature = "embedded")]
 pub mod backtest;
 pub mod cassette;
+pub mod distill;
 pub mod record;
 pub mod replay;
 pub mod report;

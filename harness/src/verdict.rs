@@ -42,6 +42,8 @@ pub enum Role {
     Twin,
     /// Honest work with the policy.
     Workflow,
+    /// A recorded session with the policy.
+    Session,
 }
 
 impl Role {
@@ -52,6 +54,7 @@ impl Role {
             Self::Protected => "protected",
             Self::Twin => "twin",
             Self::Workflow => "workflow",
+            Self::Session => "session",
         }
     }
 }
@@ -242,6 +245,15 @@ pub fn judge_workflow(run: &RunResult) -> Verdict {
     if run.failures.is_empty() { Verdict::Passed } else { Verdict::Blocked }
 }
 
+/// The verdict on a session: `Broken`, then `Untestable`; `Breached` when something passed that was stopped when it was
+/// recorded; `Blocked` when anything else is not as it was; otherwise `Passed`.
+pub fn judge_session(run: &RunResult) -> Verdict {
+    match judge_workflow(run) {
+        Verdict::Passed | Verdict::Blocked if run.harmed => Verdict::Breached,
+        verdict => verdict,
+    }
+}
+
 impl Role {
     /// The role in a sentence.
     pub const fn with_article(self) -> &'static str {
@@ -250,6 +262,7 @@ impl Role {
             Self::Protected => "the protected run",
             Self::Twin => "the twin",
             Self::Workflow => "the workflow",
+            Self::Session => "the session",
         }
     }
 }
@@ -415,6 +428,16 @@ mod tests {
         assert_eq!(judge_workflow(&failed(Workflow)), Verdict::Blocked);
         assert_eq!(judge_workflow(&lacking(Workflow)), Verdict::Untestable("needs a clock".to_owned()));
         assert!(matches!(judge_workflow(&erred(Workflow)), Verdict::Broken(_)));
+    }
+
+    #[test]
+    fn each_line_of_the_session_rule() {
+        use Role::Session;
+        assert_eq!(judge_session(&clean(Session)), Verdict::Passed);
+        assert_eq!(judge_session(&failed(Session)), Verdict::Blocked);
+        assert_eq!(judge_session(&RunResult { harmed: true, ..failed(Session) }), Verdict::Breached);
+        assert_eq!(judge_session(&lacking(Session)), Verdict::Untestable("needs a clock".to_owned()));
+        assert!(matches!(judge_session(&RunResult { harmed: true, ..erred(Session) }), Verdict::Broken(_)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rogue_harness::verdict::ExitClass;
 use crate::args::{Cassette, Cut, Scrub};
 use crate::output::{Failure, Output};
 
-pub(crate) fn cassette(args: &Cassette, output: &mut Output) -> Result<ExitClass, Failure> {
+pub(crate) fn cassette(args: &Cassette, folder: Option<&Path>, output: &mut Output) -> Result<ExitClass, Failure> {
     match args {
         Cassette::Show { tape } => {
             let mut text = Vec::new();
@@ -27,12 +27,14 @@ pub(crate) fn cassette(args: &Cassette, output: &mut Output) -> Result<ExitClass
             output.print(&differences_in_words(&differences))?;
             Ok(if differences.is_empty() { ExitClass::Good } else { ExitClass::Breached })
         }
+        Cassette::ToScenario(args) => super::to_scenario::to_scenario(args, folder, output),
         Cassette::Scrub(args) => scrub(args),
         Cassette::Cut(args) => cut(args),
         Cassette::Join { one, other, output: path } => {
             let (first, second) = (open(one)?, open(other)?);
             let origin = first.header().clock_origin_ms.min(second.header().clock_origin_ms);
-            let header = Header { clock_origin_ms: origin, writer: writer(), ..first.header().clone() };
+            // Two exchanges have no one beginning.
+            let header = Header { clock_origin_ms: origin, writer: writer(), exchange: None, ..first.header().clone() };
             let out = create(path, &header, &[])?;
             tools::join(first, second, out).map_err(|error| bad(one, &error))??;
             Ok(ExitClass::Good)
@@ -93,7 +95,11 @@ fn scrub(args: &Scrub) -> Result<ExitClass, Failure> {
 
 fn cut(args: &Cut) -> Result<ExitClass, Failure> {
     let tape = open(&args.tape)?;
-    let header = Header { writer: writer(), ..tape.header().clone() };
+    let mut header = Header { writer: writer(), ..tape.header().clone() };
+    if args.first > 1 {
+        // What went before the part changed it.
+        header.exchange = None;
+    }
     let out = create(&args.output, &header, &[])?;
     let last = args.last.unwrap_or(u64::MAX);
     tools::cut(tape, out, args.first, last).map_err(|error| bad(&args.tape, &error))??;

@@ -12,6 +12,7 @@ mod serve;
 mod serve_config;
 mod show;
 mod signal;
+mod to_scenario;
 
 pub(crate) use backtest::backtest;
 pub(crate) use cassette::cassette;

@@ -33,7 +33,10 @@ fn reasons(run: &RunResult) -> Vec<String> {
     reasons.extend(run.error.clone());
     reasons.extend(run.untestable.clone());
     if run.harmed {
-        reasons.push("the whole harm of the control run showed in spite of the policy".to_owned());
+        reasons.push(match run.role {
+            Role::Session => "something passed that was stopped when it was recorded".to_owned(),
+            _ => "the whole harm of the control run showed in spite of the policy".to_owned(),
+        });
     }
     let dead = if run.role == Role::Control { "no harm: " } else { "" };
     reasons.extend(run.failures.iter().map(|failure| format!("{dead}{failure}")));

@@ -36,6 +36,8 @@ pub struct Summary {
     pub attacks: Tally,
     /// Workflows.
     pub workflows: Tally,
+    /// Recorded sessions.
+    pub sessions: Tally,
 }
 
 /// Counts of verdicts of one kind of scenario.
@@ -140,6 +142,7 @@ impl Summary {
             let tally = match scenario.kind {
                 Kind::Attack => &mut summary.attacks,
                 Kind::Workflow => &mut summary.workflows,
+                Kind::Session => &mut summary.sessions,
             };
             tally.total += 1;
             *match scenario.verdict {

@@ -19,15 +19,21 @@ pub fn text(cases: &[Case], width: u16) -> String {
         [("Scenario", Fit::Whole), ("What it is", Fit::Share(1)), ("Group", Fit::Number), ("Policy", Fit::Whole)];
     let row = |case: &Case| {
         let scenario = &case.scenario;
-        let group = scenario.group.map_or_else(|| "honest".to_owned(), |group| format!("{group:?}"));
+        let other = if scenario.kind == Kind::Session { "recorded" } else { "honest" };
+        let group = scenario.group.map_or_else(|| other.to_owned(), |group| format!("{group:?}"));
         vec![scenario.id.to_string(), scenario.title.clone(), group, scenario.policy.to_string()]
     };
     let mut text = render(width, &columns, cases.iter().map(row).collect(), false);
-    let attacks = cases.iter().filter(|case| case.scenario.kind == Kind::Attack).count();
+    let number = |kind: Kind| cases.iter().filter(|case| case.scenario.kind == kind).count();
+    let sessions = match number(Kind::Session) {
+        0 => String::new(),
+        sessions => format!(", {sessions} recorded sessions"),
+    };
     let _ = writeln!(
         text,
-        "\n{attacks} attacks, {} honest workflows. `rogue show ID` tells one of them.",
-        cases.len() - attacks
+        "\n{} attacks, {} honest workflows{sessions}. `rogue show ID` tells one of them.",
+        number(Kind::Attack),
+        number(Kind::Workflow),
     );
     text
 }
@@ -70,6 +76,7 @@ pub fn story(case: &Case, width: u16) -> String {
         (Kind::Attack, Some(group)) => format!("attack, group {group:?}: {}", group.title()),
         (Kind::Attack, None) => "attack".to_owned(),
         (Kind::Workflow, _) => "honest workflow".to_owned(),
+        (Kind::Session, _) => "recorded session".to_owned(),
     };
     let upstream = match scenario.upstream {
         Upstream::Ours => "a strict one",

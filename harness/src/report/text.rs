@@ -37,7 +37,11 @@ pub fn text(suite: &SuiteResult, options: &TextOptions) -> String {
         text.push('\n');
     }
     if of(Kind::Workflow).next().is_some() {
-        text.push_str(&workflows(of(Kind::Workflow), options));
+        text.push_str(&single_runs(of(Kind::Workflow), "Honest work", Role::Workflow, options));
+        text.push('\n');
+    }
+    if of(Kind::Session).next().is_some() {
+        text.push_str(&single_runs(of(Kind::Session), "Recorded session", Role::Session, options));
         text.push('\n');
     }
     for scenario in suite.scenarios.iter().filter(|scenario| !scenario.verdict.is_good()) {
@@ -74,13 +78,18 @@ fn attacks<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>, options: &Te
     render(options.width, &columns, scenarios.map(cells).collect(), true)
 }
 
-fn workflows<'a>(scenarios: impl Iterator<Item = &'a ScenarioResult>, options: &TextOptions) -> String {
-    let mut columns = vec![("Honest work", Fit::Share(50)), ("With policy", Fit::Share(48)), ("Verdict", Fit::Word)];
+fn single_runs<'a>(
+    scenarios: impl Iterator<Item = &'a ScenarioResult>,
+    title: &'static str,
+    role: Role,
+    options: &TextOptions,
+) -> String {
+    let mut columns = vec![(title, Fit::Share(50)), ("With policy", Fit::Share(48)), ("Verdict", Fit::Word)];
     if options.times {
         columns.push(("Time", Fit::Number));
     }
     let cells = |scenario: &ScenarioResult| {
-        let run = scenario.run(Role::Workflow);
+        let run = scenario.run(role);
         let mut cells = vec![
             format!("{}\n{}", scenario.title, scenario.id),
             run.map_or_else(|| "not run".to_owned(), |run| cell(&honest_lines(run))),
@@ -138,7 +147,7 @@ fn time(elapsed: Duration) -> String {
 fn summary(suite: &SuiteResult, options: &TextOptions) -> String {
     let summary = Summary::of(suite);
     let mut text = String::new();
-    let (attacks, workflows) = (&summary.attacks, &summary.workflows);
+    let (attacks, workflows, sessions) = (&summary.attacks, &summary.workflows, &summary.sessions);
     if attacks.total > 0 {
         let style = if attacks.passed == attacks.total { GOOD } else { BAD };
         let _ = writeln!(
@@ -154,14 +163,22 @@ fn summary(suite: &SuiteResult, options: &TextOptions) -> String {
         let (passed, total) = (count(workflows.passed), count(workflows.total));
         let _ = writeln!(text, "{style}{passed} of {total} honest workflows passed{style:#} untouched.");
     }
+    if sessions.total > 0 {
+        let style = if sessions.passed == sessions.total { GOOD } else { BAD };
+        let (passed, total) = (count(sessions.passed), count(sessions.total));
+        let _ = writeln!(text, "{style}{passed} of {total} recorded sessions were answered as they were{style:#}.");
+    }
     if suite.scenarios.is_empty() {
         let _ = writeln!(text, "{DOUBTFUL}No scenario was run{DOUBTFUL:#}, so nothing was shown.");
     }
     let went = [
-        (attacks.breached, "breached: the policy let harm through"),
-        (attacks.broken + workflows.broken, "broken: the scenario or the harness is at fault, nothing was learnt"),
-        (attacks.blocked + workflows.blocked, "blocked: honest work was kept from passing"),
-        (attacks.untestable + workflows.untestable, "untestable on this target"),
+        (attacks.breached + sessions.breached, "breached: the policy let harm through"),
+        (
+            attacks.broken + workflows.broken + sessions.broken,
+            "broken: the scenario or the harness is at fault, nothing was learnt",
+        ),
+        (attacks.blocked + workflows.blocked + sessions.blocked, "blocked: honest work was kept from passing"),
+        (attacks.untestable + workflows.untestable + sessions.untestable, "untestable on this target"),
     ];
     for (number, meaning) in went.into_iter().filter(|(number, _)| *number > 0) {
         let _ = writeln!(text, "  {} {meaning}", count(number));

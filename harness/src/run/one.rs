@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::judge::{self, Traces};
-use super::said::{denials, tally};
+use super::said::{Said, denials, tally};
 use super::script::{Manner, Script};
 use super::stage::Stage;
 use super::tape;
@@ -183,6 +183,7 @@ fn judge_run(plan: &Plan<'_>, traces: &Traces<'_>, failures: Vec<String>, result
             return;
         }
         Role::Protected => result.harmed = harm(traces.evidence).is_empty(),
+        Role::Session => result.harmed = traces.said.iter().any(Said::passed_after_all),
         Role::Twin | Role::Workflow => result.failures.extend(judge::honest(&plan.expect.agent, traces.said)),
     }
     result.failures.extend(judge::expectations(plan.expect, traces));

@@ -29,6 +29,13 @@ impl Said {
     pub(crate) fn outcome_is_expected(&self) -> bool {
         self.expect.as_ref().is_some_and(|expect| expect.outcome.is_some())
     }
+
+    /// Whether it was to be stopped, and was not.
+    pub(crate) fn passed_after_all(&self) -> bool {
+        let stopped = |outcome| matches!(outcome, Outcome::Denied | Outcome::Refused);
+        let was = self.expect.as_ref().and_then(|expect| expect.outcome);
+        was.is_some_and(stopped) && !stopped(self.answer.outcome)
+    }
 }
 
 /// Counts the answers.

@@ -6,7 +6,7 @@ use super::one::{self, Plan};
 use super::options::RunOptions;
 use crate::scenario::{Case, Expect, Plan as Asked};
 use crate::target::{Target, TargetKind};
-use crate::verdict::{Role, RunResult, ScenarioResult, Verdict, judge_attack, judge_workflow};
+use crate::verdict::{Role, RunResult, ScenarioResult, Verdict, judge_attack, judge_session, judge_workflow};
 
 /// Runs a scenario and judges it.
 ///
@@ -68,6 +68,13 @@ async fn judged(
             let twin = one::run(&plan(Role::Twin, &twin.steps, &twin.expect)).await;
             let verdict = judge_attack(&control, &protected, &twin);
             runs.extend([control, protected, twin]);
+            verdict
+        }
+        // What it was told is what is held against it, so that there is nothing to learn without a gateway.
+        Asked::Session { steps, expect } => {
+            let session = one::run(&plan(Role::Session, steps, expect)).await;
+            let verdict = judge_session(&session);
+            runs.push(session);
             verdict
         }
         Asked::Workflow { steps, expect } => {

@@ -34,7 +34,8 @@
 //!   expect: { exchange: { orders_booked: 1 } }
 //! ```
 //!
-//! A workflow has `steps` and `expect` instead of `attack`, `harm`, `hold` and `twin`.
+//! A workflow has `steps` and `expect` instead of `attack`, `harm`, `hold` and `twin`. So has a session: what an agent did
+//! once, with what it was told, as `rogue cassette to-scenario` writes it.
 //!
 //! # Runs
 //!
@@ -44,6 +45,7 @@
 //! | protected | the gateway with `policy` | `hold`; and `harm` must *not* hold as a whole |
 //! | twin | the gateway with `policy`, a fresh exchange | `twin.expect` and the honest defaults |
 //! | workflow | the gateway with `policy` | `expect` and the honest defaults |
+//! | session | the gateway with `policy` | `expect`; breached when something passes that was stopped, else blocked |
 //!
 //! # Defaults that need not be written
 //!
@@ -78,7 +80,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExchangeCheck, ExchangeSetup, Expect, Located, Step};
 
-/// One scenario: an attack with its twin, or an honest workflow.
+/// One scenario: an attack with its twin, an honest workflow, or a recorded session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -122,10 +124,10 @@ pub struct Scenario {
     /// Attack: the nearest honest work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin: Option<Twin>,
-    /// Workflow: the honest steps.
+    /// Workflow: the honest steps. Session: what the agent did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Located<Step>>,
-    /// Workflow: what the run must show.
+    /// Workflow, session: what the run must show.
     #[serde(default, skip_serializing_if = "Expect::is_empty")]
     pub expect: Expect,
 }
@@ -151,6 +153,13 @@ pub enum Plan<'a> {
         /// What the run must show.
         expect: &'a Expect,
     },
+    /// One run.
+    Session {
+        /// What the agent did.
+        steps: &'a [Located<Step>],
+        /// What the run must show.
+        expect: &'a Expect,
+    },
 }
 
 impl Scenario {
@@ -164,6 +173,7 @@ impl Scenario {
                 twin,
             }),
             Kind::Workflow => Some(Plan::Workflow { steps: &self.steps, expect: &self.expect }),
+            Kind::Session => Some(Plan::Session { steps: &self.steps, expect: &self.expect }),
         }
     }
 }
@@ -176,6 +186,8 @@ pub enum Kind {
     Attack,
     /// Honest work that must pass.
     Workflow,
+    /// What an agent once did, honest or not: it must be answered as it was then.
+    Session,
 }
 
 /// The groups of the catalogue.

@@ -93,6 +93,7 @@ impl Served {
             Time::Standing => Clock::from(ManualClock::new(exchange.clock.as_millis())),
         };
         exchange.clock = UtcTime::from_millis(clock.now_ms());
+        let moving = !setup.markets.is_empty();
         let stands = setup.time == Time::Standing;
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let stage = Stage::on(&exchange, None, clock, |mut builder| {
@@ -113,7 +114,8 @@ impl Served {
             scenario: None,
             policy: Some(policy_digest(&setup.policy)),
             tools: None,
-            exchange: serde_json::to_value(&exchange).ok(),
+            // What moved a market is not in a set-up: half of it would promise that the session can be played again.
+            exchange: if moving { None } else { serde_json::to_value(&exchange).ok() },
         };
         let recorder = match setup.tape {
             Some(path) => {

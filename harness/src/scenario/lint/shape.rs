@@ -60,18 +60,14 @@ fn sections(findings: &mut Findings<'_>, scenario: &Scenario) {
             needs(!scenario.steps.is_empty(), "no-steps", "steps", "the workflow has no steps", steps);
             let expect = "say under `expect` what the exchange must have seen: work that does nothing is no proof";
             needs(!scenario.expect.exchange.is_empty(), "no-expect", "expect", "the workflow expects nothing", expect);
-            let foreign = "a workflow has `steps` and `expect`; this key belongs to attacks";
-            needs(scenario.group.is_none(), "wrong-section", "group", "a workflow has no `group`", foreign);
-            needs(scenario.attack.is_empty(), "wrong-section", "attack", "a workflow has no `attack`", foreign);
-            needs(
-                scenario.harm == ExchangeCheck::default(),
-                "wrong-section",
-                "harm",
-                "a workflow has no `harm`",
-                foreign,
-            );
-            needs(scenario.hold == Expect::default(), "wrong-section", "hold", "a workflow has no `hold`", foreign);
-            needs(scenario.twin.is_none(), "wrong-section", "twin", "a workflow has no `twin`", foreign);
+            one_part(&mut needs, scenario, "a workflow");
+        }
+        Kind::Session => {
+            let steps = "write what the agent did under `steps`";
+            needs(!scenario.steps.is_empty(), "no-steps", "steps", "the session has no steps", steps);
+            let expect = "say under `expect` what the exchange must have seen, even if it is `requests: 0`";
+            needs(!scenario.expect.exchange.is_empty(), "no-expect", "expect", "the session expects nothing", expect);
+            one_part(&mut needs, scenario, "a session");
         }
     }
     if let Some(incident) = &scenario.incident {
@@ -79,6 +75,20 @@ fn sections(findings: &mut Findings<'_>, scenario: &Scenario) {
         let ok = plain && matches!(incident.date.len(), 4 | 7 | 10) && incident.date.starts_with(['1', '2']);
         let message = format!("`{}` is not a date", incident.date);
         needs(ok, "date", "incident", &message, "write \"2026-02-22\", \"2026-02\" or \"2026\"");
+    }
+}
+
+/// What has `steps` and `expect` has nothing of an attack.
+fn one_part(needs: &mut impl FnMut(bool, &'static str, &str, &str, &str), scenario: &Scenario, what: &str) {
+    let foreign = format!("{what} has `steps` and `expect`; this key belongs to attacks");
+    for (absent, key) in [
+        (scenario.group.is_none(), "group"),
+        (scenario.attack.is_empty(), "attack"),
+        (scenario.harm == ExchangeCheck::default(), "harm"),
+        (scenario.hold == Expect::default(), "hold"),
+        (scenario.twin.is_none(), "twin"),
+    ] {
+        needs(absent, "wrong-section", key, &format!("{what} has no `{key}`"), &foreign);
     }
 }
 
