@@ -25,6 +25,7 @@ use crate::mock::MockBinance;
 use crate::replay::{Recording, ReplayProgress};
 use crate::state::{Hub, Parts, State};
 use crate::symbols::{Symbols, SymbolsError};
+use crate::ws::lifetimes::CONNECTIONS_MAX;
 
 pub use error::StartError;
 
@@ -36,6 +37,7 @@ pub use error::StartError;
 pub struct Builder {
     clock: Clock,
     connection_rules: bool,
+    connections_max: u32,
     symbols: Option<Result<Symbols, SymbolsError>>,
     accounts: Vec<Account>,
     prices: BTreeMap<String, String>,
@@ -72,6 +74,7 @@ impl Default for Builder {
         Self {
             clock: Clock::System,
             connection_rules: false,
+            connections_max: CONNECTIONS_MAX,
             symbols: None,
             accounts: Vec::new(),
             prices: BTreeMap::new(),
@@ -205,11 +208,19 @@ impl Builder {
 
     /// Whether connections of streams and of the WebSocket API are pinged every 20 s, and end without a pong within 60 s
     /// and after a day; whether those of streams end with more than 5 frames in a second; and whether an address may
-    /// open no more than 300 in five minutes. Not when not asked for: a manual clock stands still while a client writes,
+    /// open no more than 300 in five minutes, or [so many](Self::connections_max). Not when not asked for: a manual clock stands still while a client writes,
     /// and jumps faster than it can answer.
     #[must_use]
     pub fn connection_rules(mut self, hold: bool) -> Self {
         self.connection_rules = hold;
+        self
+    }
+
+    /// How many connections of streams and of the WebSocket API an address may open in five minutes, where the
+    /// [connection rules](Self::connection_rules) hold; 300 when not given, as live.
+    #[must_use]
+    pub fn connections_max(mut self, in_five_minutes: u32) -> Self {
+        self.connections_max = in_five_minutes;
         self
     }
 
@@ -257,8 +268,9 @@ impl Builder {
     }
 
     /// How many bytes of the exchange's journal are kept at most: the oldest entries are dropped, some 64 KiB at a time.
-    /// Everything when not given, which is about 20 bytes an order. A journal that was cut does not replay; nothing else
-    /// changes, and no client sees it.
+    /// Everything when not given, which is about 20 bytes an order. A journal that was cut does not replay. What it does
+    /// not tell of any more, clients cannot ask for some time later: closed orders, trades, lists; candles and statistics
+    /// of the last day are kept. So memory is bounded.
     #[must_use]
     pub fn journal_cap(mut self, bytes: usize) -> Self {
         self.journal_cap = Some(bytes);
@@ -376,7 +388,7 @@ impl Builder {
             commissions,
             bans: Bans::new(self.ban_after),
             listen_key_mode: self.listen_keys,
-            connection_rules: self.connection_rules,
+            connections_max: self.connection_rules.then_some(self.connections_max),
             seed: self.seed,
             keep_requests: self.keep_requests,
         });

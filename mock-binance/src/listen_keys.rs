@@ -3,7 +3,7 @@
 //! The live exchange retired them on 2026-02-20 and answers 410 since; most clients still ask for them. Which of the
 //! two worlds a mock plays is [`ListenKeys`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use exchange_engine::{AccountId, Timestamp};
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +22,8 @@ pub enum ListenKeys {
 const VALID_MINUTES: u64 = 60;
 const VALID_MICROS: u64 = VALID_MINUTES * 60 * 1_000_000;
 const LEN: usize = 64;
+/// How many ended keys have a number.
+const ENDED_MAX: usize = 10_000;
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// No such listen key, or it is another account's, or it has ended.
@@ -33,8 +35,12 @@ pub(crate) struct UnknownListenKey;
 pub(crate) struct ListenKeyStore {
     seed: u64,
     live: BTreeMap<String, Live>,
-    // Every key ever issued, for the transcript.
+    /// How many were issued.
+    issued: u64,
+    /// The keys that live and the latest that ended, for the transcript.
     numbers: BTreeMap<String, u64>,
+    /// Those of them that ended, the latest last.
+    ended: VecDeque<String>,
 }
 
 #[derive(Clone)]
@@ -45,7 +51,7 @@ struct Live {
 
 impl ListenKeyStore {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, live: BTreeMap::new(), numbers: BTreeMap::new() }
+        Self { seed, live: BTreeMap::new(), issued: 0, numbers: BTreeMap::new(), ended: VecDeque::new() }
     }
 
     /// The account's key, valid for 60 minutes from now. An account has one key at a time: asking again extends it.
@@ -55,7 +61,8 @@ impl ListenKeyStore {
             live.expires = expires;
             return key.clone();
         }
-        let number = u64::try_from(self.numbers.len()).unwrap_or(u64::MAX).saturating_add(1);
+        self.issued = self.issued.saturating_add(1);
+        let number = self.issued;
         let key = generate(self.seed, number);
         self.numbers.insert(key.clone(), number);
         self.live.insert(key.clone(), Live { account, expires });
@@ -73,7 +80,18 @@ impl ListenKeyStore {
             return Err(UnknownListenKey);
         }
         self.live.remove(key);
+        self.end(key.to_owned());
         Ok(())
+    }
+
+    /// Keeps the number of an ended key for a while.
+    fn end(&mut self, key: String) {
+        self.ended.push_back(key);
+        if self.ended.len() > ENDED_MAX
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.numbers.remove(&oldest);
+        }
     }
 
     /// The valid keys of an account.
@@ -90,10 +108,14 @@ impl ListenKeyStore {
         let mut ended: Vec<(Timestamp, String)> =
             self.live.extract_if(.., |_, live| live.expires <= now).map(|(key, live)| (live.expires, key)).collect();
         ended.sort();
-        ended.into_iter().map(|(_, key)| key).collect()
+        let ended: Vec<String> = ended.into_iter().map(|(_, key)| key).collect();
+        for key in &ended {
+            self.end(key.clone());
+        }
+        ended
     }
 
-    /// How the transcript names a text that is a listen key, valid or not.
+    /// How the transcript names a text that is a listen key, valid or among the latest that ended.
     pub(crate) fn label(&self, text: &str) -> Option<String> {
         if text.len() != LEN {
             return None;
@@ -161,6 +183,22 @@ mod tests {
         assert_eq!(keys.close(&key, ALICE), Err(UnknownListenKey));
         assert_eq!(keys.label(&key).as_deref(), Some("listen-key-1"));
         assert_eq!(keys.label("BTCUSDT"), None);
+    }
+
+    #[test]
+    fn ended_keys_are_known_for_a_while() {
+        let mut keys = ListenKeyStore::new(7);
+        let lasting = keys.open(BOB, minute(0));
+        let mut last = String::new();
+        for _ in 0..=ENDED_MAX {
+            last = keys.open(ALICE, minute(0));
+            assert_eq!(keys.close(&last, ALICE), Ok(()));
+        }
+        assert_eq!(keys.numbers.len(), ENDED_MAX + 1);
+        assert_eq!(keys.label(&lasting).as_deref(), Some("listen-key-1"));
+        assert_eq!(keys.label(&generate(7, 2)), None, "the first that ended");
+        assert_eq!(keys.label(&generate(7, 3)).as_deref(), Some("listen-key-3"));
+        assert_eq!(keys.label(&last).as_deref(), Some("listen-key-10002"));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use exchange_engine::{
-    AccountId, Command, Commissions, Event, Exchange, Outcome, Price, Rejection, Reply, RequestWeights, Timestamp,
+    AccountId, Command, Commissions, Event, Exchange, OrderId, Outcome, Price, Rejection, Reply, RequestWeights,
+    Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -25,7 +26,7 @@ use crate::listen_keys::{ListenKeyStore, ListenKeys};
 use crate::market::Markets;
 use crate::mover::Deal;
 use crate::snapshot::Snapshots;
-use crate::strategy::Strategies;
+use crate::strategy::{Strategies, Strategy};
 use crate::symbols::Symbols;
 use crate::transcript::{Asked, REDACTED, RequestRecord, Transcript, is_secret_name};
 use crate::ws::streams::ConnectionId;
@@ -79,7 +80,8 @@ pub(crate) struct Parts {
     pub(crate) commissions: Commissions,
     pub(crate) bans: Bans,
     pub(crate) listen_key_mode: ListenKeys,
-    pub(crate) connection_rules: bool,
+    /// How many connections an address may open in five minutes, where the rules of connections hold.
+    pub(crate) connections_max: Option<u32>,
     pub(crate) seed: u64,
     pub(crate) keep_requests: usize,
 }
@@ -102,13 +104,19 @@ impl State {
             listen_key_mode: parts.listen_key_mode,
             streams: Streams::new(Faults::new(parts.seed)),
             subscriptions: Subscriptions::default(),
-            lifetimes: Lifetimes::new(parts.connection_rules),
+            lifetimes: Lifetimes::new(parts.connections_max),
             timers: Timers::default(),
             cadence: Cadence::default(),
             transcript: Transcript::new(parts.keep_requests),
             strategies: Strategies::default(),
             events: Vec::new(),
         }
+    }
+
+    /// Marks an order that is about to be placed.
+    pub(crate) fn mark_strategy(&mut self, order: OrderId, strategy: Strategy) {
+        let Self { strategies, exchange, .. } = self;
+        strategies.mark(order, strategy, |one| exchange.knows(one));
     }
 
     /// Carries out a command and tells the streams what came of it.

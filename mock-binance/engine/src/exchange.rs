@@ -6,6 +6,7 @@ use crate::command::{CancelReplace, Command, NewOrder};
 use crate::decide::{self, Match};
 use crate::event::{Amended, Canceled, CanceledOrder, Event, ExecutionKind, Outcome, Placed, Replaced, Reply};
 use crate::fact::{AccountKind, Closing, Fact, Request};
+use crate::history::History;
 use crate::ids::{AccountId, AssetId, ListId, OrderId, SymbolId};
 use crate::journal::Journal;
 use crate::order::{ExpiryReason, Fill};
@@ -20,6 +21,7 @@ use crate::time::Timestamp;
 pub struct Exchange {
     pub(crate) state: State,
     journal: Journal,
+    history: History,
     room: Room,
 }
 
@@ -65,13 +67,19 @@ impl Exchange {
     /// An exchange on which nothing has happened; only the account of the commissions exists.
     pub fn new(spec: ExchangeSpec) -> Result<Self, SpecError> {
         spec.validate()?;
-        Ok(Self { state: State::new(spec), journal: Journal::default(), room: Room::default() })
+        let (journal, history) = (Journal::default(), History::default());
+        Ok(Self { state: State::new(spec), journal, history, room: Room::default() })
     }
 
     /// Keeps at most so many bytes of the journal, and at least [`Journal::CAP_MIN`]: its oldest entries are dropped,
-    /// and what is left does not replay. Nothing else changes.
+    /// and what is left does not replay.
+    ///
+    /// What the journal has dropped, readers cannot ask for some time later: closed orders, trades, lists, amendments,
+    /// prevented trades. Candles and statistics keep at least a day. What the exchange decides is the same as ever, so
+    /// memory is bounded by the cap, by what is open, and by a day of seconds in which something traded.
     pub fn cap_journal(&mut self, bytes: usize) {
         self.journal.cap(bytes);
+        self.history.begin(&self.journal, &self.state);
     }
 
     /// The exchange that has lived through this journal.
@@ -161,6 +169,7 @@ impl Exchange {
             report::book_top(&self.state, now, tops, events);
         }
         self.room = room;
+        self.history.keep_up(&self.journal, &mut self.state);
         reply
     }
 

@@ -37,6 +37,7 @@ mod decide;
 mod event;
 mod exchange;
 mod fact;
+mod history;
 mod ids;
 mod journal;
 pub mod limits;

@@ -39,17 +39,17 @@ impl Page {
         Self { from_id: None, from: None, to: None, limit }
     }
 
-    /// The places of the page in a list of `len` items that is sorted by id and by time alike. `id_place` tells the
-    /// first place whose id is not below the given one, `time` the time at a place.
+    /// The places of the page in a list, of which these can be told, that is sorted by id and by time alike.
+    /// `id_place` tells the first place whose id is not below the given one, `time` the time at a place.
     pub(crate) fn places(
         &self,
-        len: usize,
+        all: Range<usize>,
         id_place: impl Fn(u64) -> usize,
         time: impl Fn(usize) -> Timestamp,
     ) -> Range<usize> {
-        let by_id = self.from_id.map_or(0, id_place);
-        let by_time = self.from.map_or(0, |from| first_place(len, |place| time(place) >= from));
-        let end = self.to.map_or(len, |to| first_place(len, |place| time(place) > to));
+        let by_id = self.from_id.map_or(all.start, id_place).max(all.start);
+        let by_time = self.from.map_or(all.start, |from| first_place(all.clone(), |place| time(place) >= from));
+        let end = self.to.map_or(all.end, |to| first_place(all.clone(), |place| time(place) > to));
         let start = by_id.max(by_time).min(end);
         if self.from_id.is_some() || self.from.is_some() {
             start..end.min(start.saturating_add(self.limit))
@@ -62,13 +62,13 @@ impl Page {
     fn cut<'a, T>(&self, list: &'a [T], id: impl Fn(&T) -> u64, time: impl Fn(&T) -> Timestamp) -> &'a [T] {
         let id_place = |from| list.partition_point(|item| id(item) < from);
         let time = |place: usize| list.get(place).map(&time).unwrap_or_default();
-        list.get(self.places(list.len(), id_place, time)).unwrap_or_default()
+        list.get(self.places(0..list.len(), id_place, time)).unwrap_or_default()
     }
 }
 
-/// The first of so many places at which something has come to be so, and is so from there on; `len` if nowhere.
-fn first_place(len: usize, is_so: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, len);
+/// The first of some places at which something has come to be so, and is so from there on; their end if nowhere.
+fn first_place(all: Range<usize>, is_so: impl Fn(usize) -> bool) -> usize {
+    let Range { start: mut low, end: mut high } = all;
     while low < high {
         let middle = usize::midpoint(low, high);
         if is_so(middle) { high = middle } else { low = middle + 1 }
@@ -169,6 +169,11 @@ impl Exchange {
         open.filter_map(|id| self.state.list_view(*id)).collect()
     }
 
+    /// Whether an order was placed and is not forgotten, as an exchange whose journal is capped forgets.
+    pub fn knows(&self, order: OrderId) -> bool {
+        Slot::of(order).is_some_and(|slot| self.state.knows(slot))
+    }
+
     /// Any order by its id alone, whoever owns it.
     pub fn any_order(&self, order: OrderId) -> Option<Order> {
         self.state.view(Slot::of(order)?)
@@ -197,34 +202,35 @@ impl Exchange {
     pub fn orders(&self, account: AccountId, symbol: SymbolId, page: Page) -> Vec<Order> {
         let desk = self.state.account(account).and_then(|account| account.desk(symbol));
         let Some(orders) = desk.map(|desk| &desk.orders) else { return Vec::new() };
-        let record = |place| orders.get(place).and_then(|slot| self.state.record(Slot(slot)));
+        let record = |place| orders.get(place).and_then(|slot| self.state.record(slot));
         let time = |place| record(place).map(|record| record.time).unwrap_or_default();
         // An order's slot is its id less one.
         let place_of_id = |id: u64| match u32::try_from(id.saturating_sub(1)) {
-            Ok(slot) => orders.place_of(slot),
+            Ok(slot) => orders.place_of(Slot(slot)),
             Err(_) => orders.len(),
         };
-        let places = page.places(orders.len(), place_of_id, time);
+        let places = page.places(0..orders.len(), place_of_id, time);
         let slots = orders.since(places.start).take(places.len());
-        slots.filter_map(|slot| self.state.view(Slot(slot))).collect()
+        slots.filter_map(|slot| self.state.view(slot)).collect()
     }
 
     /// An account's sides of trades on a symbol, of one order or of all; a trade with itself shows twice.
     pub fn fills(&self, account: AccountId, symbol: SymbolId, order: Option<OrderId>, page: Page) -> Vec<Fill> {
         let desk = self.state.account(account).and_then(|account| account.desk(symbol));
         let (Some(fills), Some(tape)) = (desk.map(|desk| &desk.fills), self.tape(symbol)) else { return Vec::new() };
+        let all = fills.first()..fills.len();
         let trade = |fill: u32| TradeId(u64::from(fill / 2));
         let view = |fill: u32| self.state.fill_view(symbol, trade(fill), fill % 2 == 1);
         let time_of = |fill: u32| tape.trade(trade(fill)).map(|trade| trade.time).unwrap_or_default();
         let Some(order) = order else {
             let time = |place| fills.get(place).map(time_of).unwrap_or_default();
-            let place_of_id = |id| first_place(fills.len(), |place| fills.get(place).is_some_and(|f| trade(f).0 >= id));
-            let places = page.places(fills.len(), place_of_id, time);
+            let place_of_id = |id| first_place(all.clone(), |place| fills.get(place).is_some_and(|f| trade(f).0 >= id));
+            let places = page.places(all.clone(), place_of_id, time);
             return fills.since(places.start).take(places.len()).filter_map(view).collect();
         };
         // An order trades between being placed and changing for the last time.
         let Some(record) = Slot::of(order).and_then(|slot| self.state.record(slot)) else { return Vec::new() };
-        let from = first_place(fills.len(), |place| fills.get(place).is_some_and(|fill| time_of(fill) >= record.time));
+        let from = first_place(all, |place| fills.get(place).is_some_and(|fill| time_of(fill) >= record.time));
         let until = |fill: &Fill| fill.time <= record.updated;
         let of_order: Vec<Fill> =
             fills.since(from).map_while(view).take_while(until).filter(|fill| fill.order == order).collect();

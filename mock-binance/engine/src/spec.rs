@@ -329,6 +329,19 @@ pub struct Filters {
 }
 
 impl Filters {
+    /// The longest time, in minutes, that one of them takes an average price over.
+    pub(crate) fn average_mins(&self) -> u32 {
+        let mins = [
+            self.percent_price.map(|filter| filter.avg_price_mins),
+            self.percent_price_by_side.map(|filter| filter.avg_price_mins),
+            self.min_notional.map(|filter| filter.avg_price_mins),
+            self.notional.map(|filter| filter.avg_price_mins),
+        ];
+        mins.into_iter().flatten().max().unwrap_or_default()
+    }
+}
+
+impl Filters {
     fn negative(&self) -> Option<Filter> {
         let price = self.price.is_some_and(|f| [f.min, f.max, f.tick].iter().any(|p| p.units() < 0));
         let lot = |l: Option<LotSize>| l.is_some_and(|f| [f.min, f.max, f.step].iter().any(|q| q.units() < 0));

@@ -45,7 +45,7 @@ enum Part {
     Speed,
     /// Resident memory with the journal kept
     Memory,
-    /// Resident memory with the journal capped
+    /// Resident memory with the journal capped: that it does not grow
     Capped,
     /// A signed order over REST beside a constant answer
     Rest,
@@ -71,8 +71,8 @@ fn run(part: Part, size: Size) -> Result<Vec<Row>, Box<dyn Error>> {
     eprintln!("load: {part:?} ...");
     match part {
         Part::Speed => engine::measure(size),
-        Part::Memory => memory::measure(size, None),
-        Part::Capped => memory::measure(size, Some(memory::JOURNAL_CAP)),
+        Part::Memory => memory::measure(size),
+        Part::Capped => memory::measure_capped(size),
         Part::Rest => rest::measure(size),
         Part::Streams => streams::measure(size),
     }

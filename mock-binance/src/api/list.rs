@@ -131,7 +131,7 @@ fn place(call: &mut Call<'_>, asked: AskedList) -> Result<Vec<u8>, ApiError> {
     let next = call.state.exchange.order_count().saturating_add(1);
     let ids: Vec<OrderId> = (next..).map(OrderId).take(strategies.len()).collect();
     for (id, strategy) in ids.iter().zip(strategies) {
-        call.state.strategies.mark(*id, strategy);
+        call.state.mark_strategy(*id, strategy);
     }
     let reply = call.state.apply(call.now, call.account, &Command::PlaceList(Box::new(list))).map_err(|rejection| {
         for id in &ids {

@@ -48,7 +48,7 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
         cancel_when_limited,
     };
     let next = OrderId(call.state.exchange.order_count().saturating_add(1));
-    call.state.strategies.mark(next, strategy);
+    call.state.mark_strategy(next, strategy);
     let reply = call.state.apply(call.now, call.account, &Command::CancelReplace(Box::new(request)));
     let replaced = match reply {
         Ok(Reply::Replaced(replaced)) => replaced,

@@ -17,7 +17,7 @@ pub(crate) fn place(call: &mut Call<'_>) -> Result<Vec<u8>, ApiError> {
     let Asked { order: new_order, response_type, strategy } = order::read(call)?;
     // The first event already tells the marks, so they are made under the id that the order is going to have.
     let next = OrderId(call.state.exchange.order_count().saturating_add(1));
-    call.state.strategies.mark(next, strategy);
+    call.state.mark_strategy(next, strategy);
     let reply = call.state.apply(call.now, call.account, &Command::Place(new_order)).map_err(|rejection| {
         call.state.strategies.unmark(next);
         refusal::placing(rejection, &new_order, call.now)

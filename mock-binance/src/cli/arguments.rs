@@ -80,8 +80,8 @@ pub(crate) struct Arguments {
     #[arg(long = "market", value_name = "SYMBOL=PROCESS", value_parser = market)]
     pub(crate) markets: Vec<(String, Process)>,
 
-    /// A rate limit other than that of the live exchange: request-weight (a minute), raw-requests (5 minutes), orders-10s
-    /// or orders-1d, such as request-weight=1200; repeat it for each
+    /// A rate limit other than that of the live exchange: request-weight (a minute), raw-requests (5 minutes), orders-10s,
+    /// orders-1d or connections-5m, such as request-weight=1200; repeat it for each
     #[arg(long = "limit", value_name = "LIMIT=NUMBER", value_parser = limit)]
     pub(crate) limits: Vec<(Limit, u32)>,
 
@@ -114,8 +114,9 @@ pub(crate) struct Arguments {
     #[arg(long = "fault", value_name = "FILE")]
     pub(crate) faults: Vec<PathBuf>,
 
-    /// Keeps at most so many bytes of the journal of what happened, at least 65536: the oldest entries are dropped. All of
-    /// it is kept when absent, about 20 bytes an order
+    /// Keeps at most so many bytes of the journal of what happened, at least 65536: the oldest entries are dropped, and
+    /// with them closed orders and trades, so memory is bounded; open orders stay, and candles of the last day. All is
+    /// kept when absent, about 60 bytes an order
     #[arg(long, value_name = "BYTES")]
     pub(crate) journal_cap: Option<usize>,
 
@@ -163,6 +164,8 @@ pub(crate) enum Limit {
     RawRequests,
     /// Orders in a window of so many seconds.
     Orders(u32),
+    /// WebSocket connections of an address in five minutes.
+    Connections,
 }
 
 fn limit(text: &str) -> Result<(Limit, u32), String> {
@@ -172,9 +175,10 @@ fn limit(text: &str) -> Result<(Limit, u32), String> {
         "raw-requests" => Limit::RawRequests,
         "orders-10s" => Limit::Orders(10),
         "orders-1d" => Limit::Orders(24 * 60 * 60),
+        "connections-5m" => Limit::Connections,
         _ => {
             return Err(format!(
-                "there is no limit `{name}`: write request-weight, raw-requests, orders-10s or orders-1d"
+                "there is no limit `{name}`: write request-weight, raw-requests, orders-10s, orders-1d or connections-5m"
             ));
         }
     };
@@ -241,6 +245,7 @@ mod tests {
     fn limits_are_named_and_above_zero() {
         assert_eq!(limit("orders-10s=50"), Ok((Limit::Orders(10), 50)));
         assert_eq!(limit("request-weight=1200"), Ok((Limit::RequestWeight, 1200)));
+        assert_eq!(limit("connections-5m=20"), Ok((Limit::Connections, 20)));
         for text in ["orders=5", "orders-10s", "orders-10s=0", "raw-requests=-1", "raw-requests=4294967296"] {
             assert!(limit(text).is_err(), "{text}");
         }

@@ -87,6 +87,7 @@ fn builder(arguments: &Arguments) -> Result<Builder, UnreadableKey> {
         match limit {
             Limit::RequestWeight => limits.request_weight.limit = *number,
             Limit::RawRequests => limits.raw_requests.limit = *number,
+            Limit::Connections => builder = builder.connections_max(*number),
             Limit::Orders(secs) => {
                 let of_window = limits.orders.iter_mut().filter(|window| window.window_secs == *secs);
                 of_window.for_each(|window| window.limit = *number);

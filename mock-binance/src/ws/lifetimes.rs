@@ -12,14 +12,15 @@ const PONG_MILLIS: u64 = 60 * 1000;
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 /// How many frames a client of the streams may send in a second; the WebSocket API counts weight instead.
 pub(crate) const FRAMES_PER_SECOND: u32 = 5;
-/// How many connections an address may open in each of these spans.
-const CONNECTIONS_MAX: u32 = 300;
+/// How many connections an address may open in each of these spans, as live.
+pub(crate) const CONNECTIONS_MAX: u32 = 300;
 const CONNECTIONS_SECS: u64 = 5 * 60;
 
 /// The watched connections; none where the rules do not hold.
 #[derive(Debug)]
 pub(crate) struct Lifetimes {
-    hold: bool,
+    /// How many connections an address may open in a span, where the rules hold.
+    connections_max: Option<u32>,
     watched: BTreeMap<ConnectionId, Watched>,
     /// The span of time in which connections are counted,
     span: u64,
@@ -45,8 +46,8 @@ impl Watched {
 }
 
 impl Lifetimes {
-    pub(crate) const fn new(hold: bool) -> Self {
-        Self { hold, watched: BTreeMap::new(), span: 0, opened: BTreeMap::new() }
+    pub(crate) const fn new(connections_max: Option<u32>) -> Self {
+        Self { connections_max, watched: BTreeMap::new(), span: 0, opened: BTreeMap::new() }
     }
 
     /// Watches nobody any more.
@@ -57,16 +58,14 @@ impl Lifetimes {
 
     /// Whether an address may open one connection more.
     pub(crate) fn admit(&mut self, source: u32, now: Timestamp) -> Result<(), ApiError> {
-        if !self.hold {
-            return Ok(());
-        }
+        let Some(most) = self.connections_max else { return Ok(()) };
         let span = now.as_secs() / CONNECTIONS_SECS;
         if self.span != span {
             self.span = span;
             self.opened.clear();
         }
         let opened = self.opened.entry(source).or_default();
-        if *opened >= CONNECTIONS_MAX {
+        if *opened >= most {
             let retry_after_s = (span + 1) * CONNECTIONS_SECS - now.as_secs();
             return Err(ApiError::TooManyRequests { retry_after_s });
         }
@@ -76,7 +75,7 @@ impl Lifetimes {
 
     /// Watches a connection, whose client may send so many frames in a second.
     pub(crate) fn watch(&mut self, id: ConnectionId, now: Timestamp, frames_max: Option<u32>) {
-        if self.hold {
+        if self.connections_max.is_some() {
             let watched = Watched {
                 ends: now.plus_millis(DAY_MILLIS),
                 next_ping: now.plus_millis(PING_MILLIS),

@@ -242,13 +242,14 @@ async fn a_capped_journal_is_read_from_the_oldest_entry_that_is_kept() {
     let bench = bench_with(|builder| builder.control(LOOPBACK.parse().unwrap()).journal_cap(Journal::CAP_MIN)).await;
     let account = bench.mock.account_id(bench.account().api_key()).unwrap();
     let deposit = Command::Deposit { asset: AssetId(0), amount: "0.00000001".parse().unwrap() };
-    while bench.mock.with_exchange(|exchange| exchange.journal().first()) == 0 {
+    // A few bytes each.
+    for _ in 0..Journal::CAP_MIN / 2 {
         bench.mock.apply(account, &deposit).reply.unwrap();
     }
     let page = ok(&bench, "GET", "/journal?from=0&limit=1", None).await;
     let first = page["first"].as_u64().unwrap();
     assert!(first > 0);
-    assert_eq!((&page["entries"][0]["seq"], &page["next"]), (&json!(first), &Value::Null));
+    assert_eq!((&page["entries"][0]["seq"], &page["next"]), (&json!(first), &json!(first + 1)));
     // An account's past does not depend on it.
     bench.signed("GET", "/api/v3/account", "").await.ok();
 

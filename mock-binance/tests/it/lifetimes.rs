@@ -120,3 +120,15 @@ async fn an_address_opens_three_hundred_connections_in_five_minutes() {
     bench.mock.advance(Duration::from_mins(1));
     drop(bench.connect("/ws").await);
 }
+
+#[tokio::test]
+async fn how_many_connections_an_address_opens_can_be_set() {
+    let bench = bench_with(|builder| builder.connection_rules(true).connections_max(2)).await;
+    for _ in 0..2 {
+        drop(bench.connect("/ws").await);
+    }
+    let url = format!("{}/ws-api/v3", bench.mock.ws_url());
+    let refused = tokio_tungstenite::connect_async(&url).await.unwrap_err();
+    let tokio_tungstenite::tungstenite::Error::Http(answer) = refused else { panic!("{refused}") };
+    assert_eq!(answer.status().as_u16(), 429);
+}

@@ -10,11 +10,25 @@ const BLOCK: usize = 32;
 pub(crate) struct Series {
     numbers: Pages<BLOCK>,
     last: u32,
+    /// The place of the first number that is not forgotten.
+    first: usize,
 }
 
 impl Series {
+    /// How many numbers there were, forgotten ones included.
     pub(crate) const fn len(&self) -> usize {
         self.numbers.len()
+    }
+
+    /// The place of the first number that is not forgotten.
+    pub(crate) const fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Forgets the numbers before this place.
+    pub(crate) fn forget_below(&mut self, place: usize) {
+        self.first = self.first.max(place.min(self.len()));
+        self.numbers.forget_below(self.first);
     }
 
     /// `None` when there is no room.
@@ -26,14 +40,15 @@ impl Series {
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<u32> {
-        if place >= self.len() {
+        if place < self.first || place >= self.len() {
             return None;
         }
         self.block(place / BLOCK).nth(place % BLOCK)
     }
 
-    /// The numbers from this place on.
+    /// The numbers from this place on that are not forgotten.
     pub(crate) fn since(&self, place: usize) -> impl Iterator<Item = u32> + '_ {
+        let place = place.max(self.first);
         let blocks = place / BLOCK..self.len().div_ceil(BLOCK);
         blocks.flat_map(|number| self.block(number)).skip(place % BLOCK)
     }
@@ -49,15 +64,15 @@ impl Series {
         })
     }
 
-    /// The first place whose number is not below this one, in a list that only grows.
+    /// The first place whose number is neither forgotten nor below this one, in a list that only grows.
     pub(crate) fn place_of(&self, number: u32) -> usize {
         // The last block that starts below it.
-        let (mut low, mut high) = (0, self.len().div_ceil(BLOCK));
+        let (mut low, mut high) = (self.first / BLOCK, self.len().div_ceil(BLOCK));
         while high - low > 1 {
             let middle = usize::midpoint(low, high);
             if self.block(middle).next().is_some_and(|first| first < number) { low = middle } else { high = middle }
         }
-        low * BLOCK + self.block(low).take_while(|one| *one < number).count()
+        self.first.max(low * BLOCK + self.block(low).take_while(|one| *one < number).count())
     }
 }
 
@@ -94,6 +109,44 @@ mod tests {
                 prop_assert_eq!(series.place_of(number), numbers.partition_point(|one| *one < number));
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_forgotten_moves_nothing(
+            mut numbers in prop::collection::vec(0..9_000_u32, 1..5_000),
+            cuts in prop::collection::vec(0..6_000_usize, 1..4),
+        ) {
+            numbers.sort_unstable();
+            let mut series = Series::default();
+            let mut first = 0;
+            for (number, part) in numbers.iter().zip(0..) {
+                prop_assert!(series.push(*number).is_some());
+                // In the middle of a block and of a page, and beyond the end.
+                if part % 1_700 == 0 && let Some(cut) = cuts.get(part / 1_700) {
+                    series.forget_below(*cut);
+                    first = first.max((*cut).min(part + 1));
+                }
+            }
+            prop_assert_eq!((series.first(), series.len()), (first, numbers.len()));
+            for place in 0..=numbers.len() {
+                prop_assert_eq!(series.get(place), numbers.get(place).copied().filter(|_| place >= first));
+            }
+            prop_assert_eq!(series.since(0).collect::<Vec<_>>(), &numbers[first..]);
+            for number in (0..9_100).step_by(13) {
+                prop_assert_eq!(series.place_of(number), first.max(numbers.partition_point(|one| *one < number)));
+            }
+        }
+    }
+
+    #[test]
+    fn forgotten_pages_take_no_room() {
+        let mut series = Series::default();
+        for number in 0..1_000_000 {
+            assert_eq!(series.push(number), Some(()));
+            series.forget_below(usize::try_from(number).unwrap().saturating_sub(5_000));
+        }
+        assert!(series.numbers.page_count() <= 6, "{} pages", series.numbers.page_count());
     }
 
     #[test]

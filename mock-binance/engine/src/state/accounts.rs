@@ -9,6 +9,7 @@ use crate::money::{Amount, Overflow};
 use crate::packing::Series;
 use crate::spec::ExchangeSpec;
 use crate::state::open::OpenOrders;
+use crate::state::owned::Owned;
 use crate::time::Timestamp;
 
 /// What is at hand and what is held for open orders, of one asset. Neither is ever negative.
@@ -56,9 +57,9 @@ impl Purse {
 pub(crate) struct Desk {
     /// Orders in the book, and orders that wait for a price or in a list.
     pub(crate) open: OpenOrders,
-    /// Every order, oldest first.
-    pub(crate) orders: Series,
-    /// Every side of a trade, oldest first: twice the trade's place, plus one for the maker's side.
+    /// Every order that is not forgotten, oldest first.
+    pub(crate) orders: Owned,
+    /// Every side of a trade that is not forgotten, oldest first: twice the trade's place, plus one for the maker's side.
     pub(crate) fills: Series,
 }
 
@@ -71,7 +72,7 @@ pub(crate) struct Account {
     /// Whether it pays commissions in the discount's asset while there is enough of it.
     pub(crate) pays_discounted: bool,
     pub(crate) counts: OrderCounts,
-    /// Every order list, oldest first.
+    /// Every order list that is not forgotten, oldest first.
     pub(crate) lists: Vec<ListId>,
     pub(crate) open_lists: BTreeSet<ListId>,
     pub(crate) updated: Timestamp,
@@ -101,6 +102,10 @@ impl Account {
 
     pub(crate) fn desk(&self, symbol: SymbolId) -> Option<&Desk> {
         self.desks.get(usize::from(symbol.0))
+    }
+
+    pub(super) fn desks_mut(&mut self) -> impl Iterator<Item = (SymbolId, &mut Desk)> {
+        (0..).map(SymbolId).zip(&mut self.desks)
     }
 
     pub(super) fn desk_mut(&mut self, symbol: SymbolId) -> Option<&mut Desk> {

@@ -14,15 +14,15 @@ impl Tape {
     /// The ids of a page of trades.
     pub(crate) fn page(&self, page: &Page) -> impl Iterator<Item = TradeId> + use<> {
         let time = |place: usize| self.trade(TradeId(place as u64)).map(|trade| trade.time).unwrap_or_default();
-        let count = usize::try_from(self.next()).unwrap_or(usize::MAX);
-        page.places(count, place_of_id, time).map(|place| TradeId(place as u64))
+        let [first, end] = [self.first(), self.next()].map(|place| usize::try_from(place).unwrap_or(usize::MAX));
+        page.places(first..end, place_of_id, time).map(|place| TradeId(place as u64))
     }
 
     /// The places of a page of aggregates, which are their ids.
     pub(crate) fn aggregate_page(&self, page: &Page) -> Range<usize> {
         let first = |place: usize| self.aggregates().get(place).map(|first| TradeId(u64::from(first)));
         let time = |place| first(place).and_then(|id| self.trade(id)).map(|trade| trade.time).unwrap_or_default();
-        page.places(self.aggregates().len(), place_of_id, time)
+        page.places(self.aggregates().first()..self.aggregates().len(), place_of_id, time)
     }
 
     /// One aggregate. `maker_buys` tells whether a maker's order buys.

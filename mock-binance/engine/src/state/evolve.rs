@@ -139,7 +139,7 @@ impl State {
         let account = accounts.get_mut(place).ok_or(Inconsistent)?;
         account.counts.add(&spec.limits.orders, now);
         let desk = account.desk_mut(accepted.symbol).ok_or(Inconsistent)?;
-        desk.orders.push(slot.0).ok_or(Inconsistent)?;
+        desk.orders.push(slot).ok_or(Inconsistent)?;
         if wait.is_some() || is_pending {
             desk.open.insert(slot);
         }
@@ -323,10 +323,12 @@ impl State {
         let Prevented { maker, taker, mode, price, maker_quantity, taker_quantity } = *prevented;
         let maker_slot = Slot::of(maker).ok_or(Inconsistent)?;
         let symbol = self.order_mut(maker_slot)?.symbol;
-        let all = &mut self.market_mut(symbol)?.prevented;
-        let id = u32::try_from(all.len()).map_err(|_| Inconsistent)?;
-        let id_told = u64::from(id);
-        all.push(PreventedMatch { id: id_told, taker, maker, mode, price, taker_quantity, maker_quantity, time: now });
+        let market = self.market_mut(symbol)?;
+        let id = market.prevented_count;
+        market.prevented_count = id.checked_add(1).ok_or(Inconsistent)?;
+        let (told, time) = (u64::from(id), now);
+        let one = PreventedMatch { id: told, taker, maker, mode, price, taker_quantity, maker_quantity, time };
+        market.prevented.push(one);
         for (order, quantity) in [(taker, taker_quantity), (maker, maker_quantity)] {
             if !quantity.is_zero() {
                 self.take_off(now, Slot::of(order).ok_or(Inconsistent)?, quantity, id)?;

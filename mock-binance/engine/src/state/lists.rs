@@ -63,10 +63,12 @@ impl ListRecord {
     }
 }
 
-/// Every list ever taken on, and what is found by something else than a list's id.
+/// Every list that is not forgotten, and what is found by something else than a list's id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Lists {
-    records: Vec<ListRecord>,
+    records: BTreeMap<ListId, ListRecord>,
+    /// How many there were.
+    count: u32,
     /// The latest list of a name.
     names: BTreeMap<(AccountId, ClientOrderId), ListId>,
     /// Amendments by order, oldest first.
@@ -75,16 +77,28 @@ pub(crate) struct Lists {
 
 impl Lists {
     pub(crate) fn get(&self, list: ListId) -> Option<&ListRecord> {
-        self.records.get(usize::try_from(list.0).ok()?)
+        self.records.get(&list)
     }
 
     fn get_mut(&mut self, list: ListId) -> Result<&mut ListRecord, Inconsistent> {
-        usize::try_from(list.0).ok().and_then(|place| self.records.get_mut(place)).ok_or(Inconsistent)
+        self.records.get_mut(&list).ok_or(Inconsistent)
     }
 
     /// The id that the next list gets.
     pub(crate) fn next(&self) -> Option<ListId> {
-        u32::try_from(self.records.len()).ok().map(ListId)
+        (self.count < u32::MAX).then_some(ListId(self.count))
+    }
+
+    /// The lists that are not done.
+    pub(super) fn open(&self) -> impl Iterator<Item = &ListRecord> {
+        self.records.values().filter(|list| !list.is_done)
+    }
+
+    /// Forgets the lists of which no order is known any more, and what became of forgotten orders.
+    pub(super) fn forget(&mut self, knows: impl Fn(Slot) -> bool) {
+        self.records.retain(|_, list| !list.is_done || list.orders().any(&knows));
+        self.names.retain(|_, list| self.records.contains_key(list));
+        self.amendments.retain(|order, _| knows(*order));
     }
 
     /// The latest list of this name.
@@ -132,7 +146,8 @@ impl State {
         let held = Amount::ZERO;
         let record =
             ListRecord { account, symbol, kind, client_id, first, held, time: now, updated: now, is_done: false };
-        self.lists.records.push(record);
+        self.lists.records.insert(list, record);
+        self.lists.count += 1;
         self.lists.names.insert((account, client_id), list);
         let account = self.account_mut(account)?;
         account.lists.push(list);

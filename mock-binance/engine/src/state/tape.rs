@@ -72,8 +72,11 @@ pub(crate) struct Span {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tape {
     trades: Trades,
+    /// The first trade that is not forgotten.
+    first: u32,
     /// The first trade of each aggregate.
     aggregates: Series,
+    /// Seconds that are not forgotten, and the one before them.
     candles: Vec<Candle>,
     totals: Totals,
     opening_price: Option<Price>,
@@ -82,15 +85,28 @@ pub(crate) struct Tape {
 impl Tape {
     pub(super) fn new(opening_price: Option<Price>) -> Self {
         let totals = Totals { trades: 0, base: 0, quote: 0, taker_buy_base: 0, taker_buy_quote: 0 };
-        Self { trades: Trades::new(), aggregates: Series::default(), candles: Vec::new(), totals, opening_price }
+        Self {
+            trades: Trades::new(),
+            first: 0,
+            aggregates: Series::default(),
+            candles: Vec::new(),
+            totals,
+            opening_price,
+        }
     }
 
     pub(crate) const fn aggregates(&self) -> &Series {
         &self.aggregates
     }
 
+    /// A trade that is not forgotten.
     pub(crate) fn trade(&self, id: TradeId) -> Option<TradeRecord> {
-        self.trades.get(id)
+        if id.0 < self.first.into() { None } else { self.trades.get(id) }
+    }
+
+    /// The place of the first trade that is not forgotten.
+    pub(crate) const fn first(&self) -> u32 {
+        self.first
     }
 
     /// The last trade.
@@ -133,6 +149,17 @@ impl Tape {
             self.totals.taker_buy_quote += quote;
         }
         self.trades.push(trade)
+    }
+
+    /// Forgets the trades before this one, and the seconds before that one. The last trade before and the last second
+    /// before are kept: prices follow from them.
+    pub(super) fn forget(&mut self, trade: u32, second: u64) {
+        self.first = self.first.max(trade.min(self.totals.trades));
+        self.trades.forget_below(TradeId(self.first.into()));
+        self.aggregates.forget_below(self.aggregates.place_of(self.first));
+        let over = self.place(second).saturating_sub(1);
+        self.candles.drain(..over);
+        self.candles.shrink_to(self.candles.len() * 2);
     }
 
     fn place(&self, second: u64) -> usize {
@@ -191,7 +218,7 @@ impl Tape {
             high: span.map(|span| span.high),
             low: span.map(|span| span.low),
             last: span.map(|span| span.close),
-            last_quantity: last.and_then(|id| self.trade(id)).map(|trade| trade.quantity).unwrap_or_default(),
+            last_quantity: last.and_then(|id| self.trades.get(id)).map(|trade| trade.quantity).unwrap_or_default(),
             base: sums.base(),
             quote: sums.quote(),
             average: sums.quote().per(sums.base()),
@@ -199,5 +226,49 @@ impl Tape {
             last_trade: last,
             trades: u64::from(sums.trades),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Quantity;
+    use crate::state::Slot;
+
+    fn trade_at(second: u64, price: i64) -> TradeRecord {
+        TradeRecord {
+            price: Price::from_units(price),
+            quantity: Quantity::from_units(100_000_000),
+            time: Timestamp::from_secs(second),
+            maker: Slot(0),
+            taker: Slot(u32::try_from(second).unwrap()),
+            maker_commission: Amount::ZERO,
+            taker_commission: Amount::ZERO,
+            maker_discounted: false,
+            taker_discounted: false,
+        }
+    }
+
+    #[test]
+    fn prices_outlast_what_is_forgotten() {
+        let mut whole = Tape::new(None);
+        for second in 0..3_000 {
+            let trade = trade_at(second, i64::try_from(second).unwrap() + 500);
+            whole.push(trade, Amount::from_units(second.cast_signed()), second % 2 == 0).unwrap();
+        }
+        let mut tape = whole.clone();
+        tape.forget(3_000, 2_000);
+        assert_eq!(tape.candles.len(), 1_001);
+        assert_eq!(tape.trade(TradeId(2_999)), None);
+        assert_eq!(tape.last_price(), whole.last_price());
+        let [from, to] = [2_000, 3_000].map(Timestamp::from_secs);
+        assert_eq!(tape.stats(from, to), whole.stats(from, to));
+        assert_eq!(tape.stats(from, to).prev_close, Some(Price::from_units(2_499)));
+        // After a long silence the last second is still what the price follows from.
+        tape.forget(3_000, 90_000);
+        let [from, to] = [90_000, 95_000].map(Timestamp::from_secs);
+        assert_eq!(tape.stats(from, to), whole.stats(from, to));
+        assert_eq!(tape.average(5, to), whole.average(5, to));
+        assert_eq!(tape.candles.len(), 1);
     }
 }

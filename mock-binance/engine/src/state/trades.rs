@@ -85,6 +85,11 @@ impl Trades {
         self.last.as_ref()
     }
 
+    /// Forgets the trades before this one; the last trade is kept in any case.
+    pub(super) fn forget_below(&mut self, id: TradeId) {
+        self.all.forget_below(usize::try_from(id.0).unwrap_or(usize::MAX));
+    }
+
     /// `None` when there is no room.
     pub(super) fn push(&mut self, trade: TradeRecord) -> Option<()> {
         let (out, starts) = self.all.next()?;

@@ -24,8 +24,10 @@ pub(crate) struct Market {
     pub(crate) book: Book,
     pub(crate) tape: Tape,
     pub(crate) stops: Stops,
-    /// Trades that were prevented, by id.
+    /// Trades that were prevented and are not forgotten, oldest first.
     pub(crate) prevented: Vec<PreventedMatch>,
+    /// How many there were; also the id of the next one.
+    pub(super) prevented_count: u32,
     pub(crate) status: SymbolStatus,
     /// When TRADING comes back by itself.
     pub(crate) until: Option<Timestamp>,
@@ -66,6 +68,7 @@ impl State {
             tape: Tape::new(symbol.opening_price),
             stops: Stops::default(),
             prevented: Vec::new(),
+            prevented_count: 0,
             status: symbol.status,
             until: None,
         });
@@ -106,6 +109,11 @@ impl State {
     /// An open order, without making a copy of it: what a walk through the book or a fact asks for.
     pub(crate) fn open_record(&self, order: Slot) -> Option<&OrderRecord> {
         self.orders.open(order)
+    }
+
+    /// Whether an order is neither forgotten nor yet to come.
+    pub(crate) fn knows(&self, order: Slot) -> bool {
+        self.orders.knows(order)
     }
 
     /// Whether there is no room for one more order or one more name.

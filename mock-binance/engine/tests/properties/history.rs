@@ -11,8 +11,8 @@ use proptest::prelude::*;
 
 pub(crate) const SYMBOL: SymbolId = SymbolId(0);
 pub(crate) const ASSETS: usize = 2;
-const BASE: AssetId = AssetId(0);
-const QUOTE: AssetId = AssetId(1);
+pub(crate) const BASE: AssetId = AssetId(0);
+pub(crate) const QUOTE: AssetId = AssetId(1);
 
 /// Rates that leave something to round.
 pub(crate) fn commissions() -> Commissions {

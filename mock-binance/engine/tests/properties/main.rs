@@ -8,6 +8,7 @@
     reason = "helpers of tests"
 )]
 
+mod forgetting;
 mod history;
 mod reference;
 
