@@ -66,6 +66,10 @@ ci: lint
 clients:
     mock-binance/clients/run
 
+# The shipped tapes, recorded anew; a test holds what is kept against what is recorded today.
+tapes:
+    ROGUE_WRITE_TAPES=1 cargo test --locked --test shipped -- --exact the_shipped_tapes_are_what_is_recorded_today
+
 # The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
 main-job:
     cargo run --release --locked -- run --color never
