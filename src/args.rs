@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Record an agent and its MCP server, or a client and its exchange, as a tape
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
-    /// Play a tape again: as the MCP server, or as the agent
+    /// Play a tape again: as the MCP server, as the exchange, or as the agent
     #[command(after_help = replay::HELP)]
     Replay(Replay),
     /// Judge the calls on tapes by another policy, at their recorded times

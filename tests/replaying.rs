@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -116,4 +116,53 @@ fn the_agent_of_a_tape_meets_the_stack_of_today() {
     let (code, _, told) = rogue(here, &[&play[..], &["bare.jsonl"]].concat(), "");
     assert_eq!(code, Some(2));
     assert!(told.contains("--policy FILE"), "{told}");
+}
+
+/// A request over plain HTTP, for which a client library would be much.
+fn get(url: &str, path: &str) -> String {
+    let address = url.strip_prefix("http://").expect("an address");
+    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+#[test]
+fn the_exchange_of_a_tape_answers_until_it_is_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let header = r#"{"rogue_tape":1,"writer":"w","clock_origin_ms":0}"#;
+    let asked = r#"{"seq":1,"at_ms":0,"leg":"rest","dir":"out","id":1,"body":{"json":{"id":1,"method":"GET","target":"/api/v3/ping"}}}"#;
+    let answered = r#"{"seq":2,"at_ms":0,"leg":"rest","dir":"back","id":1,"cause":1,"body":{"json":{"id":1,"status":418,"headers":{"retry-after":"7"},"body":{"json":{}}}}}"#;
+    let tape = format!("{header}\n{asked}\n{answered}\n{{\"messages\":2}}\n");
+    fs::write(folder.path().join("tape.jsonl"), tape).expect("a file");
+    for (paths, code, told) in [
+        (&["/api/v3/ping"][..], 0, "1 request played, 0 not asked for, 0 not on the tape\n"),
+        (&["/api/v3/ping", "/api/v3/time"], 1, "request 2, `GET /api/v3/time`, is not on the tape\n"),
+        (&[], 1, "message 1, `GET /api/v3/ping`, was not asked for\n"),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rogue"))
+            .args(["replay", "--as", "exchange", "tape.jsonl"])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("a line"));
+        let rest = lines.find_map(|line| line.trim().strip_prefix("REST ").map(|url| url.trim().to_owned()));
+        // What stands after that is printed at once.
+        lines.find(|line| line == "Stop with Ctrl-C.").expect("it is up");
+        let url = rest.expect("an address");
+        for path in paths {
+            let answer = get(&url, path);
+            let expected = if *path == "/api/v3/ping" { "HTTP/1.1 418 " } else { "HTTP/1.1 501 " };
+            assert!(answer.starts_with(expected), "{answer}");
+            assert_eq!(answer.contains("retry-after: 7"), *path == "/api/v3/ping", "{answer}");
+        }
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(said.contains(told), "{said}");
+        assert_eq!(output.status.code(), Some(code), "{said}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The words of `rogue replay`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -9,6 +10,8 @@ pub(super) const HELP: &str = "\
 Examples:
   rogue replay --as upstream tape.jsonl          an MCP server on standard input and output, from the tape
 
+  rogue replay --as upstream tape.jsonl --policy candidate.json        with the gateway in front of it
+  rogue replay --as exchange tape.jsonl          REST and WebSocket of an exchange, from the tape
   rogue replay --as agent tape.jsonl             what its agent sent, to the stack in this build: what differs?
   rogue replay --as agent tape.jsonl --policy candidate.json --ignore /result/structuredContent/price
 
@@ -25,6 +28,8 @@ Exit codes:
 pub(crate) enum Part {
     /// The MCP server, for an agent or a gateway.
     Upstream,
+    /// The exchange, for any client.
+    Exchange,
     /// The agent, for the stack in this build; what it does is compared with the tape.
     Agent,
 }
@@ -71,7 +76,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "PACE", default_value_t)]
     pub(crate) pace: Pace,
 
-    /// As agent: a policy file in place of the scenario's own
+    /// As agent: a policy file in place of the scenario's own. As upstream: the gateway stands in front, with this policy
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
 
@@ -79,6 +84,22 @@ pub(crate) struct Replay {
     /// repeat it for each
     #[arg(long = "ignore", value_name = "POINTER")]
     pub(crate) ignored: Vec<String>,
+
+    /// As exchange: where requests are answered [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// As exchange: where WebSocket connections are [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen_websocket: Option<SocketAddr>,
+
+    /// As exchange: whether the times in answers are moved to now
+    #[arg(long)]
+    pub(crate) refresh_times: bool,
+
+    /// As exchange: whether streams go on without the requests that they followed on the tape
+    #[arg(long)]
+    pub(crate) free_streams: bool,
 
     /// A regular expression that was taken out of the tape as a secret; repeat it for each
     #[arg(long = "redact", value_name = "REGEX")]

@@ -47,6 +47,18 @@ impl Fingerprint {
         Self::new("frame".to_owned(), json!({ "frame": text }))
     }
 
+    /// Of a frame to a WebSocket of an exchange: method and parameters, without what belongs to signing.
+    pub(super) fn of_websocket(frame: &Body) -> Self {
+        let mut value = Self::of_mcp(frame);
+        if let Some(Value::Object(params)) = value.value.get_mut("params") {
+            for name in names::SIGNING.iter().chain(&["apiKey"]) {
+                params.remove(*name);
+            }
+            value = Self::new(value.label, value.value);
+        }
+        value
+    }
+
     fn of_message(value: Value) -> Self {
         let Value::Object(mut message) = value else { return Self::new("batch".to_owned(), value) };
         for name in names::ENVELOPE {

@@ -11,10 +11,13 @@
 //! ever made up: what is not on the tape is an error, here and there.
 
 pub mod agent;
+pub mod exchange;
 
 mod bindings;
 mod deck;
 mod fingerprint;
+#[cfg(feature = "embedded")]
+mod gateway;
 mod miss;
 mod names;
 mod outcome;
@@ -24,12 +27,15 @@ mod pointers;
 mod rest;
 mod script;
 mod serve;
+mod stand_ins;
 
 #[cfg(test)]
 mod tests;
 
 pub use deck::Repeat;
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "embedded")]
+pub use gateway::{Guarded, GuardedError, serve_guarded};
 pub use miss::{Miss, Nearest, Why};
 pub use outcome::{Outcome, Played, WrongAnswer};
 pub use pace::{BadPace, Pace, WAIT_MS_MAX};

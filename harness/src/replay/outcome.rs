@@ -6,7 +6,7 @@ use super::miss::Miss;
 use super::pointers::FieldDifference;
 
 /// How far a live session kept to a tape.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// What was given.
     pub played: Vec<Played>,
@@ -18,6 +18,8 @@ pub struct Outcome {
     pub wrong_answers: Vec<WrongAnswer>,
     /// The tape was cut off.
     pub cut: bool,
+    /// How many messages of streams still waited for the requests that they followed.
+    pub unsent: usize,
 }
 
 /// A request of the tape.
@@ -43,7 +45,19 @@ pub struct WrongAnswer {
 impl Outcome {
     /// Whether the session was the one on the tape; with `allow_unplayed`, a part of it.
     pub fn is_same(&self, allow_unplayed: bool) -> bool {
-        self.misses.is_empty() && self.wrong_answers.is_empty() && (allow_unplayed || self.unplayed.is_empty())
+        self.misses.is_empty()
+            && self.wrong_answers.is_empty()
+            && (allow_unplayed || (self.unplayed.is_empty() && self.unsent == 0))
+    }
+
+    /// Adds that of another wire.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.played.extend(other.played);
+        self.unplayed.extend(other.unplayed);
+        self.misses.extend(other.misses);
+        self.wrong_answers.extend(other.wrong_answers);
+        self.cut |= other.cut;
+        self.unsent += other.unsent;
     }
 }
 
@@ -78,6 +92,10 @@ impl fmt::Display for Outcome {
         match self.wrong_answers.len() {
             0 => Ok(()),
             count => write!(f, ", {} to the server", of(count, "other answer", "other answers")),
+        }?;
+        match self.unsent {
+            0 => Ok(()),
+            count => write!(f, ", {} of streams not sent", of(count, "message", "messages")),
         }
     }
 }

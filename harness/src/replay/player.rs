@@ -11,7 +11,7 @@ use super::miss::{Miss, Why};
 use super::names;
 use super::outcome::{Outcome, Played, WrongAnswer};
 use super::pointers::differences;
-use super::script::{Kind, Script, Step, Turn};
+use super::script::{Dialect, Kind, Script, Step, Turn};
 use crate::cassette::{Body, Redactor, TapeError, TapeReader};
 
 /// The JSON-RPC code of an answer that the tape does not have. Of the range that is left to servers.
@@ -24,6 +24,8 @@ pub struct Due {
     pub after_ms: u64,
     /// Without its newline.
     pub frame: Vec<u8>,
+    /// The message of another wire that it followed, where there are other wires.
+    pub(super) gate: Option<u64>,
 }
 
 /// Plays the server's part of an MCP session. It does no IO: it is told what the client says, and tells what to send.
@@ -32,6 +34,7 @@ pub struct Player {
     deck: Deck<Turn>,
     opening: Vec<Step>,
     cut: bool,
+    dialect: Dialect,
     redactor: Redactor,
     bindings: Bindings,
     pending: Vec<Pending>,
@@ -62,25 +65,30 @@ impl Player {
     /// # Errors
     /// The tape cannot be read.
     pub fn new<R: BufRead>(tape: TapeReader<R>, repeat: Repeat, redactor: Redactor) -> Result<Self, TapeError> {
-        let Script { deck, opening, cut } = Script::read(tape, repeat)?;
-        Ok(Self {
+        Ok(Self::of(Script::read(tape, repeat)?, redactor))
+    }
+
+    pub(super) fn of(script: Script, redactor: Redactor) -> Self {
+        let Script { deck, opening, cut, dialect } = script;
+        Self {
             deck,
             opening,
             cut,
+            dialect,
             redactor,
             bindings: Bindings::default(),
             pending: Vec::new(),
             requests: 0,
             misses: Vec::new(),
             wrong: Vec::new(),
-        })
+        }
     }
 
     /// What the server says before it is asked anything.
     pub fn open(&mut self) -> Vec<Due> {
         let steps = std::mem::take(&mut self.opening);
         let said = steps.iter().filter_map(|step| match step {
-            Step::Say { at_ms, body, .. } => Some(Due { after_ms: *at_ms, frame: bytes(body) }),
+            Step::Say { at_ms, body, gate, .. } => Some(Due { after_ms: *at_ms, frame: bytes(body), gate: *gate }),
             Step::Await { .. } => None,
         });
         said.collect()
@@ -104,6 +112,11 @@ impl Player {
         }
     }
 
+    /// Whether everything on the tape was asked for and said.
+    pub(super) fn is_over(&self) -> bool {
+        self.pending.is_empty() && self.opening.is_empty() && self.deck.entries().all(|entry| entry.given_to.is_some())
+    }
+
     /// How it went so far.
     pub fn outcome(&self) -> Outcome {
         let mut outcome = Outcome {
@@ -112,6 +125,7 @@ impl Player {
             misses: self.misses.clone(),
             wrong_answers: self.wrong.clone(),
             cut: self.cut,
+            unsent: 0,
         };
         for entry in self.deck.entries() {
             let played = Played { seq: entry.seq, label: entry.asked.label.clone(), request: entry.given_to };
@@ -119,7 +133,7 @@ impl Player {
             let counts = entry.content.asks || !entry.content.steps.is_empty();
             if entry.given_to.is_some() {
                 outcome.played.push(played);
-            } else if counts && entry.asked.label != names::LIVENESS {
+            } else if counts && (self.dialect != Dialect::Mcp || entry.asked.label != names::LIVENESS) {
                 outcome.unplayed.push(played);
             }
         }
@@ -134,7 +148,7 @@ impl Player {
         let id = live_names.id.clone().unwrap_or_default();
         let place = match taken {
             Ok(place) => place,
-            Err(_) if asked.label == names::LIVENESS => {
+            Err(_) if self.dialect == Dialect::Mcp && asked.label == names::LIVENESS => {
                 return vec![now(&json!({ "jsonrpc": "2.0", "id": id, "result": {} }))];
             }
             Err(miss) => return vec![self.missed(&id, miss)],
@@ -191,10 +205,10 @@ impl Player {
         for number in from.. {
             match self.step(place, number) {
                 None => break,
-                Some(Step::Say { at_ms, body, answers }) => {
+                Some(Step::Say { at_ms, body, answers, gate }) => {
                     let token = self.deck.get(place).and_then(|entry| entry.content.progress_token.clone());
                     let frame = self.in_live_words(&body, answers, token, &live);
-                    due.push(Due { after_ms: at_ms.saturating_sub(from_ms), frame });
+                    due.push(Due { after_ms: at_ms.saturating_sub(from_ms), frame, gate });
                 }
                 Some(Step::Await { id, .. }) => {
                     self.pending.push(Pending { place, step: number, awaits: id.to_string(), live });
@@ -231,18 +245,25 @@ impl Player {
             }
             body => body,
         };
-        Fingerprint::of_mcp(&self.redactor.body(live))
+        self.dialect.fingerprint(&self.redactor.body(live))
     }
 
     fn missed(&mut self, id: &Value, miss: Miss) -> Due {
         let message = format!("[NOT ON TAPE] {miss}");
         self.misses.push(miss);
-        now(&json!({ "jsonrpc": "2.0", "id": id, "error": { "code": NOT_ON_TAPE, "message": message } }))
+        now(&match self.dialect {
+            Dialect::Mcp => {
+                json!({ "jsonrpc": "2.0", "id": id, "error": { "code": NOT_ON_TAPE, "message": message } })
+            }
+            Dialect::WebSocket => {
+                json!({ "id": id, "status": 501, "error": { "code": NOT_ON_TAPE, "msg": message } })
+            }
+        })
     }
 }
 
 fn now(message: &Value) -> Due {
-    Due { after_ms: 0, frame: message.to_string().into_bytes() }
+    Due { after_ms: 0, frame: message.to_string().into_bytes(), gate: None }
 }
 
 /// The bytes that were on the wire.

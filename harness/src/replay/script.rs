@@ -15,6 +15,24 @@ pub(super) struct Script {
     /// What the server said before it was asked anything.
     pub(super) opening: Vec<Step>,
     pub(super) cut: bool,
+    pub(super) dialect: Dialect,
+}
+
+/// What is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Mcp,
+    /// That of an exchange.
+    WebSocket,
+}
+
+impl Dialect {
+    pub(super) fn fingerprint(self, frame: &Body) -> Fingerprint {
+        match self {
+            Self::Mcp => Fingerprint::of_mcp(frame),
+            Self::WebSocket => Fingerprint::of_websocket(frame),
+        }
+    }
 }
 
 /// What a message of the client brought about.
@@ -38,6 +56,8 @@ pub(super) enum Step {
         body: Body,
         /// Whether this is the answer to the request.
         answers: bool,
+        /// The request of another wire that it followed.
+        gate: Option<u64>,
     },
     /// It waits until the client has answered a request of its own.
     Await {
@@ -56,7 +76,7 @@ impl Script {
     /// The tape cannot be read.
     pub(super) fn read<R: BufRead>(mut tape: TapeReader<R>, repeat: Repeat) -> Result<Self, TapeError> {
         // Both in one pass: whether there was a gateway is known at the end only.
-        let (mut agent, mut upstream) = (Reading::new(repeat), Reading::new(repeat));
+        let (mut agent, mut upstream) = (Reading::new(repeat, Dialect::Mcp), Reading::new(repeat, Dialect::Mcp));
         let mut behind_gateway = false;
         for message in tape.by_ref() {
             let message = message?;
@@ -70,15 +90,18 @@ impl Script {
             };
             match message.dir {
                 Direction::Out => reading.out(message.seq, message.at_ms, &message.body),
-                Direction::Back => reading.back(message.at_ms, message.body),
+                Direction::Back => reading.back(message.at_ms, message.body, None),
             }
         }
-        let Reading { deck, opening, .. } = if behind_gateway { upstream } else { agent };
-        Ok(Self { deck, opening, cut: matches!(tape.end(), Some(End::Cut { .. })) })
+        let reading = if behind_gateway { upstream } else { agent };
+        Ok(Self { cut: matches!(tape.end(), Some(End::Cut { .. })), ..reading.script() })
     }
 }
 
-struct Reading {
+/// A session as it is read, message by message.
+#[derive(Debug)]
+pub(super) struct Reading {
+    dialect: Dialect,
     deck: Deck<Turn>,
     opening: Vec<Step>,
     /// Requests of the client without an answer so far, the oldest first.
@@ -90,8 +113,9 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(repeat: Repeat) -> Self {
+    pub(super) fn new(repeat: Repeat, dialect: Dialect) -> Self {
         Self {
+            dialect,
             deck: Deck::new(repeat),
             opening: Vec::new(),
             open: Vec::new(),
@@ -101,7 +125,7 @@ impl Reading {
         }
     }
 
-    fn out(&mut self, seq: u64, at_ms: u64, body: &Body) {
+    pub(super) fn out(&mut self, seq: u64, at_ms: u64, body: &Body) {
         let value = frame_value(body);
         let kind = Kind::of(value.as_ref());
         if let (Kind::Answer(id), Some(answer)) = (&kind, &value)
@@ -122,7 +146,7 @@ impl Reading {
         let asks = matches!(kind, Kind::Request(_));
         let token = progress_token.as_ref().map(Value::to_string);
         let turn = Turn { at_ms, asks, cancelled: false, progress_token, steps: Vec::new() };
-        let place = self.deck.push(seq, Fingerprint::of_mcp(body), turn);
+        let place = self.deck.push(seq, self.dialect.fingerprint(body), turn);
         if let Some(token) = token {
             self.tokens.insert(token, place);
         }
@@ -132,7 +156,7 @@ impl Reading {
         self.last = Some(place);
     }
 
-    fn back(&mut self, at_ms: u64, body: Body) {
+    pub(super) fn back(&mut self, at_ms: u64, body: Body, gate: Option<u64>) {
         let value = frame_value(&body);
         let (owner, answers) = match Kind::of(value.as_ref()) {
             Kind::Answer(id) => {
@@ -149,7 +173,11 @@ impl Reading {
             }
             Kind::Other => (self.owner(value.as_ref()), false),
         };
-        self.steps(owner).push(Step::Say { at_ms, body, answers });
+        self.steps(owner).push(Step::Say { at_ms, body, answers, gate });
+    }
+
+    pub(super) fn script(self) -> Script {
+        Script { deck: self.deck, opening: self.opening, cut: false, dialect: self.dialect }
     }
 
     /// Whose turn a message of the server is part of: the request whose progress it tells, else the oldest that is

@@ -79,7 +79,7 @@ struct Queue {
 impl Queue {
     fn push(&mut self, due: Vec<Due>) {
         let now = Instant::now();
-        for Due { after_ms, frame } in due {
+        for Due { after_ms, frame, .. } in due {
             let at = now + Duration::from_millis(self.pace.wait_ms(after_ms));
             // After whatever is due at the same time, so that nothing that the tape has in order is turned round.
             let place = self.due.partition_point(|(other, _)| *other <= at);

@@ -211,7 +211,7 @@ fn what_the_server_said_of_itself_follows_what_it_followed() {
         (85, Leg::Agent, BACK, r#"{"jsonrpc":"2.0","id":"s2","method":"roots/list"}"#),
     ]);
     let mut player = player(&tape, Repeat::Fail);
-    let due = |after_ms, frame: &str| Due { after_ms, frame: frame.as_bytes().to_vec() };
+    let due = |after_ms, frame: &str| Due { after_ms, frame: frame.as_bytes().to_vec(), gate: None };
     assert_eq!(player.open(), [due(0, r#"{"jsonrpc":"2.0","method":"hello"}"#)]);
     let live_a = ask_a.replace(r#""id":1"#, r#""id":"x""#).replace(":5}", ":\"t\"}");
     // Its answer waits for the client's answer to the server.

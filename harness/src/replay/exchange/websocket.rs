@@ -1,0 +1,128 @@
+//! WebSocket connections of a tape.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::super::player::Due;
+use super::moments::move_on;
+use super::shared::{Opened, Shared, lock};
+
+/// Listens on an address, and serves on a task of its own.
+pub(super) async fn serve(address: SocketAddr, shared: Arc<Shared>) -> io::Result<(SocketAddr, JoinHandle<()>)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let router = Router::new().fallback(answer).with_state(shared);
+    let task = tokio::spawn(async move {
+        // Errors of single connections are theirs.
+        let _ = axum::serve(listener, router).await;
+    });
+    Ok((address, task))
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if !parts.headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+        return (StatusCode::UPGRADE_REQUIRED, "only WebSockets are served here\n").into_response();
+    }
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    match shared.open(target) {
+        Ok(opened) => upgrade.on_upgrade(move |socket| session(shared, opened, socket)),
+        Err(miss) => (StatusCode::NOT_IMPLEMENTED, format!("[NOT ON TAPE] {miss}\n")).into_response(),
+    }
+}
+
+/// A frame that waits.
+struct Waiting {
+    at: Instant,
+    gate: Option<u64>,
+    frame: Vec<u8>,
+}
+
+struct Session {
+    shared: Arc<Shared>,
+    passed_ms: Option<i64>,
+    waiting: VecDeque<Waiting>,
+}
+
+async fn session(shared: Arc<Shared>, opened: Opened, mut socket: WebSocket) {
+    let Opened { player, closed, since_ms } = opened;
+    let passed_ms = shared.passed_ms(since_ms);
+    let mut session = Session { shared, passed_ms, waiting: VecDeque::new() };
+    let mut greeting = lock(&player).open();
+    for due in &mut greeting {
+        due.after_ms = due.after_ms.saturating_sub(since_ms);
+    }
+    session.push(greeting);
+    loop {
+        if let (true, Some(code)) = (session.waiting.is_empty() && lock(&player).is_over(), closed) {
+            let frame = CloseFrame { code, reason: "".into() };
+            let _ = socket.send(Message::Close(Some(frame))).await;
+            return;
+        }
+        tokio::select! {
+            biased;
+            frame = session.next(), if !session.waiting.is_empty() => {
+                let Some(frame) = frame else { continue };
+                if socket.send(frame).await.is_err() {
+                    return;
+                }
+            }
+            heard = socket.recv() => {
+                let frame = match heard {
+                    Some(Ok(Message::Text(text))) => session.shared.take_back(text.as_str()).into_bytes(),
+                    Some(Ok(Message::Binary(bytes))) => bytes.to_vec(),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                };
+                let due = lock(&player).hear(&frame);
+                session.push(due);
+            }
+        }
+    }
+}
+
+impl Session {
+    fn push(&mut self, due: Vec<Due>) {
+        let now = Instant::now();
+        self.shared.unsent.fetch_add(due.len(), Ordering::Relaxed);
+        for Due { after_ms, frame, gate } in due {
+            let at = now + Duration::from_millis(self.shared.options.pace.wait_ms(after_ms));
+            self.waiting.push_back(Waiting { at, gate, frame });
+        }
+    }
+
+    /// The first frame, when its time has come and what it followed has happened.
+    async fn next(&mut self) -> Option<Message> {
+        let Waiting { at, gate, .. } = self.waiting.front()?;
+        let (at, gate) = (*at, *gate);
+        sleep_until(at).await;
+        self.shared.followed(gate).await;
+        let Waiting { frame, .. } = self.waiting.pop_front()?;
+        self.shared.unsent.fetch_sub(1, Ordering::Relaxed);
+        let Ok(mut text) = String::from_utf8(frame.clone()) else { return Some(Message::Binary(frame.into())) };
+        if let Some(passed_ms) = self.passed_ms
+            && let Ok(mut value) = serde_json::from_str(&text)
+        {
+            move_on(&mut value, passed_ms);
+            text = value.to_string();
+        }
+        Some(Message::Text(self.shared.hand_out(&text).into()))
+    }
+}
