@@ -170,6 +170,7 @@ const BACKTEST_HELP: &str = "\
 Examples:
   rogue backtest --policy candidate.json tapes/*.jsonl
   rogue backtest --policy candidate.json --against current.json --json tapes/*.jsonl
+  rogue backtest --policy candidate.json --html page.html --honest tapes/desk-day.jsonl tapes/*.jsonl
 
 Without --against, the candidate is held against the decisions on the tapes.
 
@@ -190,8 +191,16 @@ pub(crate) struct Backtest {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Write a page to look at: what changes, how close each limit came, every tape over time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// A tape of honest work, judged with the others: what would break of it is told apart; repeat it for each
+    #[arg(long, value_name = "TAPE")]
+    pub(crate) honest: Vec<PathBuf>,
+
     /// The tapes; each begins with nothing counted
-    #[arg(required = true, value_name = "TAPE")]
+    #[arg(required_unless_present = "honest", value_name = "TAPE")]
     pub(crate) tapes: Vec<PathBuf>,
 }
 

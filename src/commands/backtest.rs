@@ -18,16 +18,27 @@ pub(crate) fn backtest(args: &Backtest, output: &mut Output) -> Result<ExitClass
     let mut backtest =
         backtest::Backtest::new(&candidate, against.as_deref()).map_err(|error| failed(&args.policy, &error))?;
     let watched = Output::is_watched();
-    for (place, path) in args.tapes.iter().enumerate() {
+    let tapes = args.tapes.iter().map(|path| (path, false)).chain(args.honest.iter().map(|path| (path, true)));
+    let count = args.tapes.len() + args.honest.len();
+    for (place, (path, is_honest)) in tapes.enumerate() {
         if watched {
-            output.progress(&format!("[{}/{}] {}", place + 1, args.tapes.len(), path.display()));
+            output.progress(&format!("[{}/{}] {}", place + 1, count, path.display()));
         }
-        backtest.tape(&path.display().to_string(), open(path)?).map_err(|error| failed(path, &error))?;
+        let (name, tape) = (path.display().to_string(), open(path)?);
+        let judged = if is_honest { backtest.honest_tape(&name, tape) } else { backtest.tape(&name, tape) };
+        judged.map_err(|error| failed(path, &error))?;
     }
     if watched {
         output.progress("");
     }
     let changes = backtest.finish();
+    if let Some(path) = &args.html {
+        let against = args.against.as_ref().map(|path| path.display().to_string());
+        let page = changes.page(&args.policy.display().to_string(), against.as_deref());
+        std::fs::write(path, page).map_err(|error| {
+            Failure::Files(vec![Problem::error("write", path, format!("the page cannot be written: {error}"))])
+        })?;
+    }
     if args.json {
         let text = serde_json::to_string_pretty(&changes)
             .map_err(|error| Failure::Broken(format!("the result cannot be written: {error}")))?;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use mcp_gateway::mcp_policy::{Call, Decision, Guard, Outcome, Policy, PolicyErrors, Timestamp};
+use mcp_gateway::mcp_policy::{Call, Decision, Guard, Outcome, Policy, PolicyErrors, Reason, Timestamp};
 use serde_json::{Map, Value};
 
+use super::headroom::Meters;
 use super::order::worth;
 use super::report::{Change, Changes, Example};
+use super::timeline::Timeline;
 use crate::cassette::{Body, Direction, Leg, Message, TapeError, TapeReader};
 
 /// Why a backtest could not be made.
@@ -29,6 +31,13 @@ pub struct Backtest {
     changes: Changes,
 }
 
+/// The tape that is being judged.
+struct Session<'a> {
+    name: &'a str,
+    is_honest: bool,
+    timeline: Timeline,
+}
+
 /// A verdict and who gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Verdict {
@@ -40,6 +49,7 @@ struct Verdict {
 /// A call that was judged and waits for its recorded decision and its answer.
 struct Waiting {
     seq: u64,
+    at_ms: u64,
     tool: String,
     arguments: Map<String, Value>,
     /// What the candidate says, and the policy that it is held against.
@@ -66,6 +76,24 @@ impl Backtest {
     /// # Errors
     /// The tape cannot be read; what was read is judged.
     pub fn tape<R: BufRead>(&mut self, name: &str, tape: TapeReader<R>) -> Result<(), BacktestError> {
+        let mut session = Session { name, is_honest: false, timeline: Timeline::new(name) };
+        let judged = self.judge(&mut session, tape);
+        self.changes.timelines.push(session.timeline);
+        judged
+    }
+
+    /// The same for a tape of honest work: what the candidate stops of it is told apart.
+    ///
+    /// # Errors
+    /// The tape cannot be read; what was read is judged.
+    pub fn honest_tape<R: BufRead>(&mut self, name: &str, tape: TapeReader<R>) -> Result<(), BacktestError> {
+        let mut session = Session { name, is_honest: true, timeline: Timeline::new(name) };
+        let judged = self.judge(&mut session, tape);
+        self.changes.timelines.push(session.timeline);
+        judged
+    }
+
+    fn judge<R: BufRead>(&mut self, of: &mut Session<'_>, tape: TapeReader<R>) -> Result<(), BacktestError> {
         let origin_ms = tape.header().clock_origin_ms;
         let mut candidate = Guard::new(Policy::parse(&self.candidate)?);
         let mut other = self.against.as_deref().map(Policy::parse).transpose()?.map(Guard::new);
@@ -84,9 +112,10 @@ impl Backtest {
                     // In the order of the calls, whatever the order of their answers.
                     let call = Call { tool: &tool, arguments: &arguments, grant: &grant, session: &session };
                     let now = Timestamp::from_millis(origin_ms.saturating_add(at_ms));
-                    let after = judged(&mut candidate, &call, now);
-                    let before = other.as_mut().map(|guard| judged(guard, &call, now));
-                    waiting.insert(id, Waiting { seq, tool, arguments, after, before, decided: None });
+                    let meters = Some((&mut self.changes.meters, of.name, seq));
+                    let after = judged(&mut candidate, &call, now, meters);
+                    let before = other.as_mut().map(|guard| judged(guard, &call, now, None));
+                    waiting.insert(id, Waiting { seq, at_ms, tool, arguments, after, before, decided: None });
                 }
                 (Leg::Decision, _) => {
                     let text = |name: &str| value.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
@@ -97,7 +126,7 @@ impl Backtest {
                 }
                 (Leg::Agent, Direction::Back) => {
                     if let Some(call) = waiting.remove(&id) {
-                        self.count(name, call, Some(&value));
+                        self.count(of, call, Some(&value));
                     }
                 }
                 _ => {}
@@ -107,7 +136,7 @@ impl Backtest {
         let mut left: Vec<_> = waiting.into_values().collect();
         left.sort_by_key(|call| call.seq);
         for call in left {
-            self.count(name, call, None);
+            self.count(of, call, None);
         }
         Ok(())
     }
@@ -117,19 +146,27 @@ impl Backtest {
         self.changes.finish()
     }
 
-    fn count(&mut self, tape: &str, call: Waiting, answer: Option<&Value>) {
-        let Waiting { seq, tool, arguments, after, before, decided } = call;
+    fn count(&mut self, of: &mut Session<'_>, call: Waiting, answer: Option<&Value>) {
+        let Waiting { seq, at_ms, tool, arguments, after, before, decided } = call;
         let before = before.unwrap_or_else(|| recorded(decided.as_ref(), answer));
         let changes = &mut self.changes;
         changes.calls += 1;
         changes.allowed += u64::from(after.passes);
+        of.timeline.add(at_ms, before.passes, after.passes);
+        let told = answer.and_then(|answer| answer.pointer("/result/structuredContent"));
+        let is_order = tool == "bn_new_order";
+        let value = worth(&tool, &arguments, told);
+        if after.passes {
+            changes.largest_order = changes.largest_order.max(value.unwrap_or_default());
+        }
         if before.passes == after.passes {
             return;
         }
-        let told = answer.and_then(|answer| answer.pointer("/result/structuredContent"));
-        let is_order = tool == "bn_new_order";
+        if before.passes && of.is_honest {
+            changes.honest_stopped.add(is_order, value);
+        }
         let side = if before.passes { &mut changes.stopped } else { &mut changes.let_through };
-        side.add(is_order, worth(&tool, &arguments, told));
+        side.add(is_order, value);
         let kind = (tool.clone(), before.words.clone(), after.words.clone());
         let change = changes.by_kind.entry(kind).or_insert_with(|| Change {
             tool,
@@ -137,7 +174,7 @@ impl Backtest {
             after: after.words,
             calls: 0,
             example: Example {
-                tape: tape.to_owned(),
+                tape: of.name.to_owned(),
                 seq,
                 arguments: Value::Object(arguments).to_string(),
                 message: after.message,
@@ -147,14 +184,23 @@ impl Backtest {
     }
 }
 
-fn judged(guard: &mut Guard, call: &Call<'_>, now: Timestamp) -> Verdict {
+/// `meters` are told what a limit was charged or refused, by the call of this number on this tape.
+fn judged(guard: &mut Guard, call: &Call<'_>, now: Timestamp, meters: Option<(&mut Meters, &str, u64)>) -> Verdict {
     match guard.admit(call, now) {
         Decision::Allow(permit) => {
+            if let Some((meters, tape, seq)) = meters {
+                for charged in guard.charged(&permit) {
+                    meters.charge(&charged, || format!("{tape}:{}", seq + 1));
+                }
+            }
             let words = format!("allow {}", permit.rule());
             guard.settle(permit, Outcome::Succeeded);
             Verdict { passes: true, words, message: String::new() }
         }
         Decision::Deny(denial) => {
+            if let Some((meters, ..)) = meters.filter(|_| denial.reason == Reason::LimitReached) {
+                meters.refuse(&denial.rule);
+            }
             Verdict { passes: false, words: format!("deny {}", denial.rule), message: denial.message }
         }
         Decision::Escalate(escalation) => {

@@ -10,9 +10,17 @@
 //! Counters count what each policy itself lets through. A tape is read once, message by message, so its length costs no
 //! memory.
 
+mod headroom;
 mod judge;
 mod order;
+mod page;
 mod report;
+mod timeline;
 
+#[cfg(test)]
+mod tests;
+
+pub use headroom::Headroom;
 pub use judge::{Backtest, BacktestError};
 pub use report::{Change, Changes, Example, Worth};
+pub use timeline::{Span, Timeline};

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
+use super::headroom::{Headroom, Meters};
+use super::timeline::Timeline;
+
 /// Calls that get another verdict, and what that comes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Changes {
     /// How many calls were judged.
     pub calls: u64,
@@ -16,8 +19,19 @@ pub struct Changes {
     pub stopped: Worth,
     /// What was stopped before and would pass.
     pub let_through: Worth,
+    /// What of the newly stopped was on tapes of honest work: calls that would now break.
+    pub honest_stopped: Worth,
+    /// The largest order that the candidate lets through, of those whose worth is told: what a cap has to allow.
+    #[serde(serialize_with = "as_text")]
+    pub largest_order: Decimal,
     /// By tool and rules, the most frequent first.
     pub changes: Vec<Change>,
+    /// How close each of the candidate's limits came to refusing, those that refused first.
+    pub headroom: Vec<Headroom>,
+    /// The calls of each tape over time.
+    pub timelines: Vec<Timeline>,
+    #[serde(skip)]
+    pub(super) meters: Meters,
     #[serde(skip)]
     pub(super) by_kind: BTreeMap<(String, String, String), Change>,
 }
@@ -86,6 +100,7 @@ impl Changes {
     pub(super) fn finish(mut self) -> Self {
         self.changes = std::mem::take(&mut self.by_kind).into_values().collect();
         self.changes.sort_by_key(|change| std::cmp::Reverse(change.calls));
+        self.headroom = std::mem::take(&mut self.meters).told();
         self
     }
 
@@ -98,6 +113,8 @@ impl Changes {
             format!("newly stopped   {stopped}"),
             format!("newly passing   {passing}"),
         ];
+        let honest = self.honest_stopped.words();
+        lines.extend((self.honest_stopped.calls > 0).then(|| format!("honest broken   {honest}")));
         for Change { tool, before, after, calls, example } in &self.changes {
             let Example { tape, seq, arguments, message } = example;
             lines.push(format!("\n{calls:>6}x {tool}\n        was  {before}\n        now  {after}"));
@@ -107,12 +124,27 @@ impl Changes {
         if self.changes.is_empty() {
             lines.push("\nno call changes its verdict".to_owned());
         }
+        if !self.headroom.is_empty() {
+            lines.push("\nhow close each limit came, most at a time".to_owned());
+        }
+        for Headroom { limit, of, max, peak, peak_percent, at, charged, refused } in &self.headroom {
+            let of = of.as_deref().map(|of| format!(" of {of}")).unwrap_or_default();
+            if *charged == 0 {
+                lines.push(format!("      -  no call fits  {limit}\n         refused {refused} times"));
+                continue;
+            }
+            lines.push(format!("{peak_percent:>5} %  {peak} of {max}  {limit}{of}"));
+            lines.push(format!("         charged {charged} times, refused {refused}; the most at {at}"));
+        }
+        if !self.largest_order.is_zero() {
+            lines.push(format!("\nthe largest order that passes is worth {}", self.largest_order.normalize()));
+        }
         lines.join("\n") + "\n"
     }
 }
 
 impl Worth {
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let unknown = match self.of_unknown_worth {
             0 => String::new(),
             count => format!(", and {count} of unknown worth"),
@@ -121,6 +153,6 @@ impl Worth {
     }
 }
 
-fn counted(calls: u64) -> String {
+pub(super) fn counted(calls: u64) -> String {
     if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") }
 }

@@ -69,6 +69,23 @@ struct Expiry {
 pub(crate) struct Charge {
     key: Key,
     amount: u64,
+    /// What it counts since, this call included.
+    used: u64,
+}
+
+impl Charge {
+    /// Of which limit.
+    pub(crate) fn limit(&self) -> usize {
+        self.key.limit
+    }
+
+    pub(crate) fn amount(&self) -> u64 {
+        self.amount
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
 }
 
 /// How much each limit of a call is charged, in their order; those beyond the end are charged one.
@@ -187,7 +204,7 @@ impl Counters {
             let found = self.found.get(position).copied().flatten();
             if let Some((key, window)) = found.and_then(|index| self.windows.get_index_mut(index)) {
                 window.charge(spec.measure, now, amount);
-                charged.push(Charge { key: key.clone(), amount });
+                charged.push(Charge { key: key.clone(), amount, used: window.live() });
                 continue;
             }
             let key = KeyRef::of(limit.counter, spec, call, seam).to_key();
@@ -200,14 +217,14 @@ impl Counters {
                 key: key.clone(),
             }));
             self.windows.insert(key.clone(), window);
-            charged.push(Charge { key, amount });
+            charged.push(Charge { key, amount, used: amount });
         }
         charged
     }
 
     /// Takes back one call that was charged to `key` `at`. A counter that has been reclaimed since, or that belongs
     /// to another guard, is left alone.
-    pub(crate) fn refund(&mut self, Charge { key, amount }: &Charge, specs: &[CounterSpec], at: u64) {
+    pub(crate) fn refund(&mut self, Charge { key, amount, .. }: &Charge, specs: &[CounterSpec], at: u64) {
         let Some(spec) = specs.get(key.limit) else { return };
         if let Some((_, same, window)) = self.windows.get_full_mut(key)
             && Arc::ptr_eq(&same.owner, &key.owner)

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::counters::Charge;
+use crate::facts;
 
 /// Milliseconds since an epoch of the caller's choice, usually Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -79,6 +80,10 @@ impl Permit {
         (self.charged_at, self.charges)
     }
 
+    pub(crate) fn charges(&self) -> &[Charge] {
+        &self.charges
+    }
+
     /// What let the call pass: the pointer of the tool's entry, or `/default`.
     pub fn rule(&self) -> &str {
         &self.rule
@@ -93,6 +98,29 @@ impl fmt::Debug for Permit {
             .field("charged_at", &self.charged_at)
             .field("charges", &self.charges.len())
             .finish()
+    }
+}
+
+/// What one limit was charged for a call, and how close that has brought it to refusing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Charged<'a> {
+    /// The limit's pointer; where the document shares a counter, the first that speaks of it.
+    pub limit: &'a str,
+    /// What is counted, as the document writes it; calls if `None`.
+    pub of: Option<&'a str>,
+    /// What this call was charged: calls, or units of 10⁻⁸ of what is counted.
+    pub amount: u64,
+    /// What is counted since, this call included.
+    pub used: u64,
+    /// What may be counted within the window.
+    pub max: u64,
+}
+
+impl Charged<'_> {
+    /// One of its numbers as people write it.
+    pub fn text(&self, number: u64) -> String {
+        if self.of.is_some() { facts::text_of_units(number) } else { number.to_string() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::counters::Counters;
-use crate::decision::{Call, Decision, Denial, Outcome, Permit, Reason, Timestamp};
+use crate::decision::{Call, Charged, Decision, Denial, Outcome, Permit, Reason, Timestamp};
 use crate::document::{Action, Policy, Standing};
 use crate::precedence::{Pass, judge};
 use crate::seam::Seam;
@@ -145,6 +145,21 @@ impl Guard {
                 Decision::Allow(Permit::new(rule.clone(), now, charges))
             }
         }
+    }
+
+    /// What each limit was charged for a permitted call, and what it counts since: how close it is to refusing.
+    pub fn charged<'a>(&'a self, permit: &'a Permit) -> impl Iterator<Item = Charged<'a>> {
+        let specs = self.policy.as_ref().map(Policy::counters).unwrap_or_default();
+        permit.charges().iter().filter_map(|charge| {
+            let spec = specs.get(charge.limit())?;
+            Some(Charged {
+                limit: &spec.rule,
+                of: spec.of.as_deref(),
+                amount: charge.amount(),
+                used: charge.used(),
+                max: spec.measure.max(),
+            })
+        })
     }
 
     /// Takes a permit back. Only [`Outcome::NeverSent`] gives back what the call was charged, and nothing else: calls

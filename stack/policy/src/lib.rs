@@ -38,7 +38,7 @@ mod seam;
 
 mod pointer;
 
-pub use decision::{Call, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
+pub use decision::{Call, Charged, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
 pub use document::{Place, Policy, PolicyError, PolicyErrors, Warning};
 pub use guard::{Guard, GuardLimits};
 #[cfg(feature = "mutants")]

@@ -56,7 +56,7 @@ impl Counters {
         let members = reader.object(node, "`rate_limit`", &["max", "window"])?;
         let max = max(reader, node, members);
         let seconds = window(reader, node, members);
-        let spec = CounterSpec::new(seconds?, max?, Scope::Session, None);
+        let spec = CounterSpec::new(&node.pointer, seconds?, max?, Scope::Session, None);
         self.specs.push(spec);
         Some(LimitUse { rule: node.pointer.clone(), counter: self.specs.len() - 1, of: None, on_deny: None })
     }
@@ -93,7 +93,8 @@ impl Counters {
             None => Some(Scope::Grant),
         };
         let on_deny = node.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
-        let counter = self.named(reader, node, counter?, CounterSpec::new(seconds?, max?, scope?, of.as_ref()))?;
+        let spec = CounterSpec::new(&node.pointer, seconds?, max?, scope?, of.as_ref());
+        let counter = self.named(reader, node, counter?, spec)?;
         Some(LimitUse { rule: node.pointer.clone(), counter, of, on_deny: on_deny.map(str::to_owned) })
     }
 
@@ -105,7 +106,7 @@ impl Counters {
             self.named.insert(name.to_owned(), (index, node.pointer.clone()));
             return Some(index);
         };
-        if self.specs.get(*index) != Some(&spec) {
+        if self.specs.get(*index).is_none_or(|first| !first.counts_as(&spec)) {
             let message = format!("the counter {} has another window, max or scope at `{first}`", quoted(name));
             reader.wrong(&node.pointer, message, "make them agree to share the counter, or give this one its own name");
             return None;
@@ -115,7 +116,7 @@ impl Counters {
 }
 
 impl CounterSpec {
-    fn new(seconds: u64, max: u64, scope: Scope, of: Option<&Subject>) -> Self {
+    fn new(rule: &str, seconds: u64, max: u64, scope: Scope, of: Option<&Subject>) -> Self {
         let per = match WINDOWS.iter().find(|(_, length)| *length == seconds) {
             Some((word @ "hour", _)) => format!("an {word}"),
             Some((word, _)) => format!("a {word}"),
@@ -126,7 +127,12 @@ impl CounterSpec {
             Some(_) => Measure::of_amounts(length_ms, max),
             None => Measure::new(length_ms, max),
         };
-        Self { measure, scope, of: of.map(|of| of.text().to_owned()), per }
+        Self { rule: rule.to_owned(), measure, scope, of: of.map(|of| of.text().to_owned()), per }
+    }
+
+    /// Whether the two count alike, wherever they stand.
+    fn counts_as(&self, other: &Self) -> bool {
+        (self.measure, self.scope, &self.of) == (other.measure, other.scope, &other.of)
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct LimitUse {
 /// What a counter counts and how much of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CounterSpec {
+    /// Where the document first speaks of it.
+    pub(crate) rule: String,
     pub(crate) measure: Measure,
     pub(crate) scope: Scope,
     /// What it counts, as the document writes it, if not calls.

@@ -190,3 +190,25 @@ fn a_permit_says_what_let_the_call_pass_and_nothing_about_who_called() {
     let shown = format!("{permit:?} {guard:?}");
     assert!(!shown.contains("secret"), "{shown}");
 }
+
+#[test]
+fn a_permit_tells_how_close_each_limit_is() {
+    let mut guard = guard(&tool(&json!({ "limits": [
+        { "counter": "minutely", "window": "minute", "max": 2 },
+        { "counter": "hourly", "window": "hour", "max": 7 },
+    ] })));
+    let told = |guard: &Guard, permit: &Permit| -> Vec<(String, u64, u64, u64)> {
+        let charged = guard.charged(permit);
+        charged.map(|charged| (charged.limit.to_owned(), charged.amount, charged.used, charged.max)).collect()
+    };
+    let row = |place: u64, used, max| (format!("/tools/t/limits/{place}"), 1, used, max);
+    let permit = ask("t").allowed(&mut guard, 0);
+    assert_eq!(told(&guard, &permit), [row(0, 1, 2), row(1, 1, 7)]);
+    guard.settle(permit, Outcome::NeverSent);
+    let _ = ask("t").allowed(&mut guard, 10);
+    let permit = ask("t").allowed(&mut guard, 20);
+    assert_eq!(told(&guard, &permit), [row(0, 2, 2), row(1, 2, 7)]);
+    // Of the minute the two have gone.
+    let permit = ask("t").allowed(&mut guard, MINUTE + 20);
+    assert_eq!(told(&guard, &permit), [row(0, 1, 2), row(1, 3, 7)]);
+}

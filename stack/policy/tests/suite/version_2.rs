@@ -291,6 +291,18 @@ fn a_budget_counts_what_is_spent() {
 }
 
 #[test]
+fn a_budget_tells_what_is_spent_of_it() {
+    let mut guard = guard(&turnover("1500"));
+    drop(order(&json!({})).allowed(&mut guard, 0));
+    let permit = order(&json!({ "quantity": "0.00000001", "price": "60000.5" })).allowed(&mut guard, 1);
+    let charged: Vec<_> = guard.charged(&permit).collect();
+    let [charged] = charged.as_slice() else { panic!("{charged:?}") };
+    assert_eq!((charged.limit, charged.of), (LIMIT, Some("facts.notional")));
+    let words = [charged.amount, charged.used, charged.max].map(|number| charged.text(number));
+    assert_eq!(words, ["0.00060001", "600.00060001", "1500"]);
+}
+
+#[test]
 fn a_budget_gives_back_only_what_never_left() {
     let mut guard = guard(&turnover("600"));
     for (outcome, given_back) in

@@ -1,0 +1,84 @@
+//! Small tapes, judged.
+
+use serde_json::json;
+
+use super::{Backtest, Changes};
+use crate::cassette::{Direction, FORMAT, Header, Leg, Redactor, TapeReader, TapeWriter};
+
+/// At most three orders in a minute, and as many pings as one likes.
+const CANDIDATE: &str = r#"{ "version": "1", "default": "deny", "tools": {
+    "bn_ping": {},
+    "bn_new_order": { "limits": [ { "counter": "orders", "window": "minute", "max": 3 } ] } } }"#;
+
+/// A tape of calls, each of a tool at a moment, which the gateway of its day let through or not.
+fn tape(calls: &[(&str, u64, bool)]) -> Vec<u8> {
+    let header = Header {
+        rogue_tape: FORMAT,
+        writer: "test".to_owned(),
+        seed: None,
+        clock_origin_ms: 1_767_571_200_000,
+        target: None,
+        scenario: None,
+        policy: None,
+        tools: None,
+        exchange: None,
+    };
+    let mut tape = TapeWriter::new(Vec::new(), &header, Redactor::new(&[]).unwrap()).unwrap();
+    for (id, (tool, at_ms, passed)) in calls.iter().enumerate() {
+        let arguments = if *tool == "bn_ping" { json!({}) } else { json!({"quantity": "0.5", "price": "100"}) };
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments}});
+        let decision = if *passed { "allow" } else { "deny" };
+        let decided = json!({"decision": decision, "grant": "desk", "session": "s", "id": id, "rule": "/then"});
+        let answer = json!({"jsonrpc": "2.0", "id": id, "result": {"content": []}});
+        let now = header.clock_origin_ms + at_ms;
+        tape.message(now, Leg::Agent, Direction::Out, call.to_string().as_bytes()).unwrap();
+        tape.message(now, Leg::Decision, Direction::Out, decided.to_string().as_bytes()).unwrap();
+        tape.message(now, Leg::Agent, Direction::Back, answer.to_string().as_bytes()).unwrap();
+    }
+    tape.finish().unwrap()
+}
+
+fn judged(honest: &[(&str, u64, bool)], rogue: &[(&str, u64, bool)]) -> Changes {
+    let mut backtest = Backtest::new(CANDIDATE, None).unwrap();
+    let bytes = tape(rogue);
+    backtest.tape("rogue", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
+    let bytes = tape(honest);
+    backtest.honest_tape("honest", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
+    backtest.finish()
+}
+
+const ORDER: &str = "bn_new_order";
+
+#[test]
+fn limits_tell_how_close_they_came() {
+    let honest = [(ORDER, 0, true), ("bn_ping", 10, true), (ORDER, 30_000, true), (ORDER, 70_000, true)];
+    let changes = judged(&honest, &[(ORDER, 0, false)]);
+    let [limit] = changes.headroom.as_slice() else { panic!("{:?}", changes.headroom) };
+    // Of the four orders two at most stood in one minute: the one of the other tape is another session's.
+    assert_eq!((limit.limit.as_str(), limit.max.as_str()), ("/tools/bn_new_order/limits/0", "3"));
+    assert_eq!((limit.peak.as_str(), limit.peak_percent, limit.charged, limit.refused), ("2", 66, 4, 0));
+    assert_eq!(limit.at, "honest:8", "the second order's line");
+    assert_eq!(changes.largest_order.to_string(), "50.0");
+    let text = changes.text();
+    assert!(text.contains("   66 %  2 of 3  /tools/bn_new_order/limits/0\n"), "{text}");
+    assert!(text.contains("the largest order that passes is worth 50\n"), "{text}");
+}
+
+#[test]
+fn honest_calls_that_would_break_are_told_apart() {
+    let four: Vec<_> = (0..5).map(|second| (ORDER, second * 1_000, true)).collect();
+    let changes = judged(&four, &four);
+    assert_eq!((changes.stopped.calls, changes.honest_stopped.calls), (4, 2));
+    assert_eq!(changes.honest_stopped.notional.to_string(), "100.0");
+    assert_eq!(changes.headroom[0].refused, 4);
+    let spans = |tape: usize| changes.timelines[tape].spans.iter().map(|span| (span.pass, span.stopped));
+    for tape in 0..2 {
+        let (pass, stopped) = spans(tape).fold((0, 0), |(pass, stopped), span| (pass + span.0, stopped + span.1));
+        assert_eq!((pass, stopped), (3, 2));
+    }
+    let text = changes.text();
+    assert!(text.contains("honest broken   2 calls, 2 of them orders worth 100\n"), "{text}");
+    let page = changes.page("candidate.json", None);
+    assert!(page.contains("<p class=\"figure\">2</p><p>2 calls, 2 of them orders worth 100</p>"), "{page}");
+}
