@@ -6,11 +6,14 @@ use serde_json::Value;
 
 use super::format::{Direction, Leg};
 
+/// So many requests are followed at most; the oldest of them that nobody has answered are let go. A tape may be long.
+const OPEN_MAX: usize = 4_096;
+
 /// Follows the messages of a tape and tells the cause of each.
 ///
-/// An answer is caused by the request of its id on the same wire, a decision by the agent's request of its id. A call that a gateway passes on is caused by the
-/// oldest open call of the agent with the same tool; a request to the exchange by the open call, when there is only
-/// one. Where several could be the cause, none is told.
+/// An answer is caused by the request of its id on the same wire, a decision by the agent's request of its id. A call that
+/// a gateway passes on is caused by the oldest open call of the agent with the same tool; a request to the exchange by the
+/// open call, when there is only one. Where several could be the cause, none is told.
 #[derive(Debug, Default)]
 pub(super) struct Causes {
     open: BTreeMap<(Leg, String), Open>,
@@ -39,10 +42,22 @@ impl Causes {
                 if let (Some(id), true) = (id, asks) {
                     let open = Open { seq, tool: tool.map(ToOwned::to_owned), passed_on: false };
                     self.open.insert((leg, id), open);
+                    if self.open.len() > OPEN_MAX {
+                        self.let_go();
+                    }
                 }
                 cause
             }
         }
+    }
+
+    /// Follows the older half of the requests no longer, so that looking for them costs each little.
+    fn let_go(&mut self) {
+        let mut seqs: Vec<u64> = self.open.values().map(|open| open.seq).collect();
+        let middle = seqs.len() / 2;
+        let (_, oldest_kept, _) = seqs.select_nth_unstable(middle);
+        let oldest_kept = *oldest_kept;
+        self.open.retain(|_, open| open.seq >= oldest_kept);
     }
 
     fn of_request(&mut self, leg: Leg, tool: Option<&str>) -> Option<u64> {
@@ -99,6 +114,22 @@ mod tests {
         assert_eq!(say(Upstream, Back, r#"{"id":1,"result":{}}"#), Some(3));
         assert_eq!(say(Agent, Back, r#"{"id":7,"result":{}}"#), Some(1));
         assert_eq!(say(Agent, Back, r#"{"id":7,"result":{}}"#), None, "an answer to nothing");
+    }
+
+    #[test]
+    fn requests_that_nobody_answers_are_let_go() {
+        let mut causes = Causes::default();
+        let count = 3 * OPEN_MAX as u64;
+        for id in 1..=count {
+            let message = serde_json::from_str(&call(id, "a")).unwrap();
+            assert_eq!(causes.of(id, Agent, Out, Some(&message)), None);
+            assert!(causes.open.len() <= OPEN_MAX);
+        }
+        let mut answered = |id: u64| {
+            let answer = serde_json::json!({ "id": id, "result": {} });
+            causes.of(count + id, Agent, Back, Some(&answer))
+        };
+        assert_eq!((answered(1), answered(count - 1_000)), (None, Some(count - 1_000)));
     }
 
     #[test]
