@@ -240,8 +240,10 @@ pub(crate) enum Cassette {
     /// Take secrets out of a tape
     Scrub(Scrub),
     /// Cut a part out of a tape
+    #[command(visible_alias = "split")]
     Cut(Cut),
     /// Join two tapes in the order of their times
+    #[command(visible_alias = "merge")]
     Join {
         /// The first tape
         one: PathBuf,

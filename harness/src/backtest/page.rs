@@ -11,6 +11,8 @@ const STYLE: &str = include_str!("page.css");
 const HEIGHT: u64 = 60;
 /// The width of a column, its gap included.
 const COLUMN: usize = 6;
+/// For how many columns a picture has room at least.
+const COLUMNS_MIN: usize = 60;
 
 /// What comes from a tape or a policy is text, whatever it looks like.
 fn escaped(text: &str) -> String {
@@ -71,7 +73,7 @@ impl Changes {
                 [tool, before, after, tape, arguments, message].map(|text| escaped(text));
             let _ = writeln!(
                 page,
-                "<tr><td class=\"number\">{calls}</td><td><code>{tool}</code></td><td>{before}</td><td>{after}\
+                "<tr><td class=\"number\">{calls}</td><td class=\"tool\"><code>{tool}</code></td><td>{before}</td><td>{after}\
                  <br><small>{message}</small></td><td><code>{arguments}</code><br><small>{tape}:{}</small></td></tr>",
                 seq + 1
             );
@@ -93,7 +95,7 @@ fn tile(title: &str, class: &str, worth: &Worth) -> String {
     format!(
         "<div class=\"tile {class}\"><h2>{title}</h2><p class=\"figure\">{}</p><p>{}</p></div>\n",
         worth.calls,
-        worth.words()
+        worth.orders_in_words()
     )
 }
 
@@ -130,7 +132,8 @@ fn put_limits(page: &mut String, headroom: &[Headroom]) {
 /// A picture of columns, one for each span; its words are for those who do not see it.
 fn put_timeline(page: &mut String, timeline: &Timeline) {
     let tallest = timeline.spans.iter().map(|span| span.calls()).max().unwrap_or_default().max(1);
-    let width = timeline.spans.len().max(1) * COLUMN;
+    // A tape of few spans is no wall of one colour.
+    let width = timeline.spans.len().max(COLUMNS_MIN) * COLUMN;
     let tape = escaped(&timeline.tape);
     let (calls, changed) = timeline
         .spans

@@ -144,12 +144,17 @@ impl Changes {
 }
 
 impl Worth {
-    pub(super) fn words(&self) -> String {
+    fn words(&self) -> String {
+        format!("{}, {}", counted(self.calls), self.orders_in_words())
+    }
+
+    /// What the orders come to.
+    pub(super) fn orders_in_words(&self) -> String {
         let unknown = match self.of_unknown_worth {
             0 => String::new(),
             count => format!(", and {count} of unknown worth"),
         };
-        format!("{}, {} of them orders worth {}{unknown}", counted(self.calls), self.orders, self.notional.normalize())
+        format!("{} of them orders worth {}{unknown}", self.orders, self.notional.normalize())
     }
 }
 
