@@ -10,9 +10,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use rogue_harness::replay::Mode;
 use rogue_harness::target::TargetKind;
 
-pub(crate) use self::replay::{Part, Replay};
+pub(crate) use self::replay::{Part, Repeats, Replay};
 pub(crate) use self::serve::{ClockChoice, Serve};
 pub(crate) use self::tapes::ToScenario;
 
@@ -160,6 +161,12 @@ pub(crate) struct Record {
     /// A regular expression of something else that must not be on the tape; repeat it for each
     #[arg(long = "redact", value_name = "REGEX")]
     pub(crate) rules: Vec<String>,
+
+    /// What to do with a tape that is there: `all` records it anew, `once` plays it, `new_episodes` plays it and adds what
+    /// is not on it, `verify` compares it with what is recorded; `none` plays it and never records.
+    /// `ROGUE_RECORD_MODE` beats this [default: all]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<Mode>,
 
     /// The command that starts an MCP server on standard input and output
     #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["url", "exchange"])]

@@ -166,3 +166,60 @@ fn the_exchange_of_a_tape_answers_until_it_is_stopped() {
         assert_eq!(output.status.code(), Some(code), "{said}");
     }
 }
+
+/// As [`SERVER`], but what it tells counts from another number.
+fn server(first: u32) -> String {
+    SERVER
+        .replacen("n=0", &format!("n=0; k={first}"), 1)
+        .replacen(r#""result":{"n":%d}"#, r#""result":{"k":%d}"#, 1)
+        .replace("$n $n $n", "$n $n $k")
+}
+
+#[test]
+fn a_tape_that_is_there_is_used_as_its_mode_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let record = |mode: &str, first: u32, asked: &str| {
+        let server = server(first);
+        rogue(here, &["record", "-o", "tape.jsonl", "--mode", mode, "--", "sh", "-c", &server], asked)
+    };
+    let tape = || fs::read_to_string(here.join("tape.jsonl")).expect("a tape");
+    let one = call(1, "one", r#"{"secretKey":"first"}"#);
+    let two = call(1, "two", r#"{"secretKey":"second"}"#);
+
+    let (code, _, told) = record("none", 1, &one);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("there is no tape `tape.jsonl`, and the mode `none` does not record one"), "{told}");
+    let (code, recorded, _) = record("once", 1, &one);
+    assert_eq!(code, Some(0));
+    assert!(recorded.contains(r#""result":{"k":1}"#), "{recorded}");
+    let before = tape();
+
+    // Played from now on: the server says something else, and nobody asks it.
+    for mode in ["once", "none"] {
+        assert_eq!(record(mode, 2, &one).1, recorded, "{mode}");
+        let (code, _, told) = record(mode, 2, &two);
+        assert_eq!(code, Some(1), "{mode}");
+        assert!(told.contains("`tools/call two`, is not on the tape"), "{told}");
+        assert_eq!(tape(), before, "a tape that does not fit is not recorded anew");
+    }
+    let (code, _, told) = record("verify", 2, &one);
+    assert_eq!(code, Some(1));
+    let expected = "message 1, `tools/call one`, has another answer\n    /result/k\n      - 1\n      + 2\n0 the same, 1 changed, 0 not asked, 0 not on the tape\n";
+    assert_eq!(told, expected);
+    assert_eq!(record("verify", 1, &one).0, Some(0));
+    assert_eq!(tape(), before);
+
+    let (code, extended, told) = record("new_episodes", 2, &(one.clone() + &two));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(extended.contains(r#""result":{"k":1}"#) && extended.contains(r#""result":{"k":2}"#), "{extended}");
+    assert_eq!(record("none", 3, &(one.clone() + &two)).0, Some(0));
+    assert!(tape().contains("[secret-1]") && tape().contains("[secret-2]"), "{}", tape());
+    assert_eq!(rogue(here, &["cassette", "verify", "tape.jsonl"], "").0, Some(0));
+
+    assert!(record("all", 4, &one).1.contains(r#""result":{"k":4}"#));
+    assert!(!tape().contains("two"));
+    let (code, _, told) = record("rewrite", 1, &one);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("`rewrite` is no mode of recording"), "{told}");
+}

@@ -101,6 +101,10 @@ pub(crate) struct Replay {
     #[arg(long)]
     pub(crate) free_streams: bool,
 
+    /// As upstream or exchange: a file of faults, which stand beside the tape
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overlay: Option<PathBuf>,
+
     /// A regular expression that was taken out of the tape as a secret; repeat it for each
     #[arg(long = "redact", value_name = "REGEX")]
     pub(crate) rules: Vec<String>,

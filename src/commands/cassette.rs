@@ -133,7 +133,7 @@ pub(super) fn writer() -> String {
 }
 
 type Reader = rogue_harness::cassette::TapeReader<Box<dyn std::io::BufRead>>;
-type Writer = rogue_harness::cassette::TapeWriter<Box<dyn std::io::Write + Send>>;
+pub(super) type Writer = rogue_harness::cassette::TapeWriter<Box<dyn std::io::Write + Send>>;
 
 pub(super) fn open(path: &Path) -> Result<Reader, Failure> {
     tools::open(path).map_err(|error| bad(path, &error))

@@ -5,6 +5,7 @@ mod cassette;
 mod lint;
 mod list;
 mod record;
+mod record_modes;
 mod replay;
 mod run;
 mod schema;

@@ -5,22 +5,35 @@ use std::process::ExitStatus;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rogue_harness::cassette::{FORMAT, Header};
-use rogue_harness::record::{Proxy, Recorder, Speaks, record_stdio};
+use rogue_harness::record::{Known, Proxy, Recorder, Speaks, record_stdio};
+use rogue_harness::replay::Plan;
 use rogue_harness::verdict::ExitClass;
 
-use super::cassette::{create, writer};
+use super::cassette::{Writer, create, writer};
+use super::record_modes;
 use crate::args::Record;
 use crate::output::{Failure, Output};
 
 pub(crate) fn record(args: &Record, output: &mut Output) -> Result<u8, Failure> {
-    let runtime = rogue_harness::run::runtime()
-        .map_err(|error| Failure::Broken(format!("the system gives no runtime: {error}")))?;
+    match record_modes::plan(args)? {
+        Plan::Record => {
+            let header = header(args);
+            anew(args, create(&args.output, &header, &args.rules)?, output)
+        }
+        Plan::Play => record_modes::play(args, output),
+        Plan::Extend => record_modes::extend(args, output),
+        Plan::Verify => record_modes::verify(args, output),
+    }
+}
+
+/// The header of a tape that begins now.
+pub(super) fn header(args: &Record) -> Header {
     let target = match (&args.url, &args.exchange) {
         (Some(url), _) | (None, Some(url)) => url.clone(),
         // A command line may hold credentials: only its program is named.
         (None, None) => args.command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
     };
-    let header = Header {
+    Header {
         rogue_tape: FORMAT,
         writer: writer(),
         seed: None,
@@ -30,12 +43,18 @@ pub(crate) fn record(args: &Record, output: &mut Output) -> Result<u8, Failure> 
         policy: None,
         tools: None,
         exchange: None,
-    };
-    let recorder = Recorder::new(create(&args.output, &header, &args.rules)?, now_ms);
+    }
+}
+
+/// Records onto a tape.
+pub(super) fn anew(args: &Record, tape: Writer, output: &mut Output) -> Result<u8, Failure> {
+    let runtime = rogue_harness::run::runtime()
+        .map_err(|error| Failure::Broken(format!("the system gives no runtime: {error}")))?;
+    let recorder = Recorder::new(tape, now_ms);
     let class = runtime.block_on(async {
         match (&args.url, &args.exchange) {
-            (Some(url), _) => proxied(url, Speaks::Mcp, args.listen, &recorder, output).await,
-            (None, Some(url)) => proxied(url, Speaks::Exchange, args.listen, &recorder, output).await,
+            (Some(url), _) => proxied(url, Speaks::Mcp, args.listen, &recorder, None, output).await,
+            (None, Some(url)) => proxied(url, Speaks::Exchange, args.listen, &recorder, None, output).await,
             (None, None) => stdio(args, &recorder).await,
         }
     });
@@ -63,15 +82,16 @@ fn of(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-async fn proxied(
+pub(super) async fn proxied(
     url: &str,
     speaks: Speaks,
     listen: Option<SocketAddr>,
     recorder: &Recorder,
+    known: Option<Known>,
     output: &mut Output,
 ) -> Result<u8, Failure> {
     let listen = listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let proxy = Proxy::start(listen, url, speaks, recorder.observer())
+    let proxy = Proxy::start_knowing(listen, url, speaks, recorder.observer(), known)
         .await
         .map_err(|error| Failure::usage(error.to_string(), "see `rogue record --help`"))?;
     output.print(&format!("recording {url}\n\n  point clients at  {}\n\nStop with Ctrl-C.\n", proxy.url()))?;

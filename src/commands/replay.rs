@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rogue_harness::cassette::Redactor;
 use rogue_harness::replay::agent::{RerunError, Rules, Stand, rerun};
 use rogue_harness::replay::exchange::{ExchangeError, ExchangeHost, ExchangeOptions};
-use rogue_harness::replay::{Outcome, Player, serve, serve_guarded};
+use rogue_harness::replay::{Outcome, Overlay, Player, serve, serve_guarded};
 use rogue_harness::verdict::ExitClass;
 
 use super::cassette::{bad, open, rule};
@@ -32,6 +32,7 @@ fn upstream(args: &Replay, output: &mut Output) -> Result<ExitClass, Failure> {
     let redactor = Redactor::new(&args.rules).map_err(|error| rule(&error))?;
     let player =
         Player::new(open(&args.tape)?, args.repeat.into(), redactor).map_err(|error| bad(&args.tape, &error))?;
+    let player = player.with_overlay(overlay(args)?);
     let document = args.policy.as_ref().map(|path| policy(path, output)).transpose()?;
     let runtime = runtime()?;
     let (input, wire) = (tokio::io::stdin(), tokio::io::stdout());
@@ -50,12 +51,19 @@ fn upstream(args: &Replay, output: &mut Output) -> Result<ExitClass, Failure> {
     Ok(told(&outcome, args.allow_unplayed, output))
 }
 
+fn overlay(args: &Replay) -> Result<Overlay, Failure> {
+    let Some(path) = &args.overlay else { return Ok(Overlay::default()) };
+    let text = std::fs::read_to_string(path).map_err(|error| bad(path, &error))?;
+    Overlay::parse(&text).map_err(|error| bad(path, &error))
+}
+
 fn exchange(args: &Replay, output: &mut Output) -> Result<ExitClass, Failure> {
     let mut options = ExchangeOptions {
         repeat: args.repeat.into(),
         pace: args.pace,
         redact: args.rules.clone(),
         free_streams: args.free_streams,
+        overlay: overlay(args)?,
         ..ExchangeOptions::default()
     };
     options.listen = args.listen.unwrap_or(options.listen);

@@ -106,6 +106,24 @@ impl Redactor {
         text
     }
 
+    /// Leaves the placeholders that stand in a body to what they stand for: no other secret gets one of their numbers.
+    pub(crate) fn reserve(&mut self, body: &Body) {
+        let text = match body {
+            Body::Json(value) => value.to_string(),
+            Body::Text(text) => text.clone(),
+            Body::Hex(_) => return,
+        };
+        for part in text.split('[').skip(1) {
+            let word = part.split(']').next().unwrap_or_default();
+            let Some((kind, number)) = word.rsplit_once('-') else { continue };
+            let kind = KINDS.into_iter().find(|known| *known == kind);
+            if let (Some(kind), Ok(number)) = (kind, number.parse::<u64>()) {
+                let count = self.counts.entry(kind).or_default();
+                *count = number.max(*count);
+            }
+        }
+    }
+
     fn placeholder(&mut self, kind: &'static str, secret: &str) -> String {
         if is_placeholder(secret) {
             return secret.to_owned();
@@ -222,6 +240,17 @@ mod tests {
             r#"{"who":"[rule-1] or [rule-2]"}"#
         );
         assert!(Redactor::new(&["(".to_owned()]).unwrap_err().to_string().contains("`(`"));
+    }
+
+    #[test]
+    fn placeholders_that_are_there_keep_their_numbers() {
+        let mut redactor = Redactor::new(&[]).unwrap();
+        redactor.reserve(&Body::of(br#"{"a":"[secret-7] [secret-x] [nothing-9]","b":["[api-key-2]"]}"#));
+        redactor.reserve(&Body::of(b"odd [secret-3]"));
+        assert_eq!(
+            clean(&mut redactor, r#"{"secretKey":"x","apiKey":"y"}"#),
+            r#"{"secretKey":"[secret-8]","apiKey":"[api-key-3]"}"#
+        );
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl<W: Write> TapeWriter<W> {
     pub fn copy(&mut self, message: Message, place: impl Fn(u64) -> Option<u64>) -> io::Result<u64> {
         self.seq += 1;
         let cause = message.cause.and_then(place);
+        self.redactor.reserve(&message.body);
         let body = self.redactor.body(message.body);
         self.line(&Message { seq: self.seq, cause, body, ..message })?;
         Ok(self.seq)

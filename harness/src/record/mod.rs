@@ -8,6 +8,7 @@
 //!                    └─▶ [`Recorder`] ─▶ tape
 //! ```
 
+mod memory;
 mod proxy;
 mod recorder;
 mod relay;
@@ -19,7 +20,8 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
-pub use proxy::{Proxy, ProxyError, Speaks};
+pub use memory::Memory;
+pub use proxy::{Known, Proxy, ProxyError, Speaks};
 pub use recorder::{Observe, Recorder};
 #[cfg(feature = "embedded")]
 pub(crate) use relay::relay;

@@ -38,6 +38,9 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
+/// Gives the answers that need not be asked for.
+pub type Known = Arc<dyn Fn(&RestRequest) -> Option<Response> + Send + Sync>;
+
 /// What is spoken over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaks {
@@ -82,6 +85,7 @@ pub(super) struct Wire {
     speaks: Speaks,
     client: reqwest::Client,
     pub(super) observe: Observe,
+    known: Option<Known>,
     requests: AtomicU64,
     pub(super) connections: AtomicU64,
 }
@@ -97,6 +101,20 @@ impl Proxy {
         speaks: Speaks,
         observe: Observe,
     ) -> Result<Self, ProxyError> {
+        Self::start_knowing(address, target, speaks, observe, None).await
+    }
+
+    /// The same with answers that are known: requests that have one are neither passed on nor told.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or `target` is none.
+    pub async fn start_knowing(
+        address: SocketAddr,
+        target: &str,
+        speaks: Speaks,
+        observe: Observe,
+        known: Option<Known>,
+    ) -> Result<Self, ProxyError> {
         let url = || ProxyError::Url { url: target.to_owned() };
         let parsed: reqwest::Url = target.parse().map_err(|_| url())?;
         if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() || parsed.query().is_some() {
@@ -109,6 +127,7 @@ impl Proxy {
             speaks,
             client: client.map_err(ProxyError::Client)?,
             observe,
+            known,
             requests: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         };
@@ -153,6 +172,18 @@ async fn answer(State(wire): State<Arc<Wire>>, request: Request) -> Response {
 async fn pass_on(wire: Arc<Wire>, parts: Parts, body: Bytes) -> Response {
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
     let id = wire.requests.fetch_add(1, Ordering::Relaxed) + 1;
+    if let Some(known) = &wire.known {
+        let asked = RestRequest {
+            id,
+            method: parts.method.to_string(),
+            target: target.clone(),
+            headers: rest::request_headers(&parts.headers),
+            body: rest::body(&body),
+        };
+        if let Some(answer) = known(&asked) {
+            return answer;
+        }
+    }
     wire.asked(id, &parts, &target, &body);
     let mut headers = parts.headers;
     strip(&mut headers);

@@ -15,12 +15,15 @@ pub mod exchange;
 
 mod bindings;
 mod deck;
+mod extend;
 mod fingerprint;
 #[cfg(feature = "embedded")]
 mod gateway;
 mod miss;
+mod mode;
 mod names;
 mod outcome;
+mod overlay;
 mod pace;
 mod player;
 mod pointers;
@@ -28,17 +31,22 @@ mod rest;
 mod script;
 mod serve;
 mod stand_ins;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
 pub use deck::Repeat;
+pub use extend::extend_stdio;
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded")]
 pub use gateway::{Guarded, GuardedError, serve_guarded};
 pub use miss::{Miss, Nearest, Why};
+pub use mode::{MODE_VARIABLE, Mode, ModeError, Plan};
 pub use outcome::{Outcome, Played, WrongAnswer};
+pub use overlay::{Overlay, OverlayError};
 pub use pace::{BadPace, Pace, WAIT_MS_MAX};
 pub use player::{Due, Player};
 pub use pointers::FieldDifference;
 pub use serve::serve;
+pub use verify::{Changed, Verification, verify};

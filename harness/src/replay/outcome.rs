@@ -20,6 +20,8 @@ pub struct Outcome {
     pub cut: bool,
     /// How many messages of streams still waited for the requests that they followed.
     pub unsent: usize,
+    /// Faults of the overlay that met nothing, by name.
+    pub unmet: Vec<String>,
 }
 
 /// A request of the tape.
@@ -47,7 +49,7 @@ impl Outcome {
     pub fn is_same(&self, allow_unplayed: bool) -> bool {
         self.misses.is_empty()
             && self.wrong_answers.is_empty()
-            && (allow_unplayed || (self.unplayed.is_empty() && self.unsent == 0))
+            && (allow_unplayed || (self.unplayed.is_empty() && self.unsent == 0 && self.unmet.is_empty()))
     }
 
     /// Adds that of another wire.
@@ -58,6 +60,7 @@ impl Outcome {
         self.wrong_answers.extend(other.wrong_answers);
         self.cut |= other.cut;
         self.unsent += other.unsent;
+        self.unmet.extend(other.unmet);
     }
 }
 
@@ -74,6 +77,9 @@ impl fmt::Display for Outcome {
         }
         for Played { seq, label, .. } in &self.unplayed {
             writeln!(f, "message {seq}, `{label}`, was not asked for")?;
+        }
+        for name in &self.unmet {
+            writeln!(f, "the fault `{name}` met nothing")?;
         }
         if self.cut {
             writeln!(f, "the tape was cut off: what came after is not on it")?;

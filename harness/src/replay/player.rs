@@ -10,6 +10,7 @@ use super::fingerprint::{Fingerprint, frame_value, sorted};
 use super::miss::{Miss, Why};
 use super::names;
 use super::outcome::{Outcome, Played, WrongAnswer};
+use super::overlay::{Act, Overlay};
 use super::pointers::differences;
 use super::script::{Dialect, Kind, Script, Step, Turn};
 use crate::cassette::{Body, Redactor, TapeError, TapeReader};
@@ -26,6 +27,16 @@ pub struct Due {
     pub frame: Vec<u8>,
     /// The message of another wire that it followed, where there are other wires.
     pub(super) gate: Option<u64>,
+    /// How long a fault keeps it back besides, whatever the pace, in milliseconds.
+    pub delay_ms: u64,
+    /// Instead of it, the connection breaks.
+    pub hang_up: bool,
+}
+
+impl Due {
+    pub(super) fn new(after_ms: u64, frame: Vec<u8>) -> Self {
+        Self { after_ms, frame, gate: None, delay_ms: 0, hang_up: false }
+    }
 }
 
 /// Plays the server's part of an MCP session. It does no IO: it is told what the client says, and tells what to send.
@@ -41,6 +52,7 @@ pub struct Player {
     requests: u64,
     misses: Vec<Miss>,
     wrong: Vec<WrongAnswer>,
+    overlay: Overlay,
 }
 
 /// A turn that waits for the client to answer the server.
@@ -57,6 +69,8 @@ struct Pending {
 struct Live {
     id: Option<Value>,
     progress_token: Option<Value>,
+    /// What goes wrong with the answer.
+    act: Option<Act>,
 }
 
 impl Player {
@@ -81,14 +95,21 @@ impl Player {
             requests: 0,
             misses: Vec::new(),
             wrong: Vec::new(),
+            overlay: Overlay::default(),
         }
+    }
+
+    /// The same, with faults.
+    #[must_use]
+    pub fn with_overlay(self, overlay: Overlay) -> Self {
+        Self { overlay, ..self }
     }
 
     /// What the server says before it is asked anything.
     pub fn open(&mut self) -> Vec<Due> {
         let steps = std::mem::take(&mut self.opening);
         let said = steps.iter().filter_map(|step| match step {
-            Step::Say { at_ms, body, gate, .. } => Some(Due { after_ms: *at_ms, frame: bytes(body), gate: *gate }),
+            Step::Say { at_ms, body, gate, .. } => Some(Due { gate: *gate, ..Due::new(*at_ms, bytes(body)) }),
             Step::Await { .. } => None,
         });
         said.collect()
@@ -101,7 +122,7 @@ impl Player {
         match Kind::of(value.as_ref()) {
             Kind::Request(id) => {
                 let token = value.as_ref().and_then(|value| value.pointer("/params/_meta/progressToken"));
-                let live_names = Live { id: Some(id), progress_token: token.cloned() };
+                let live_names = Live { id: Some(id), progress_token: token.cloned(), act: None };
                 self.request(live, live_names)
             }
             Kind::Answer(id) => self.answered(&id, value.unwrap_or_default()),
@@ -110,6 +131,17 @@ impl Player {
                 self.notice(live, is_notice)
             }
         }
+    }
+
+    /// As [`Player::hear`], but nothing when that would be a miss, which then is none.
+    pub fn hear_known(&mut self, frame: &[u8]) -> Option<Vec<Due>> {
+        let before = self.misses.len();
+        let due = self.hear(frame);
+        if self.misses.len() == before {
+            return Some(due);
+        }
+        self.misses.truncate(before);
+        None
     }
 
     /// Whether everything on the tape was asked for and said.
@@ -126,6 +158,7 @@ impl Player {
             wrong_answers: self.wrong.clone(),
             cut: self.cut,
             unsent: 0,
+            unmet: self.overlay.unmet(),
         };
         for entry in self.deck.entries() {
             let played = Played { seq: entry.seq, label: entry.asked.label.clone(), request: entry.given_to };
@@ -140,7 +173,7 @@ impl Player {
         outcome
     }
 
-    fn request(&mut self, live: Body, live_names: Live) -> Vec<Due> {
+    fn request(&mut self, live: Body, mut live_names: Live) -> Vec<Due> {
         self.requests += 1;
         let number = self.requests;
         let asked = self.fingerprint(live);
@@ -162,6 +195,7 @@ impl Player {
             return vec![self.missed(&id, miss)];
         }
         let from_ms = self.deck.get(place).map_or(0, |entry| entry.content.at_ms);
+        live_names.act = self.overlay.meet(&asked.label);
         self.go_on(place, 0, from_ms, live_names)
     }
 
@@ -208,7 +242,11 @@ impl Player {
                 Some(Step::Say { at_ms, body, answers, gate }) => {
                     let token = self.deck.get(place).and_then(|entry| entry.content.progress_token.clone());
                     let frame = self.in_live_words(&body, answers, token, &live);
-                    due.push(Due { after_ms: at_ms.saturating_sub(from_ms), frame, gate });
+                    let said = Due { gate, ..Due::new(at_ms.saturating_sub(from_ms), frame) };
+                    match &live.act {
+                        Some(act) if answers => due.extend(self.met(act, said, &live)),
+                        _ => due.push(said),
+                    }
                 }
                 Some(Step::Await { id, .. }) => {
                     self.pending.push(Pending { place, step: number, awaits: id.to_string(), live });
@@ -217,6 +255,30 @@ impl Player {
             }
         }
         due
+    }
+
+    /// What is sent in place of an answer with which something goes wrong.
+    fn met(&self, act: &Act, mut said: Due, live: &Live) -> Vec<Due> {
+        match act {
+            Act::DelayMs(ms) => said.delay_ms = *ms,
+            Act::Timeout => return Vec::new(),
+            Act::Error { code, message, status, .. } => {
+                let id = live.id.clone().unwrap_or_default();
+                let error = self.error(&id, *code, message, status.unwrap_or(400));
+                said.frame = error.to_string().into_bytes();
+            }
+            Act::Malformed => said.frame.truncate(said.frame.len() / 2),
+            Act::Disconnect => said.hang_up = true,
+            Act::Duplicate => return vec![said.clone(), said],
+        }
+        vec![said]
+    }
+
+    fn error(&self, id: &Value, code: i64, message: &str, status: u16) -> Value {
+        match self.dialect {
+            Dialect::Mcp => json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } }),
+            Dialect::WebSocket => json!({ "id": id, "status": status, "error": { "code": code, "msg": message } }),
+        }
     }
 
     /// A frame of the tape with the ids of the live session.
@@ -251,19 +313,12 @@ impl Player {
     fn missed(&mut self, id: &Value, miss: Miss) -> Due {
         let message = format!("[NOT ON TAPE] {miss}");
         self.misses.push(miss);
-        now(&match self.dialect {
-            Dialect::Mcp => {
-                json!({ "jsonrpc": "2.0", "id": id, "error": { "code": NOT_ON_TAPE, "message": message } })
-            }
-            Dialect::WebSocket => {
-                json!({ "id": id, "status": 501, "error": { "code": NOT_ON_TAPE, "msg": message } })
-            }
-        })
+        now(&self.error(id, NOT_ON_TAPE, &message, 501))
     }
 }
 
 fn now(message: &Value) -> Due {
-    Due { after_ms: 0, frame: message.to_string().into_bytes(), gate: None }
+    Due::new(0, message.to_string().into_bytes())
 }
 
 /// The bytes that were on the wire.

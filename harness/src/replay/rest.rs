@@ -60,6 +60,16 @@ fn parameters(text: &str) -> Map<String, Value> {
     parameters
 }
 
+/// An answer with its body as a value.
+pub(super) fn unwrapped(mut answer: Value) -> Value {
+    if let Some(body) = answer.get_mut("body")
+        && let Some(inner) = body.as_object_mut().and_then(|members| members.values_mut().next()).map(Value::take)
+    {
+        *body = inner;
+    }
+    answer
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

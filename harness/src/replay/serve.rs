@@ -32,7 +32,8 @@ pub async fn serve(
         tokio::select! {
             biased;
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                let Some((_, mut frame)) = queue.due.pop_front() else { continue };
+                let Some((_, frame)) = queue.due.pop_front() else { continue };
+                let Some(mut frame) = frame else { break };
                 frame.push(b'\n');
                 // A client that does not listen any more may still be heard to its end.
                 if write.write_all(&frame).await.is_err() || write.flush().await.is_err() {
@@ -70,20 +71,24 @@ async fn next_line(lines: &mut BufReader<impl AsyncRead + Unpin>, line: &mut Vec
     Ok(line.len() > before)
 }
 
-/// What is to be sent, and when.
+/// The longest that a fault keeps an answer back: a day.
+const DELAY_MS_MAX: u64 = 86_400_000;
+
+/// What is to be sent, and when; nothing stands for hanging up.
 struct Queue {
     pace: Pace,
-    due: VecDeque<(Instant, Vec<u8>)>,
+    due: VecDeque<(Instant, Option<Vec<u8>>)>,
 }
 
 impl Queue {
     fn push(&mut self, due: Vec<Due>) {
         let now = Instant::now();
-        for Due { after_ms, frame, .. } in due {
-            let at = now + Duration::from_millis(self.pace.wait_ms(after_ms));
+        for Due { after_ms, frame, delay_ms, hang_up, .. } in due {
+            let at =
+                now + Duration::from_millis(self.pace.wait_ms(after_ms).saturating_add(delay_ms.min(DELAY_MS_MAX)));
             // After whatever is due at the same time, so that nothing that the tape has in order is turned round.
             let place = self.due.partition_point(|(other, _)| *other <= at);
-            self.due.insert(place, (at, frame));
+            self.due.insert(place, (at, (!hang_up).then_some(frame)));
         }
     }
 }

@@ -211,7 +211,7 @@ fn what_the_server_said_of_itself_follows_what_it_followed() {
         (85, Leg::Agent, BACK, r#"{"jsonrpc":"2.0","id":"s2","method":"roots/list"}"#),
     ]);
     let mut player = player(&tape, Repeat::Fail);
-    let due = |after_ms, frame: &str| Due { after_ms, frame: frame.as_bytes().to_vec(), gate: None };
+    let due = |after_ms, frame: &str| Due::new(after_ms, frame.as_bytes().to_vec());
     assert_eq!(player.open(), [due(0, r#"{"jsonrpc":"2.0","method":"hello"}"#)]);
     let live_a = ask_a.replace(r#""id":1"#, r#""id":"x""#).replace(":5}", ":\"t\"}");
     // Its answer waits for the client's answer to the server.
@@ -321,4 +321,91 @@ async fn a_tape_is_served_at_its_pace() {
         assert_eq!(told, expected, "{pace}");
         assert!(outcome.is_same(false), "{outcome}");
     }
+}
+
+#[test]
+fn faults_stand_beside_the_tape() {
+    let tape = session(&[("a", "{}", "1"), ("a", "{}", "2"), ("b", "{}", "3"), ("c", "{}", "4"), ("d", "{}", "5")]);
+    let faults = r#"{"faults": [
+        {"name": "slow", "on": "tools/call a", "nth": 1, "what": {"delay_ms": 500}},
+        {"name": "twice", "on": "tools/call a", "after": 1, "what": "duplicate"},
+        {"name": "refused", "on": "tools/call b", "what": {"error": {"code": -1003, "message": "Too many requests."}}},
+        {"name": "half", "on": "tools/call c", "what": "malformed"},
+        {"name": "lost", "on": "tools/call d", "what": "timeout"},
+        {"name": "never", "on": "tools/call e", "what": "disconnect"}
+    ]}"#;
+    let mut player = player(&tape, Repeat::Fail).with_overlay(Overlay::parse(faults).unwrap());
+    let slow = player.hear(call(1, "a", "{}").as_bytes());
+    assert_eq!(slow, [Due { delay_ms: 500, ..Due::new(0, result(1, "1").into_bytes()) }]);
+    assert_eq!(heard(&mut player, &call(2, "a", "{}")), [result(2, "2"), result(2, "2")]);
+    let refused = r#"{"jsonrpc":"2.0","id":3,"error":{"code":-1003,"message":"Too many requests."}}"#;
+    assert_eq!(heard(&mut player, &call(3, "b", "{}")), [refused]);
+    let whole = result(4, "4");
+    assert_eq!(heard(&mut player, &call(4, "c", "{}")), [&whole[..whole.len() / 2]]);
+    assert_eq!(heard(&mut player, &call(5, "d", "{}")), [""; 0]);
+    let outcome = player.outcome();
+    assert!(!outcome.is_same(false) && outcome.is_same(true));
+    let told = "the fault `never` met nothing\n5 requests played, 0 not asked for, 0 not on the tape";
+    assert_eq!(outcome.to_string(), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_keeps_back_and_hangs_up() {
+    let tape = session(&[("a", "{}", "1"), ("b", "{}", "2"), ("c", "{}", "3")]);
+    let faults = r#"{"faults": [
+        {"name": "slow", "on": "tools/call a", "what": {"delay_ms": 700}},
+        {"name": "gone", "on": "tools/call b", "what": "disconnect"}
+    ]}"#;
+    let player = player(&tape, Repeat::Fail).with_overlay(Overlay::parse(faults).unwrap());
+    let (client, server) = tokio::io::duplex(1 << 16);
+    let (read, write) = tokio::io::split(server);
+    let served = tokio::spawn(serve(player, Pace::Instant, read, write));
+    let (from_server, mut to_server) = tokio::io::split(client);
+    let mut from_server = BufReader::new(from_server).lines();
+    let begun = Instant::now();
+    to_server.write_all(format!("{}\n", call(1, "a", "{}")).as_bytes()).await.unwrap();
+    assert_eq!(from_server.next_line().await.unwrap(), Some(result(1, "1")));
+    assert_eq!(begun.elapsed().as_millis(), 700);
+    to_server.write_all(format!("{}\n", call(2, "b", "{}")).as_bytes()).await.unwrap();
+    assert_eq!(from_server.next_line().await.unwrap(), None, "the connection broke");
+    assert_eq!(served.await.unwrap().unwrap().unplayed.len(), 1);
+}
+
+#[test]
+fn a_tape_is_held_against_today() {
+    let before = session(&[
+        ("a", "{}", r#"{"n":1,"time":5,"orderId":7}"#),
+        ("b", "{}", "1"),
+        ("c", "{}", "1"),
+        ("e", "{}", "1"),
+    ]);
+    let error = r#"{"jsonrpc":"2.0","id":2,"error":{"code":-1,"message":"no"}}"#;
+    let today = tape(&[
+        (9, Leg::Agent, OUT, &call(2, "b", "{}")),
+        (9, Leg::Agent, BACK, error),
+        (9, Leg::Agent, OUT, &call(1, "a", "{}")),
+        (9, Leg::Agent, BACK, &result(1, r#"{"time":6,"orderId":8,"n":2}"#)),
+        (9, Leg::Agent, OUT, &call(3, "c", "{}")),
+        (9, Leg::Agent, BACK, &result(3, "1")),
+        (9, Leg::Agent, OUT, &call(4, "d", "{}")),
+        (9, Leg::Agent, BACK, &result(4, "1")),
+    ]);
+    let read = |tape| TapeReader::new(tape).unwrap();
+    let rules = agent::Rules::default();
+    let verification = verify(read(before.as_slice()), read(today.as_slice()), &rules).unwrap();
+    assert!(!verification.is_same());
+    let told = concat!(
+        "message 3, `tools/call b`, is answered in another way\n",
+        "    /result\n      - 1\n      + (absent)\n",
+        "    /error\n      - (absent)\n      + {\"code\":-1,\"message\":\"no\"}\n",
+        "message 1, `tools/call a`, has another answer\n",
+        "    /result/n\n      - 1\n      + 2\n",
+        "message 7, `tools/call e`, was not asked today\n",
+        "request 4, `tools/call d`, is not on the tape\n",
+        "  nearest: message 7, `tools/call e`\n",
+        "    /params/name\n      - \"e\"\n      + \"d\"\n",
+        "1 the same, 2 changed, 1 not asked, 1 not on the tape",
+    );
+    assert_eq!(verification.to_string(), told);
+    assert!(verify(read(before.as_slice()), read(before.as_slice()), &rules).unwrap().is_same());
 }

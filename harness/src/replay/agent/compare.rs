@@ -122,15 +122,6 @@ fn comparable(message: &Message) -> Value {
     }
     match serde_json::from_value::<RestRequest>(value.clone()) {
         Ok(request) if message.dir == Direction::Out => rest::fingerprint(&request).value,
-        _ => unwrapped(value),
+        _ => rest::unwrapped(value),
     }
-}
-
-fn unwrapped(mut answer: Value) -> Value {
-    if let Some(body) = answer.get_mut("body")
-        && let Some(inner) = body.as_object_mut().and_then(|members| members.values_mut().next()).map(Value::take)
-    {
-        *body = inner;
-    }
-    answer
 }

@@ -34,13 +34,13 @@ impl Rules {
     }
 
     /// The same for this tape: moments count when its clock was that of a scenario.
-    pub(super) fn of(&self, header: &Header) -> Self {
+    pub(in crate::replay) fn of(&self, header: &Header) -> Self {
         Self { moments: header.scenario.is_some(), ..self.clone() }
     }
 
     /// A message without what does not count. Text that is JSON itself becomes the value, and text that repeats the
     /// structured content beside it goes.
-    pub(super) fn clean(&self, leg: Leg, mut message: Value) -> Value {
+    pub(in crate::replay) fn clean(&self, leg: Leg, mut message: Value) -> Value {
         if let Value::Object(members) = &mut message
             && matches!(leg, Leg::Agent | Leg::Upstream | Leg::Rest)
         {

@@ -18,7 +18,7 @@ use super::tape::Said;
 use super::websocket;
 use crate::cassette::{BadRule, Body, TapeError, TapeReader};
 use crate::record::RestRequest;
-use crate::replay::{Outcome, Pace, Repeat};
+use crate::replay::{Outcome, Overlay, Pace, Repeat};
 
 /// How a tape is served.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct ExchangeOptions {
     pub refresh: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
     /// Streams do not wait for the requests that they followed.
     pub free_streams: bool,
+    /// Faults for answers to requests.
+    pub overlay: Overlay,
 }
 
 impl Default for ExchangeOptions {
@@ -50,6 +52,7 @@ impl Default for ExchangeOptions {
             redact: Vec::new(),
             refresh: None,
             free_streams: false,
+            overlay: Overlay::default(),
         }
     }
 }
@@ -191,6 +194,6 @@ fn template(reply: &Reply, pace: Pace) -> Option<ResponseTemplate> {
             template = template.insert_header(name, value);
         }
     }
-    let wait_ms = pace.wait_ms(reply.after_ms);
+    let wait_ms = pace.wait_ms(reply.after_ms).saturating_add(reply.delay_ms);
     Some(if wait_ms > 0 { template.set_delay(Duration::from_millis(wait_ms)) } else { template })
 }

@@ -9,6 +9,7 @@
 //! client is handed a word of the shape of the secret, the same each time.
 
 mod host;
+mod known;
 mod moments;
 mod rest;
 mod shared;
@@ -19,4 +20,5 @@ mod websocket;
 mod tests;
 
 pub use host::{ExchangeError, ExchangeHost, ExchangeOptions};
+pub use known::known;
 pub use rest::Reply;

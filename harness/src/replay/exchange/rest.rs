@@ -7,6 +7,7 @@ use super::super::deck::Deck;
 use super::super::fingerprint::{Fingerprint, frame_value};
 use super::super::miss::{Miss, Why};
 use super::super::outcome::{Outcome, Played};
+use super::super::overlay::{Act, Overlay};
 use super::super::rest;
 use super::super::stand_ins::StandIns;
 use super::moments::move_on;
@@ -31,6 +32,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// How long after the request it came on the tape, in milliseconds.
     pub after_ms: u64,
+    /// How long a fault keeps it back besides, in milliseconds.
+    pub delay_ms: u64,
 }
 
 /// Plays an exchange's REST side. It does no IO.
@@ -42,11 +45,15 @@ pub(super) struct Rest {
     origin_ms: u64,
     requests: u64,
     misses: Vec<Miss>,
+    overlay: Overlay,
 }
 
+/// Longer than any client waits.
+const NEVER_MS: u64 = 86_400_000;
+
 impl Rest {
-    pub(super) fn new(deck: Deck<Answered>, redactor: Redactor, origin_ms: u64) -> Self {
-        Self { deck, bindings: Bindings::default(), redactor, origin_ms, requests: 0, misses: Vec::new() }
+    pub(super) fn new(deck: Deck<Answered>, redactor: Redactor, origin_ms: u64, overlay: Overlay) -> Self {
+        Self { deck, bindings: Bindings::default(), redactor, origin_ms, requests: 0, misses: Vec::new(), overlay }
     }
 
     /// The answer to a request, and the tape's message that it is the answer to. With `now_ms` its times are moved to
@@ -80,7 +87,36 @@ impl Rest {
         });
         let headers = answer.headers.iter().map(|(name, value)| (name.clone(), words.hand_out(value))).collect();
         let body = answer.body.as_ref().map_or_else(Vec::new, |body| self.body(body, words, passed_ms));
-        (Reply { status: answer.status, headers, body, after_ms }, Some(seq))
+        let reply = Reply { status: answer.status, headers, body, after_ms, delay_ms: 0 };
+        (self.met(reply, &asked.label), Some(seq))
+    }
+
+    /// The answer to a request that is on the tape, with its answer, and is to be had.
+    pub(super) fn answer_known(&mut self, request: &RestRequest, words: &mut StandIns) -> Option<Reply> {
+        let before = self.misses.len();
+        let (reply, _) = self.answer(request, words, None);
+        if self.misses.len() == before {
+            return Some(reply);
+        }
+        self.misses.truncate(before);
+        None
+    }
+
+    /// The answer with what goes wrong with it. An answer of HTTP cannot come twice.
+    fn met(&mut self, mut reply: Reply, label: &str) -> Reply {
+        match self.overlay.meet(label) {
+            None | Some(Act::Duplicate) => {}
+            Some(Act::DelayMs(ms)) => reply.delay_ms = ms.min(NEVER_MS),
+            Some(Act::Timeout) => reply.delay_ms = NEVER_MS,
+            Some(Act::Malformed) => reply.body.truncate(reply.body.len() / 2),
+            Some(Act::Disconnect) => reply.status = 0,
+            Some(Act::Error { code, message, status, retry_after }) => {
+                let wait = retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
+                reply = told(status.unwrap_or(400), code, &message);
+                reply.headers.extend(wait);
+            }
+        }
+        reply
     }
 
     fn body(&self, body: &Body, words: &mut StandIns, passed_ms: Option<i64>) -> Vec<u8> {
@@ -113,24 +149,31 @@ impl Rest {
     }
 
     fn missed(&mut self, miss: Miss) -> Reply {
-        let told = json!({ "code": NOT_ON_TAPE, "msg": format!("[NOT ON TAPE] {miss}") });
+        let reply = told(NOT_IMPLEMENTED, NOT_ON_TAPE, &format!("[NOT ON TAPE] {miss}"));
         self.misses.push(miss);
-        Reply {
-            status: NOT_IMPLEMENTED,
-            headers: vec![("content-type".to_owned(), "application/json;charset=UTF-8".to_owned())],
-            body: told.to_string().into_bytes(),
-            after_ms: 0,
-        }
+        reply
     }
 
     /// Adds how it went to an outcome.
     pub(super) fn tell(&self, outcome: &mut Outcome) {
         outcome.misses.extend(self.misses.iter().cloned());
+        outcome.unmet.extend(self.overlay.unmet());
         for entry in self.deck.entries() {
             let played = Played { seq: entry.seq, label: entry.asked.label.clone(), request: entry.given_to };
             let list = if entry.given_to.is_some() { &mut outcome.played } else { &mut outcome.unplayed };
             list.push(played);
         }
+    }
+}
+
+/// An error as the exchange tells it.
+fn told(status: u16, code: i64, message: &str) -> Reply {
+    Reply {
+        status,
+        headers: vec![("content-type".to_owned(), "application/json;charset=UTF-8".to_owned())],
+        body: json!({ "code": code, "msg": message }).to_string().into_bytes(),
+        after_ms: 0,
+        delay_ms: 0,
     }
 }
 

@@ -58,7 +58,7 @@ impl Shared {
         let redactor = Redactor::new(&options.redact)?;
         let Said { requests, connections, streams, origin_ms } = said;
         let state = State {
-            rest: Rest::new(requests, redactor, origin_ms),
+            rest: Rest::new(requests, redactor, origin_ms, options.overlay.clone()),
             words: StandIns::default(),
             connections,
             streams,

@@ -215,3 +215,59 @@ async fn a_stream_whose_opening_is_not_on_the_tape_goes_to_whoever_listens() {
     assert_eq!(hear(&mut socket).await, json!({"E": 10}));
     assert!(open(&free, "/ws/any").await.is_err(), "there was one listener");
 }
+
+#[tokio::test]
+async fn faults_meet_requests() {
+    let mut messages = Vec::new();
+    for id in 1..=3 {
+        messages.push((0, Leg::Rest, OUT, asked(id, "GET", "/api/v3/ping", None)));
+        messages.push((0, Leg::Rest, BACK, answered(id, 200, &json!({"n": id}))));
+    }
+    let faults = r#"{"faults": [
+        {"name": "limit", "on": "GET /api/v3/*", "nth": 1,
+         "what": {"error": {"code": -1003, "message": "Too many requests.", "status": 429, "retry_after": 7}}},
+        {"name": "gone", "on": "GET /api/v3/ping", "nth": 2, "what": "disconnect"}
+    ]}"#;
+    let overlay = crate::replay::Overlay::parse(faults).unwrap();
+    let host = host(&messages, ExchangeOptions { overlay, ..ExchangeOptions::default() }).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = || client.get(format!("{}/api/v3/ping", host.rest_url())).send();
+    let limited = ask().await.unwrap();
+    assert_eq!((limited.status().as_u16(), limited.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+    assert_eq!(limited.text().await.unwrap(), r#"{"code":-1003,"msg":"Too many requests."}"#);
+    assert!(ask().await.is_err());
+    assert_eq!(ask().await.unwrap().text().await.unwrap(), r#"{"n":3}"#);
+    assert!(host.stop().is_same(false));
+}
+
+#[tokio::test]
+async fn what_is_known_is_not_asked_again() {
+    use std::sync::{Arc, Mutex};
+
+    use crate::cassette::Redactor;
+    use crate::record::{Proxy, Speaks};
+
+    let ping = |n: u64| {
+        [
+            (0, Leg::Rest, OUT, asked(n, "GET", "/api/v3/ping", None)),
+            (0, Leg::Rest, BACK, answered(n, 200, &json!({"n": n}))),
+        ]
+    };
+    let live = host(&ping(7), ExchangeOptions::default()).await;
+    let on_tape = ping(1);
+    let messages: Vec<_> = on_tape.iter().map(|(at, leg, dir, frame)| (*at, *leg, *dir, frame.as_str())).collect();
+    let tape = tape(&messages);
+    let known = known(TapeReader::new(tape.as_slice()).unwrap(), Redactor::new(&[]).unwrap()).unwrap();
+    let seen = Arc::new(Mutex::new(0));
+    let seeing = seen.clone();
+    let observe = Arc::new(move |_, _, _: &[u8]| *seeing.lock().unwrap() += 1);
+    let any = ExchangeOptions::default().listen;
+    let proxy = Proxy::start_knowing(any, &live.rest_url(), Speaks::Exchange, observe, Some(known)).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = || client.get(format!("{}/api/v3/ping", proxy.url())).send();
+    assert_eq!(ask().await.unwrap().text().await.unwrap(), r#"{"n":1}"#);
+    assert_eq!(*seen.lock().unwrap(), 0, "only what is new is recorded");
+    assert_eq!(ask().await.unwrap().text().await.unwrap(), r#"{"n":7}"#);
+    assert_eq!(*seen.lock().unwrap(), 2, "a request and its answer");
+    assert!(live.stop().is_same(false));
+}

@@ -102,7 +102,7 @@ impl Session {
     fn push(&mut self, due: Vec<Due>) {
         let now = Instant::now();
         self.shared.unsent.fetch_add(due.len(), Ordering::Relaxed);
-        for Due { after_ms, frame, gate } in due {
+        for Due { after_ms, frame, gate, .. } in due {
             let at = now + Duration::from_millis(self.shared.options.pace.wait_ms(after_ms));
             self.waiting.push_back(Waiting { at, gate, frame });
         }
