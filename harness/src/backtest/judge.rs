@@ -1,16 +1,18 @@
 //! Judges the calls of tapes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use mcp_gateway::mcp_policy::{Call, Decision, Guard, Outcome, Policy, PolicyErrors, Reason, Timestamp};
 use serde_json::{Map, Value};
 
+use super::frame::{Body, Frame, Glance, Params, Told};
 use super::headroom::Meters;
 use super::order::worth;
 use super::report::{Change, Changes, Example};
 use super::timeline::Timeline;
-use crate::cassette::{Body, Direction, Leg, Message, TapeError, TapeReader};
+use crate::cassette::{Direction, Leg, Seen, TapeError, TapeReader};
 
 /// Why a backtest could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +44,17 @@ struct Session<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Verdict {
     passes: bool,
-    words: String,
+    /// What was decided.
+    word: Cow<'static, str>,
+    /// By which rule, where that is known.
+    rule: String,
     message: String,
+}
+
+impl Verdict {
+    fn words(&self) -> String {
+        if self.rule.is_empty() { self.word.to_string() } else { format!("{} {}", self.word, self.rule) }
+    }
 }
 
 /// A call that was judged and waits for its recorded decision and its answer.
@@ -55,7 +66,7 @@ struct Waiting {
     /// What the candidate says, and the policy that it is held against.
     after: Verdict,
     before: Option<Verdict>,
-    decided: Option<Value>,
+    decided: Option<Verdict>,
 }
 
 impl Backtest {
@@ -93,22 +104,20 @@ impl Backtest {
         judged
     }
 
-    fn judge<R: BufRead>(&mut self, of: &mut Session<'_>, tape: TapeReader<R>) -> Result<(), BacktestError> {
+    fn judge<R: BufRead>(&mut self, of: &mut Session<'_>, mut tape: TapeReader<R>) -> Result<(), BacktestError> {
         let origin_ms = tape.header().clock_origin_ms;
         let mut candidate = Guard::new(Policy::parse(&self.candidate)?);
         let mut other = self.against.as_deref().map(Policy::parse).transpose()?.map(Guard::new);
         let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
         // Who called is told only by decisions, which come after the call: until then it is the usual one.
         let (mut grant, mut session) = ("desk".to_owned(), "session-1".to_owned());
-        for message in tape {
-            let message = message?;
-            let Message { seq, at_ms, leg, dir, body: Body::Json(value), .. } = message else { continue };
-            let id = value.get("id").map(Value::to_string).unwrap_or_default();
+        while let Some(message) = tape.next_as::<Glance<'_>>() {
+            let Glance { seq, at_ms, leg, dir, body: Body::Json(seen), .. } = message? else { continue };
+            let Seen(frame) = *seen;
             match (leg, dir) {
-                (Leg::Agent, Direction::Out) if value.get("method").is_some_and(|method| method == "tools/call") => {
-                    let name_of = value.pointer("/params/name").and_then(Value::as_str).unwrap_or_default();
-                    let arguments = value.pointer("/params/arguments").and_then(Value::as_object);
-                    let (tool, arguments) = (name_of.to_owned(), arguments.cloned().unwrap_or_default());
+                (Leg::Agent, Direction::Out) if frame.method.as_deref() == Some("tools/call") => {
+                    let Frame { id, call: Params { name: tool, arguments }, .. } = frame;
+                    let tool = tool.unwrap_or_default().into_owned();
                     // In the order of the calls, whatever the order of their answers.
                     let call = Call { tool: &tool, arguments: &arguments, grant: &grant, session: &session };
                     let now = Timestamp::from_millis(origin_ms.saturating_add(at_ms));
@@ -118,15 +127,18 @@ impl Backtest {
                     waiting.insert(id, Waiting { seq, at_ms, tool, arguments, after, before, decided: None });
                 }
                 (Leg::Decision, _) => {
-                    let text = |name: &str| value.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-                    (grant, session) = (text("grant").unwrap_or(grant), text("session").unwrap_or(session));
-                    if let Some(call) = waiting.get_mut(&id) {
-                        call.decided = Some(value);
+                    for (known, told) in [(&mut grant, &frame.grant), (&mut session, &frame.session)] {
+                        if let Some(told) = told {
+                            told.as_ref().clone_into(known);
+                        }
+                    }
+                    if let Some(call) = waiting.get_mut(&frame.id) {
+                        call.decided = Some(decided(&frame));
                     }
                 }
                 (Leg::Agent, Direction::Back) => {
-                    if let Some(call) = waiting.remove(&id) {
-                        self.count(of, call, Some(&value));
+                    if let Some(call) = waiting.remove(&frame.id) {
+                        self.count(of, call, &frame.result.told);
                     }
                 }
                 _ => {}
@@ -136,7 +148,7 @@ impl Backtest {
         let mut left: Vec<_> = waiting.into_values().collect();
         left.sort_by_key(|call| call.seq);
         for call in left {
-            self.count(of, call, None);
+            self.count(of, call, &Told::default());
         }
         Ok(())
     }
@@ -146,16 +158,15 @@ impl Backtest {
         self.changes.finish()
     }
 
-    fn count(&mut self, of: &mut Session<'_>, call: Waiting, answer: Option<&Value>) {
+    fn count(&mut self, of: &mut Session<'_>, call: Waiting, told: &Told) {
         let Waiting { seq, at_ms, tool, arguments, after, before, decided } = call;
-        let before = before.unwrap_or_else(|| recorded(decided.as_ref(), answer));
+        let before = before.or(decided).unwrap_or_else(|| answered(told));
         let changes = &mut self.changes;
         changes.calls += 1;
         changes.allowed += u64::from(after.passes);
         of.timeline.add(at_ms, before.passes, after.passes);
-        let told = answer.and_then(|answer| answer.pointer("/result/structuredContent"));
         let is_order = tool == "bn_new_order";
-        let value = worth(&tool, &arguments, told);
+        let value = worth(&tool, &arguments, told.quote.as_deref());
         if after.passes {
             changes.largest_order = changes.largest_order.max(value.unwrap_or_default());
         }
@@ -167,11 +178,11 @@ impl Backtest {
         }
         let side = if before.passes { &mut changes.stopped } else { &mut changes.let_through };
         side.add(is_order, value);
-        let kind = (tool.clone(), before.words.clone(), after.words.clone());
+        let kind = (tool.clone(), before.words(), after.words());
         let change = changes.by_kind.entry(kind).or_insert_with(|| Change {
             tool,
-            before: before.words,
-            after: after.words,
+            before: before.words(),
+            after: after.words(),
             calls: 0,
             example: Example {
                 tape: of.name.to_owned(),
@@ -186,37 +197,37 @@ impl Backtest {
 
 /// `meters` are told what a limit was charged or refused, by the call of this number on this tape.
 fn judged(guard: &mut Guard, call: &Call<'_>, now: Timestamp, meters: Option<(&mut Meters, &str, u64)>) -> Verdict {
-    match guard.admit(call, now) {
+    let (passes, word, rule, message) = match guard.admit(call, now) {
         Decision::Allow(permit) => {
             if let Some((meters, tape, seq)) = meters {
                 for charged in guard.charged(&permit) {
                     meters.charge(&charged, || format!("{tape}:{}", seq + 1));
                 }
             }
-            let words = format!("allow {}", permit.rule());
+            let rule = permit.rule().to_owned();
             guard.settle(permit, Outcome::Succeeded);
-            Verdict { passes: true, words, message: String::new() }
+            (true, "allow", rule, String::new())
         }
         Decision::Deny(denial) => {
             if let Some((meters, ..)) = meters.filter(|_| denial.reason == Reason::LimitReached) {
                 meters.refuse(&denial.rule);
             }
-            Verdict { passes: false, words: format!("deny {}", denial.rule), message: denial.message }
+            (false, "deny", denial.rule, denial.message)
         }
-        Decision::Escalate(escalation) => {
-            Verdict { passes: false, words: format!("ask {}", escalation.rule), message: escalation.message }
-        }
-    }
+        Decision::Escalate(escalation) => (false, "ask", escalation.rule, escalation.message),
+    };
+    Verdict { passes, word: word.into(), rule, message }
 }
 
-/// What a gateway said at the time; without one, whatever was answered without an error passed.
-fn recorded(decided: Option<&Value>, answer: Option<&Value>) -> Verdict {
-    let Some(decided) = decided else {
-        let refused = answer.is_some_and(|answer| answer.pointer("/result/structuredContent/denied").is_some());
-        let words = if refused { "denied, as recorded" } else { "passed, as recorded" };
-        return Verdict { passes: !refused, words: words.to_owned(), message: String::new() };
-    };
-    let text = |name: &str| decided.get(name).and_then(Value::as_str).unwrap_or_default();
-    let words = format!("{} {}", text("decision"), text("rule"));
-    Verdict { passes: text("decision") == "allow", words, message: String::new() }
+/// What a gateway said at the time.
+fn decided(frame: &Frame<'_>) -> Verdict {
+    let word = frame.decision.as_deref().unwrap_or_default().to_owned();
+    let rule = frame.rule.as_deref().unwrap_or_default().to_owned();
+    Verdict { passes: word == "allow", word: word.into(), rule, message: String::new() }
+}
+
+/// Without the words of a gateway, whatever was not answered with a refusal passed.
+fn answered(told: &Told) -> Verdict {
+    let word = if told.is_denied { "denied, as recorded" } else { "passed, as recorded" };
+    Verdict { passes: !told.is_denied, word: word.into(), rule: String::new(), message: String::new() }
 }

@@ -10,6 +10,7 @@
 //! Counters count what each policy itself lets through. A tape is read once, message by message, so its length costs no
 //! memory.
 
+mod frame;
 mod headroom;
 mod judge;
 mod order;

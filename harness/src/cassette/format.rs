@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::strict;
+
 /// The version that this build writes. It reads this one and no other.
 pub const FORMAT: u32 = 1;
 
@@ -49,7 +51,7 @@ pub struct Message {
     /// Which way it went.
     pub dir: Direction,
     /// The id of the JSON-RPC message, the number of the request, or the name of the stream.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "strict::some_value", skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
     /// The `seq` of the message that caused this one, where that can be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,7 +105,7 @@ pub enum Direction {
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Body {
     /// A JSON value; writing it without spaces gives the bytes that were sent, but for redaction.
-    Json(Value),
+    Json(#[serde(deserialize_with = "strict::value")] Value),
     /// Text that is not such a value.
     Text(String),
     /// Bytes that are no text, in hexadecimal digits.

@@ -25,8 +25,12 @@ mod write;
 mod tests;
 
 pub use format::{Body, Direction, FORMAT, Header, Leg, Message};
+#[cfg(feature = "embedded")]
+pub(crate) use read::Line;
 pub use read::{End, LINE_BYTES_MAX, TapeError, TapeReader};
 pub(crate) use redact::is_placeholder;
 pub use redact::{BadRule, Redactor};
 pub(crate) use strict::without_doubles;
+#[cfg(feature = "embedded")]
+pub(crate) use strict::{NoDoubles, Pick, Seen, Whole};
 pub use write::TapeWriter;

@@ -3,7 +3,6 @@
 use std::io::{self, BufRead, Read as _};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::format::{FORMAT, Header, Message, Trailer};
 use super::strict::NoDoubles;
@@ -86,6 +85,19 @@ pub struct TapeReader<R> {
     failed: bool,
 }
 
+/// What the reader itself looks at of a line between the first and the last. Whoever implements it for a type that is
+/// read from a line sees to it that no name may stand there twice, on any level.
+pub(crate) trait Line {
+    /// The number of the message, and that of its cause.
+    fn place(&self) -> (u64, Option<u64>);
+}
+
+impl Line for Message {
+    fn place(&self) -> (u64, Option<u64>) {
+        (self.seq, self.cause)
+    }
+}
+
 /// What every format's header has, whatever else there is in it.
 #[derive(Deserialize)]
 struct AnyHeader {
@@ -105,14 +117,17 @@ impl<R: BufRead> TapeReader<R> {
             return Err(TapeError::NoTape { why: "the first line does not end".to_owned() });
         }
         let no_tape = |why: String| TapeError::NoTape { why };
-        let any: AnyHeader = strict(&buffer).map_err(no_tape)?;
+        let told = |error: serde_json::Error| no_tape(error.to_string());
+        // Headers of other formats may have anything in them, but not twice.
+        serde_json::from_slice::<NoDoubles>(&buffer).map_err(told)?;
+        let any: AnyHeader = serde_json::from_slice(&buffer).map_err(told)?;
         if any.rogue_tape > FORMAT {
             return Err(TapeError::TooNew { format: any.rogue_tape, writer: any.writer });
         }
         if any.rogue_tape < 1 {
             return Err(TapeError::TooOld { format: any.rogue_tape });
         }
-        let header = strict(&buffer).map_err(no_tape)?;
+        let header = serde_json::from_slice(&buffer).map_err(told)?;
         Ok(Self { input, header, line: 1, seq: 0, buffer, end: None, failed: false })
     }
 
@@ -126,7 +141,14 @@ impl<R: BufRead> TapeReader<R> {
         self.end
     }
 
-    fn read(&mut self) -> Result<Option<Message>, TapeError> {
+    /// The next message as another type, which may borrow from the line.
+    pub(crate) fn next_as<'a, T: Line + Deserialize<'a>>(&'a mut self) -> Option<Result<T, TapeError>> {
+        if self.end.is_some() || self.failed { None } else { self.read().transpose() }
+    }
+
+    fn read<'a, T: Line + Deserialize<'a>>(&'a mut self) -> Result<Option<T>, TapeError> {
+        // Until the line turns out to be sound.
+        self.failed = true;
         self.line += 1;
         let line = self.line;
         if !fill(&mut self.input, &mut self.buffer, line)? {
@@ -147,14 +169,16 @@ impl<R: BufRead> TapeReader<R> {
             self.end = Some(End::Whole);
             return Ok(None);
         }
-        let message: Message = strict(&self.buffer).map_err(malformed)?;
-        if message.seq != self.seq + 1 {
-            return Err(malformed(format!("`seq` is {}, and must be {}", message.seq, self.seq + 1)));
+        let message: T = strict(&self.buffer).map_err(malformed)?;
+        let (seq, cause) = message.place();
+        if seq != self.seq + 1 {
+            return Err(malformed(format!("`seq` is {seq}, and must be {}", self.seq + 1)));
         }
-        if message.cause.is_some_and(|cause| cause == 0 || cause >= message.seq) {
+        if cause.is_some_and(|cause| cause == 0 || cause >= seq) {
             return Err(malformed("`cause` names no message before this one".to_owned()));
         }
-        self.seq = message.seq;
+        self.seq = seq;
+        self.failed = false;
         Ok(Some(message))
     }
 }
@@ -163,12 +187,7 @@ impl<R: BufRead> Iterator for TapeReader<R> {
     type Item = Result<Message, TapeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.end.is_some() || self.failed {
-            return None;
-        }
-        let read = self.read();
-        self.failed = read.is_err();
-        read.transpose()
+        self.next_as()
     }
 }
 
@@ -185,8 +204,10 @@ fn fill(input: &mut impl BufRead, buffer: &mut Vec<u8>, line: u64) -> Result<boo
     if buffer.len() > LINE_BYTES_MAX { Err(TapeError::TooLong { line }) } else { Ok(false) }
 }
 
-/// Reads a line as JSON in which no name is doubled, on any level. Depth is bounded by the JSON reader.
-fn strict<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
-    serde_json::from_slice::<NoDoubles>(line).map_err(|error| error.to_string())?;
-    serde_json::from_slice(line).map_err(|error| error.to_string())
+/// Reads a line once, as a type that lets no name stand there twice. Depth is bounded by the JSON reader.
+fn strict<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(line).map_err(|error| {
+        // What is wrong with the JSON itself comes first, wherever it stands.
+        serde_json::from_slice::<NoDoubles>(line).err().unwrap_or(error).to_string()
+    })
 }
