@@ -409,3 +409,11 @@ fn a_tape_is_held_against_today() {
     assert_eq!(verification.to_string(), told);
     assert!(verify(read(before.as_slice()), read(before.as_slice()), &rules).unwrap().is_same());
 }
+
+#[test]
+fn what_streams_did_not_tell_is_a_part_that_was_left_over() {
+    let outcome = Outcome { unsent: 2, ..Outcome::default() };
+    assert!(!outcome.is_same(false) && outcome.is_same(true));
+    let told = "0 requests played, 0 not asked for, 0 not on the tape, 2 messages of streams not sent";
+    assert_eq!(outcome.to_string(), told);
+}
