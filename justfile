@@ -70,6 +70,10 @@ clients:
 tapes:
     ROGUE_WRITE_TAPES=1 cargo test --locked --test shipped -- --exact the_shipped_tapes_are_what_is_recorded_today
 
+# A server of another hand, from PyPI, recorded, cut, compared and played again; installed under the target folder.
+third-party:
+    harness/clients/run
+
 # The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
 main-job:
     cargo run --release --locked -- run --color never

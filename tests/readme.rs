@@ -57,6 +57,38 @@ fn the_output_that_is_shown_is_what_the_command_prints() {
     }
 }
 
+/// Runs a command line of the README as a shell would, in a folder with nothing but the scenarios.
+fn exits_as_it_says(folder: &Path, line: &str) {
+    let (command, remark) = line.split_once("  #").unwrap_or((line, ""));
+    let expected = remark.split("exit code ").nth(1).and_then(|code| code.chars().next()?.to_digit(10)).unwrap_or(0);
+    let command = command.replace("cargo run --release --", concat!("'", env!("CARGO_BIN_EXE_rogue"), "'"));
+    let output = Command::new("sh").args(["-c", &command]).current_dir(folder).output().expect("a shell");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code().map(i64::from), Some(i64::from(expected)), "{line}\n{said}");
+}
+
+#[test]
+fn every_command_about_tapes_does_what_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(root().join("scenarios"), folder.path().join("scenarios")).expect("a link");
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let section = readme.split("## Record, replay, backtest").nth(1).expect("the section");
+    let section = section.split("\n## ").next().expect("its end");
+    let blocks = section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+    let (chores, commands): (Vec<_>, Vec<_>) = blocks.flat_map(str::lines).partition(|line| line.starts_with("just "));
+    assert!(commands.len() > 8, "{commands:?}");
+    for command in commands {
+        assert!(command.starts_with("cargo run --release -- "), "a command that nothing here runs: {command}");
+        exits_as_it_says(folder.path(), command);
+    }
+    // Chores that need more than Rust are run by the whole check.
+    let ci = std::fs::read_to_string(root().join(".ci/run")).expect("the whole check");
+    for chore in chores {
+        let chore = chore.split("  ").next().unwrap_or_default();
+        assert!(ci.lines().any(|line| line == chore), "`{chore}` is not run by .ci/run");
+    }
+}
+
 #[test]
 fn the_scenario_that_is_shown_is_a_file() {
     let shown = block("## A scenario is a file", "yaml");
