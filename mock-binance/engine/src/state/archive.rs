@@ -7,7 +7,7 @@ use crate::money::{Amount, Price, Quantity};
 use crate::order::OrderStatus;
 use crate::packing::{Reader, digit, of_digit, put_micros, put_u64, put_units};
 use crate::state::OrderRecord;
-use crate::state::book::NodeId;
+use crate::state::book::PartId;
 use crate::state::orders::Special;
 use crate::time::Timestamp;
 
@@ -79,7 +79,7 @@ pub(super) fn put(out: &mut Vec<u8>, record: &OrderRecord, base: &Base) {
         name,
         list,
         // An order that is closed has left the book.
-        node: _,
+        part: _,
         symbol,
         side,
         order_type,
@@ -228,7 +228,7 @@ pub(super) fn read(bytes: &[u8], base: &Base) -> Option<OrderRecord> {
         name,
         expiry_reason,
         list,
-        node: NodeId::NONE,
+        part: PartId::NONE,
         symbol,
         side,
         order_type,
@@ -290,7 +290,7 @@ mod tests {
                 account: AccountId(account),
                 name: std::num::NonZeroU32::new(name),
                 list: list.map(ListId),
-                node: NodeId::NONE,
+                part: PartId::NONE,
                 symbol: SymbolId(symbol),
                 side,
                 order_type,

@@ -13,7 +13,7 @@ use crate::fact::{Accepted, AccountKind, Closing, Fact, Prevented, Traded};
 use crate::ids::{AccountId, AssetId, OrderId, SymbolId};
 use crate::money::{Amount, Overflow, Quantity};
 use crate::order::{OrderStatus, PreventedMatch};
-use crate::state::book::NodeId;
+use crate::state::book::PartId;
 use crate::state::stops::Wait;
 use crate::state::trades::TradeRecord;
 use crate::state::world::Market;
@@ -196,13 +196,13 @@ impl State {
         let slot = Slot::of(order).ok_or(Inconsistent)?;
         let record = self.order_mut(slot)?;
         let rests = record.is_placed() && !record.order_type.takes_any_price();
-        if !record.status.is_open() || record.node != NodeId::NONE || !rests {
+        if !record.status.is_open() || record.part != PartId::NONE || !rests {
             return Err(Inconsistent);
         }
         let (symbol, account, side) = (record.symbol, record.account, record.side);
         let (price, resting) = (record.price(), record.resting());
-        let node = self.market_mut(symbol)?.book.join(side, price, slot, resting).ok_or(Inconsistent)?;
-        self.order_mut(slot)?.node = node;
+        let part = self.market_mut(symbol)?.book.join(side, price, slot, resting).ok_or(Inconsistent)?;
+        self.order_mut(slot)?.part = part;
         self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.insert(slot);
         Ok(())
     }
@@ -216,11 +216,11 @@ impl State {
         }
         let (maker, taker) = (self.fill(now, maker_slot, traded)?, self.fill(now, taker_slot, traded)?);
         let order = self.order_mut(maker_slot)?;
-        let (symbol, maker_side, node, left) = (order.symbol, order.side, order.node, order.remaining());
+        let (symbol, maker_side, part, left) = (order.symbol, order.side, order.part, order.remaining());
         let at_makers_price = order.price() == traded.price;
         let taker_order = self.order_mut(taker_slot)?;
         let fits = taker_order.symbol == symbol && taker_order.side == maker_side.opposite();
-        if !fits || !at_makers_price || node == NodeId::NONE || traded.price.times(traded.quantity) != Ok(traded.quote)
+        if !fits || !at_makers_price || part == PartId::NONE || traded.price.times(traded.quantity) != Ok(traded.quote)
         {
             return Err(Inconsistent);
         }
@@ -279,7 +279,7 @@ impl State {
         let market = self.market_mut(symbol)?;
         market.tape.push(record, traded.quote, maker_side == Side::Sell).ok_or(Inconsistent)?;
         let followers = market.stops.reach(traded.price);
-        market.book.reduce(node, traded.quantity).ok_or(Inconsistent)?;
+        market.book.reduce(part, traded.quantity).ok_or(Inconsistent)?;
         for follower in followers {
             self.order_mut(follower)?.special_mut().trailing_since = Some(now);
         }
@@ -311,11 +311,11 @@ impl State {
         }
         special.shown = special.iceberg.min(remaining);
         let shown = special.shown;
-        let (symbol, side, price, node) = (order.symbol, order.side, order.price(), order.node);
+        let (symbol, side, price, part) = (order.symbol, order.side, order.price(), order.part);
         let book = &mut self.market_mut(symbol)?.book;
-        book.leave(side, price, node, Quantity::ZERO).ok_or(Inconsistent)?;
-        let node = book.join(side, price, slot, shown).ok_or(Inconsistent)?;
-        self.order_mut(slot)?.node = node;
+        book.leave(side, price, (part, slot), Quantity::ZERO).ok_or(Inconsistent)?;
+        let part = book.join(side, price, slot, shown).ok_or(Inconsistent)?;
+        self.order_mut(slot)?.part = part;
         Ok(())
     }
 
@@ -355,15 +355,15 @@ impl State {
         }
         let released = lock.checked_sub(order.lock(order.remaining())?)?;
         let (account, symbol, side, price) = (order.account, order.symbol, order.side, order.price());
-        let (node, less) = (order.node, resting.checked_sub(order.resting())?);
-        if node != NodeId::NONE {
+        let (part, less) = (order.part, resting.checked_sub(order.resting())?);
+        if part != PartId::NONE {
             let book = &mut self.market_mut(symbol)?.book;
             if ends {
-                book.leave(side, price, node, resting).ok_or(Inconsistent)?;
-                self.order_mut(slot)?.node = NodeId::NONE;
+                book.leave(side, price, (part, slot), resting).ok_or(Inconsistent)?;
+                self.order_mut(slot)?.part = PartId::NONE;
                 self.account_mut(account)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
             } else {
-                book.reduce(node, less).ok_or(Inconsistent)?;
+                book.reduce(part, less).ok_or(Inconsistent)?;
             }
         }
         self.executions += 1;
@@ -417,7 +417,7 @@ impl State {
             return Err(Inconsistent);
         }
         let lock = record.lock(record.remaining())?;
-        let (wait, is_booked) = (record.wait(), record.node != NodeId::NONE);
+        let (wait, is_booked) = (record.wait(), record.part != PartId::NONE);
         record.updated = now;
         match closing {
             Closing::Canceled(_) => record.status = OrderStatus::Canceled,
@@ -449,10 +449,10 @@ impl State {
     /// Takes an order out of the book with whatever of it still rests.
     fn leave_book(&mut self, slot: Slot) -> Evolved {
         let order = self.order_mut(slot)?;
-        let node = std::mem::replace(&mut order.node, NodeId::NONE);
+        let part = std::mem::replace(&mut order.part, PartId::NONE);
         let (symbol, id, side) = (order.symbol, order.account, order.side);
         let (price, resting) = (order.price(), order.resting());
-        self.market_mut(symbol)?.book.leave(side, price, node, resting).ok_or(Inconsistent)?;
+        self.market_mut(symbol)?.book.leave(side, price, (part, slot), resting).ok_or(Inconsistent)?;
         self.account_mut(id)?.desk_mut(symbol).ok_or(Inconsistent)?.open.remove(slot);
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::ids::{AccountId, ClientOrderId, ListId, OrderId, SymbolId};
 use crate::list::{ListKind, OrderList};
 use crate::money::{Amount, Quantity};
 use crate::order::{Amendment, OrderStatus};
-use crate::state::book::NodeId;
+use crate::state::book::PartId;
 use crate::state::evolve::{Evolved, Inconsistent};
 use crate::state::{Slot, State};
 use crate::time::Timestamp;
@@ -291,11 +291,11 @@ impl State {
         record.name = name_id;
         record.updated = now;
         let released = released.checked_sub(record.lock(record.remaining())?)?;
-        let (side, node) = (record.side, record.node);
+        let (side, part) = (record.side, record.part);
         let now_resting = record.resting();
-        if node != NodeId::NONE {
+        if part != PartId::NONE {
             let less = resting.checked_sub(now_resting)?;
-            self.market_mut(symbol)?.book.reduce(node, less).ok_or(Inconsistent)?;
+            self.market_mut(symbol)?.book.reduce(part, less).ok_or(Inconsistent)?;
         }
         let (base, quote) = self.assets(symbol)?;
         if !released.is_zero() {

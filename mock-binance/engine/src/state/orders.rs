@@ -5,7 +5,7 @@ use crate::fact::Accepted;
 use crate::ids::{AccountId, ListId, OrderId, SymbolId};
 use crate::money::{Amount, Overflow, Price, Quantity};
 use crate::order::{ExpiryReason, OrderStatus};
-use crate::state::book::NodeId;
+use crate::state::book::PartId;
 use crate::state::names::NameId;
 use crate::state::stops::Wait;
 use crate::time::Timestamp;
@@ -48,7 +48,7 @@ pub(crate) struct OrderRecord {
     pub(crate) list: Option<ListId>,
     pub(crate) prevention: PreventionMode,
     /// Where it rests, if it does.
-    pub(super) node: NodeId,
+    pub(super) part: PartId,
     pub(crate) symbol: SymbolId,
     pub(crate) side: Side,
     pub(crate) order_type: OrderType,
@@ -124,7 +124,7 @@ impl OrderRecord {
             name,
             list: a.member.map(|member| member.list),
             prevention: a.prevention,
-            node: NodeId::NONE,
+            part: PartId::NONE,
             symbol: a.symbol,
             side: a.side,
             order_type: a.order_type,
