@@ -131,7 +131,7 @@ impl<'a> Evidence<'a> {
         if amount.is_sign_negative() && !amount.is_zero() { Err(Cause::Form) } else { Ok(amount) }
     }
 
-    fn judge(&self, condition: &Condition, seam: Seam) -> Truth {
+    pub(crate) fn judge(&self, condition: &Condition, seam: Seam) -> Truth {
         match (self.of(&condition.path), condition.absent, &condition.test) {
             (Operand::Absent, Some(truth), _) => truth,
             (operand, _, Test::CompareWith(comparison, other)) => comparison.between(operand, self.of(other)),
@@ -202,33 +202,6 @@ pub(crate) enum Literal {
     Number(Decimal),
     /// A string, and the decimal that it is if it is canonical.
     Text(String, Option<Decimal>),
-}
-
-/// What came of judging a list of conditions, all of which must be true.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum AllTruth<'c> {
-    True,
-    /// With the first that is definitely false.
-    False(&'c Condition),
-    /// With the first that cannot be evaluated.
-    Unevaluable(&'c Condition, Cause),
-}
-
-/// Judges a list of conditions, all of which must be true. An empty list is.
-pub(crate) fn all<'c>(conditions: &'c [Condition], evidence: &Evidence<'_>, seam: Seam) -> AllTruth<'c> {
-    let mut verdict = AllTruth::True;
-    for condition in conditions {
-        match evidence.judge(condition, seam) {
-            Truth::True => {}
-            Truth::False => return AllTruth::False(condition),
-            Truth::Unevaluable(cause) => {
-                if matches!(verdict, AllTruth::True) {
-                    verdict = AllTruth::Unevaluable(condition, cause);
-                }
-            }
-        }
-    }
-    verdict
 }
 
 impl Test {
@@ -372,7 +345,7 @@ impl Literal {
 }
 
 impl Truth {
-    fn not(self) -> Self {
+    pub(crate) fn not(self) -> Self {
         match self {
             Self::True => Self::False,
             Self::False => Self::True,

@@ -84,6 +84,12 @@ impl Permit {
         &self.charges
     }
 
+    /// Whether the guard would learn something from the call's result: only then it need be parsed and handed to
+    /// [`Guard::settle`](crate::Guard::settle).
+    pub fn wants_value(&self) -> bool {
+        false
+    }
+
     /// What let the call pass: the pointer of the tool's entry, or `/default`.
     pub fn rule(&self) -> &str {
         &self.rule
@@ -143,6 +149,8 @@ pub enum Outcome {
 pub enum Reason {
     /// There is no policy, so nothing is allowed.
     NoPolicy,
+    /// The kill switch is on, and the tool is none of the policy's `safety_tools`.
+    Halted,
     /// The policy hides the tool.
     Hidden,
     /// The policy does not list the tool and denies by default.
@@ -171,8 +179,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which the guard looks for them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoPolicy,
+        Self::Halted,
         Self::Hidden,
         Self::Unlisted,
         Self::AmbiguousTool,
@@ -191,6 +200,7 @@ impl Reason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NoPolicy => "no_policy",
+            Self::Halted => "halted",
             Self::Hidden => "hidden",
             Self::Unlisted => "unlisted",
             Self::AmbiguousTool => "ambiguous_tool",
@@ -220,7 +230,7 @@ pub struct Denial {
     /// Why.
     pub reason: Reason,
     /// The rule that refused: a JSON pointer (RFC 6901) into the policy document, or `(hidden)`, `(default deny)`,
-    /// `(no policy)`.
+    /// `(no policy)`, `(halted)`.
     pub rule: String,
     /// The rule's own message if it has one, otherwise the guard's.
     pub message: String,

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::counters::Counters;
 use crate::decision::{Call, Charged, Decision, Denial, Outcome, Permit, Reason, Timestamp};
 use crate::document::{Action, Policy, Standing};
+use crate::moment::{Moment, Settlement};
 use crate::precedence::{Pass, judge};
 use crate::seam::Seam;
 
@@ -114,9 +115,10 @@ impl Guard {
 
     /// Judges `call` and, if it may pass, charges it in the same step.
     ///
-    /// A `now` before an earlier one counts as that one, so that a clock set back opens no window.
-    pub fn admit(&mut self, call: &Call<'_>, now: Timestamp) -> Decision {
-        self.now = self.now.max(now);
+    /// A time before an earlier one counts as that one, so that a clock set back opens no window.
+    pub fn admit(&mut self, call: &Call<'_>, moment: impl Into<Moment>) -> Decision {
+        let moment = moment.into();
+        self.now = self.now.max(moment.now());
         let now = self.now.as_millis();
         let Some(policy) = &self.policy else {
             return Decision::Deny(Denial {
@@ -130,7 +132,7 @@ impl Guard {
             return Decision::Allow(Permit::new(policy.default_rule().clone(), now, Vec::new()));
         }
         let (counters, seam) = (&mut self.counters, self.seam);
-        let verdict = judge(policy, call, seam, |limits, amounts| {
+        let verdict = judge(policy, call, moment, seam, |limits, amounts| {
             counters.check(limits, amounts, policy.counters(), call, now, seam)
         });
         match verdict {
@@ -164,8 +166,9 @@ impl Guard {
 
     /// Takes a permit back. Only [`Outcome::NeverSent`] gives back what the call was charged, and nothing else: calls
     /// that were charged later stay charged.
-    pub fn settle(&mut self, permit: Permit, outcome: Outcome) {
-        let refunds = match outcome {
+    pub fn settle<'v>(&mut self, permit: Permit, settlement: impl Into<Settlement<'v>>) {
+        let settlement = settlement.into();
+        let refunds = match settlement.outcome() {
             Outcome::NeverSent => true,
             Outcome::Failed => self.seam.refunds_failed(),
             Outcome::Succeeded | Outcome::Unknown => false,

@@ -23,6 +23,8 @@ mod arguments;
 mod condition;
 mod decimal;
 mod facts;
+mod jcs;
+mod term;
 
 mod window;
 
@@ -30,6 +32,7 @@ mod counters;
 
 mod decision;
 mod guard;
+mod moment;
 mod precedence;
 
 #[cfg(feature = "mutants")]
@@ -41,5 +44,7 @@ mod pointer;
 pub use decision::{Call, Charged, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
 pub use document::{Place, Policy, PolicyError, PolicyErrors, Warning};
 pub use guard::{Guard, GuardLimits};
+pub use jcs::{Digest, arguments_digest, canonical_json};
+pub use moment::{Moment, Settlement};
 #[cfg(feature = "mutants")]
 pub use mutation::{Mutation, UnknownMutation};

@@ -26,11 +26,13 @@ pub enum Mutation {
     SessionScopeOnly,
     /// Compares decimals as text, so that `9` is more than `10`.
     LexicographicCompare,
+    /// Goes on while the kill switch is on.
+    IgnoreKillSwitch,
 }
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AdmitEverything,
         Self::IgnoreDenyIf,
         Self::IgnoreRequire,
@@ -41,6 +43,7 @@ impl Mutation {
         Self::RefundFailed,
         Self::SessionScopeOnly,
         Self::LexicographicCompare,
+        Self::IgnoreKillSwitch,
     ];
 
     /// The mutation's name in kebab case, for command lines.
@@ -56,6 +59,7 @@ impl Mutation {
             Self::RefundFailed => "refund-failed",
             Self::SessionScopeOnly => "session-scope-only",
             Self::LexicographicCompare => "lexicographic-compare",
+            Self::IgnoreKillSwitch => "ignore-kill-switch",
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::condition::{AllTruth, Cause, Condition, Evidence, all};
+use crate::condition::{Cause, Condition, Evidence};
 use crate::counters::{Amounts, Shortage};
 use crate::decision::{Call, Denial, Escalation, Reason};
 use crate::document::{Action, Clause, LimitUse, Policy, Reasoned, Standing, ToolRules};
 use crate::facts;
+use crate::moment::Moment;
 use crate::seam::Seam;
+use crate::term::{AllTruth, all};
 
 /// A call that no rule refused.
 pub(crate) enum Pass<'p> {
@@ -22,26 +24,32 @@ pub(crate) type Limits<'p> = std::iter::Chain<std::slice::Iter<'p, LimitUse>, st
 
 /// Judges `call`. The first of these that applies decides:
 ///
-/// 1. the tool is hidden: denied, `hidden`;
-/// 2. the tool is not listed and the default is `deny`: denied, `unlisted`;
-/// 3. the tool is not listed, the default is `allow`, and a lenient server could take its name for one that the
+/// 1. the kill switch is on and the tool is none of the policy's `safety_tools`: denied, `halted`;
+/// 2. the tool is hidden: denied, `hidden`;
+/// 3. the tool is not listed and the default is `deny`: denied, `unlisted`;
+/// 4. the tool is not listed, the default is `allow`, and a lenient server could take its name for one that the
 ///    policy names: denied, `ambiguous_tool`;
-/// 4. the tool's action is `deny`: denied, `action_denied`;
-/// 5. an argument's key differs only by case from one that the rules mention, `ambiguous_argument`, or is none that
+/// 5. the tool's action is `deny`: denied, `action_denied`;
+/// 6. an argument's key differs only by case from one that the rules mention, `ambiguous_argument`, or is none that
 ///    the manifest declares, `undeclared_argument`: denied;
-/// 6. the first `deny_if` that matches, `deny_if_matched`, or cannot be evaluated, `unevaluable`: denied;
-/// 7. the first `require` that does not hold, `require_failed`, or cannot be evaluated, `unevaluable`: denied;
-/// 8. the first budget whose amount cannot be told, `unevaluable`; then the first limit, of all tools before the
+/// 7. the first `deny_if` that matches, `deny_if_matched`, or cannot be evaluated, `unevaluable`: denied;
+/// 8. the first `require` that does not hold, `require_failed`, or cannot be evaluated, `unevaluable`: denied;
+/// 9. the first budget whose amount cannot be told, `unevaluable`; then the first limit, of all tools before the
 ///    tool's own, that is used up, `limit_reached`: denied;
-/// 9. there is no room for a counter that a limit needs: denied, `state_full`;
-/// 10. the tool's action is `require_approval`: escalated and not charged, so that an approval lifts nothing above;
-/// 11. otherwise the call is charged to every limit in one step, and allowed.
+/// 10. there is no room for a counter that a limit needs: denied, `state_full`;
+/// 11. the tool's action is `require_approval`: escalated and not charged, so that an approval lifts nothing above;
+/// 12. otherwise the call is charged to every limit in one step, and allowed.
 pub(crate) fn judge<'p>(
     policy: &'p Policy,
     call: &Call<'_>,
+    moment: Moment,
     seam: Seam,
     check: impl FnOnce(Limits<'p>, &Amounts) -> Result<(), Shortage<'p>>,
 ) -> Result<Pass<'p>, Denial> {
+    if moment.is_halted() && !policy.is_safety_tool(call.tool) && !seam.ignores_the_kill_switch() {
+        let message = "the kill switch is on: only what makes the account safer may be called";
+        return Err(denial(Reason::Halted, "(halted)", message));
+    }
     let rules = match policy.standing(call.tool) {
         Standing::Hidden(rules) if seam.lets_hidden_be_called() => rules,
         Standing::Hidden(_) => return Err(denial(Reason::Hidden, "(hidden)", "the policy hides this tool")),
@@ -71,7 +79,7 @@ pub(crate) fn judge<'p>(
     }
 }
 
-/// Lines 4 to 7: what the tool's own rules say of the call's arguments.
+/// Lines 5 to 8: what the tool's own rules say of the call's arguments.
 fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam) -> Result<(), Denial> {
     if let Action::Deny(Reasoned { rule, reason }) = &rules.action {
         let message = reason.as_deref().unwrap_or("the policy denies this tool");
@@ -130,7 +138,7 @@ fn amounts(limits: Limits<'_>, rules: Option<&ToolRules>, call: &Call<'_>) -> Re
 
 fn refused(clause: &Clause) -> Denial {
     let message = clause.on_deny.clone().unwrap_or_else(|| match clause.conditions.first() {
-        Some(condition) => format!("the policy refuses calls with such a `{}`", condition.path.text()),
+        Some(term) => format!("the policy refuses calls with such a `{}`", term.first().path.text()),
         None => "the policy refuses every call of this tool".to_owned(),
     });
     denial(Reason::DenyIfMatched, &clause.rule, &message)

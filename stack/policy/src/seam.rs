@@ -39,6 +39,7 @@ questions! {
     refunds_failed: RefundFailed,
     scopes_by_session_only: SessionScopeOnly,
     compares_as_text: LexicographicCompare,
+    ignores_the_kill_switch: IgnoreKillSwitch,
 }
 
 #[cfg(feature = "mutants")]

@@ -10,6 +10,7 @@ use crate::arguments::Mentions;
 use crate::condition::{Class, Comparison, Condition, Literal, Subject, Test, Truth};
 use crate::decimal;
 use crate::facts::ToolFacts;
+use crate::term::Term;
 
 /// How much memory a compiled pattern may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -68,6 +69,11 @@ const OPS: [(&str, Op); 15] = [
 ];
 const OPS_OF_VERSION_1: usize = 11;
 
+/// How conditions are put together.
+const GROUPS: [&str; 3] = ["all", "any", "not"];
+/// How deeply.
+const DEPTH_MAX: usize = 8;
+
 const CLASSES: [(&str, Class); 4] = [
     ("digits", Class::Digits),
     ("letters", Class::Letters),
@@ -89,18 +95,11 @@ pub(super) fn require(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Term
             if rule.value.get("conditions").is_some() {
                 return clause(reader, rule, terms, Absent::Holds);
             }
-            let members = reader.object(
-                rule,
-                "a requirement",
-                keys(reader, &["path", "op", "value", "on_deny", "if_present", "other"]),
-            )?;
-            let on_deny = rule.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
-            let condition = condition(reader, rule, terms, Absent::Holds)?;
-            Some(Clause {
-                rule: rule.pointer.clone(),
-                conditions: vec![condition],
-                on_deny: on_deny.map(str::to_owned),
-            })
+            let term =
+                term(reader, rule, terms, Spot { absent: Absent::Holds, depth: 0, optional: true, requirement: true })?;
+            let on_deny = rule.value.as_object().and_then(|members| rule.member(members, "on_deny"));
+            let on_deny = on_deny.and_then(|node| reader.string(&node, "`on_deny`"));
+            Some(Clause { rule: rule.pointer.clone(), conditions: vec![term], on_deny: on_deny.map(str::to_owned) })
         })
         .collect()
 }
@@ -112,23 +111,60 @@ fn clause(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, absen
     let list = reader.required(node, members, "conditions", remedy)?;
     let mut conditions = Vec::new();
     for node in reader.array(&list, "`conditions`") {
-        reader.object(&node, "a condition", keys(reader, &["path", "op", "value", "if_present", "other"]));
         // A condition that could not be read is an error, so that the shorter list is never used.
-        conditions.extend(condition(reader, &node, terms, absent));
+        conditions.extend(term(reader, &node, terms, Spot { absent, depth: 0, optional: true, requirement: false }));
     }
     Some(Clause { rule: node.pointer.clone(), conditions, on_deny: on_deny.map(str::to_owned) })
 }
 
-/// Without the last two of `keys` in version "1".
-fn keys<'k>(reader: &Reader<'_>, keys: &'k [&'k str]) -> &'k [&'k str] {
-    let known = match reader.version() {
-        Version::One => keys.len().saturating_sub(2),
-        Version::Two => keys.len(),
-    };
-    keys.get(..known).unwrap_or_default()
+/// Where a condition stands.
+#[derive(Clone, Copy)]
+struct Spot {
+    absent: Absent,
+    /// Below how many `all`, `any` and `not`.
+    depth: usize,
+    /// Whether it may be asked only of a present argument: below `any` and `not`, one that is left out would decide.
+    optional: bool,
+    /// Whether it is an entry of `require`, which may have `on_deny`.
+    requirement: bool,
 }
 
-fn condition(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, absent: Absent) -> Option<Condition> {
+/// Reads a condition, or several put together.
+fn term(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, spot: Spot) -> Option<Term> {
+    let members = node.value.as_object();
+    let word = GROUPS.iter().find(|word| members.is_some_and(|members| members.contains_key(**word)));
+    let own: &[&str] = match (word, reader.version()) {
+        (Some(word), Version::Two) => std::slice::from_ref(word),
+        (_, Version::One) => &["path", "op", "value"],
+        (None, Version::Two) => &["path", "op", "value", "if_present", "other"],
+    };
+    let known: Vec<&str> = own.iter().copied().chain(spot.requirement.then_some("on_deny")).collect();
+    let members = reader.object(node, "a condition", &known)?;
+    let (Some(word), Version::Two) = (word, reader.version()) else {
+        return condition(reader, node, terms, spot).map(Term::One);
+    };
+    let inner = node.member(members, word)?;
+    if spot.depth >= DEPTH_MAX {
+        let remedy = format!("write at most {DEPTH_MAX} of them in one another, or several rules");
+        reader.wrong_key(&inner.pointer, "`all`, `any` and `not` are nested too deeply", remedy);
+        return None;
+    }
+    let below = Spot { depth: spot.depth + 1, optional: spot.optional && *word == "all", requirement: false, ..spot };
+    if *word == "not" {
+        return term(reader, &inner, terms, below).map(|term| Term::Not(Box::new(term)));
+    }
+    let nodes = reader.array(&inner, "the list of conditions");
+    if nodes.is_empty() && inner.value.is_array() {
+        reader.wrong(&inner.pointer, format!("`{word}` of nothing"), "write one condition or more");
+    }
+    let read: Vec<Option<Term>> = nodes.iter().map(|node| term(reader, node, terms, below)).collect();
+    let mut read = read.into_iter().collect::<Option<Vec<Term>>>()?.into_iter();
+    let first = Box::new(read.next()?);
+    let others = read.collect();
+    Some(if *word == "all" { Term::All(first, others) } else { Term::Any(first, others) })
+}
+
+fn condition(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, spot: Spot) -> Option<Condition> {
     let members = node.value.as_object()?;
     let path = reader
         .required(node, members, "path", "name the argument, such as `\"path\": \"args.symbol\"`")
@@ -161,6 +197,11 @@ fn condition(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, ab
     };
     let if_present = match node.member(members, "if_present").filter(|_| v2) {
         None => false,
+        Some(Node { value: Value::Bool(true), pointer }) if !spot.optional => {
+            let message = "`if_present` stands below `any` or `not`, where an argument that is left out would decide";
+            reader.wrong_key(&pointer, message, "write `exists` beside it, and say what an absent argument means");
+            false
+        }
         Some(Node { value: Value::Bool(wanted), .. }) => *wanted,
         Some(node) => {
             let message = format!("`if_present` is {}", kind(node.value));
@@ -168,7 +209,7 @@ fn condition(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, ab
             false
         }
     };
-    let absent = if_present.then_some(match absent {
+    let absent = if_present.then_some(match spot.absent {
         Absent::Matches => Truth::False,
         Absent::Holds => Truth::True,
     });

@@ -9,6 +9,7 @@ use crate::arguments::Mentions;
 use crate::condition::{Condition, Subject};
 use crate::facts::ToolFacts;
 use crate::strict;
+use crate::term::Term;
 use crate::window::Measure;
 
 /// A policy document that was read and found valid.
@@ -19,6 +20,7 @@ pub struct Policy {
     pub(super) names: IndexMap<String, Named>,
     /// The names of `names`, folded: what a lenient server could take a name for.
     pub(super) folded: IndexSet<String>,
+    pub(super) safety_tools: IndexSet<String>,
     pub(super) all_tools: Vec<LimitUse>,
     pub(super) counters: Vec<CounterSpec>,
     pub(super) default_rule: Arc<str>,
@@ -73,8 +75,18 @@ pub(crate) struct Reasoned {
 #[derive(Debug)]
 pub(crate) struct Clause {
     pub(crate) rule: String,
-    pub(crate) conditions: Vec<Condition>,
+    pub(crate) conditions: Vec<Term>,
     pub(crate) on_deny: Option<String>,
+}
+
+impl Clause {
+    /// Those of its conditions that must be true each by itself.
+    pub(crate) fn singles(&self) -> impl Iterator<Item = &Condition> {
+        self.conditions.iter().filter_map(|term| match term {
+            Term::One(condition) => Some(condition),
+            Term::All(..) | Term::Any(..) | Term::Not(_) => None,
+        })
+    }
 }
 
 /// A place in the document that charges a counter.
@@ -141,6 +153,11 @@ impl Policy {
             (None, Default::Allow) if self.folded.contains(&lenient(tool)) => Standing::Lookalike,
             (None, Default::Allow) => Standing::Free,
         }
+    }
+
+    /// Whether the tool may be called while the kill switch is on.
+    pub(crate) fn is_safety_tool(&self, tool: &str) -> bool {
+        self.safety_tools.contains(tool)
     }
 
     pub(crate) fn counters(&self) -> &[CounterSpec] {

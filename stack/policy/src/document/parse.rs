@@ -16,7 +16,8 @@ use crate::condition::Subject;
 use crate::pointer;
 
 /// Those of version "1" first.
-const KEYS: [&str; 8] = ["$schema", "version", "default", "hide", "all_tools", "tools", "manifest", "references"];
+const KEYS: [&str; 9] =
+    ["$schema", "version", "default", "hide", "all_tools", "tools", "manifest", "references", "safety_tools"];
 const KEYS_OF_VERSION_1: usize = 6;
 const TOOL_KEYS: [&str; 6] = ["action", "reason", "deny_if", "require", "limits", "rate_limit"];
 
@@ -87,12 +88,14 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
             names.entry(name.clone()).or_default().rules = rules;
         }
     }
+    let safety_tools = root.member(members, "safety_tools").map(|node| safety_tools(reader, &node, &names));
     let folded: IndexSet<String> = names.keys().map(|name| lenient(name)).collect();
     Some(Policy {
         default: default?,
         hides_all,
         names,
         folded,
+        safety_tools: safety_tools.unwrap_or_default(),
         all_tools,
         counters: counters.into_specs(),
         default_rule: "/default".into(),
@@ -156,6 +159,23 @@ fn version(reader: &mut Reader<'_>, root: &Node<'_>, members: &Map<String, Value
         Some(_) => reader.wrong("/version", "the version is not a string", "write `\"version\": \"1\"` or `\"2\"`"),
         None => reader.missing(root, "version", "write `\"version\": \"1\"` or `\"2\"`"),
     }
+}
+
+/// Reads `safety_tools`, which must be tools that may be called.
+fn safety_tools(reader: &mut Reader<'_>, node: &Node<'_>, names: &IndexMap<String, Named>) -> IndexSet<String> {
+    let mut tools = IndexSet::new();
+    for node in reader.array(node, "`safety_tools`") {
+        let Some(name) = reader.string(&node, "a tool's name") else { continue };
+        let listed = names.get(name).is_some_and(|named| {
+            !named.hidden && named.rules.as_ref().is_some_and(|rules| !matches!(rules.action, Action::Deny(_)))
+        });
+        if !listed {
+            let remedy = "list it under `tools`, unhidden and not denied: the kill switch allows nothing by itself";
+            reader.wrong(&node.pointer, format!("{} may not be called", quoted(name)), remedy);
+        }
+        tools.insert(name.to_owned());
+    }
+    tools
 }
 
 /// Reads `hide`, and returns whether it hides every tool.

@@ -68,11 +68,11 @@ impl Look<'_, '_, '_> {
     fn deny_if(&mut self, rules: &ToolRules) -> bool {
         for clause in &rules.deny_if {
             self.conditions(clause);
-            if is_contradictory(&clause.conditions.iter().collect::<Vec<_>>()) {
+            if is_contradictory(&clause.singles().collect::<Vec<_>>()) {
                 let message = "these conditions exclude one another, so that the rule never matches";
                 self.warn("never_matches", &clause.rule, message);
             }
-            for condition in &clause.conditions {
+            for condition in clause.singles() {
                 if let Test::Eq(Literal::Text(_, Some(_))) = &condition.test {
                     self.compares_bytes(clause, condition);
                 }
@@ -95,11 +95,11 @@ impl Look<'_, '_, '_> {
             if clause.conditions.is_empty() {
                 self.warn("requires_nothing", &clause.rule, "an empty list of conditions always holds");
             }
-            if is_contradictory(&clause.conditions.iter().collect::<Vec<_>>()) {
+            if is_contradictory(&clause.singles().collect::<Vec<_>>()) {
                 never_holds = true;
                 self.warn("never_holds", &clause.rule, "this can never hold, so that every call is denied");
             }
-            for condition in &clause.conditions {
+            for condition in clause.singles() {
                 match &condition.test {
                     Test::Regex(regex) if !is_anchored(regex.as_str()) => {
                         let message = format!(
@@ -113,7 +113,7 @@ impl Look<'_, '_, '_> {
                 }
             }
         }
-        let together: Vec<&Condition> = rules.require.iter().flat_map(|clause| &clause.conditions).collect();
+        let together: Vec<&Condition> = rules.require.iter().flat_map(Clause::singles).collect();
         if !never_holds && is_contradictory(&together) {
             let first = rules.require.first().map_or("", |clause| clause.rule.as_str());
             let message = "the requirements exclude one another, so that every call is denied";
@@ -124,7 +124,7 @@ impl Look<'_, '_, '_> {
     }
 
     fn conditions(&mut self, clause: &Clause) {
-        for condition in &clause.conditions {
+        for condition in clause.singles() {
             match &condition.test {
                 Test::NotIn(list) if list.is_empty() => {
                     self.warn("empty_list", &clause.rule, "`not_in` an empty list is true of every value");

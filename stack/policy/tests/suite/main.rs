@@ -16,7 +16,9 @@ mod precedence;
 mod settle;
 
 mod conditions;
+mod docs;
 mod documents;
+mod groups;
 mod strict;
 mod version_2;
 mod warnings;

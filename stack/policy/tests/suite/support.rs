@@ -1,6 +1,6 @@
 //! What the suites share.
 
-use mcp_policy::{Call, Decision, Denial, Escalation, Guard, Permit, Policy, Timestamp};
+use mcp_policy::{Call, Decision, Denial, Escalation, Guard, Moment, Permit, Policy, Timestamp};
 use serde_json::{Map, Value, json};
 
 pub(crate) const SECOND: u64 = 1000;
@@ -63,9 +63,26 @@ impl Ask {
         self
     }
 
+    pub(crate) fn named(mut self, tool: &str) -> Self {
+        tool.clone_into(&mut self.tool);
+        self
+    }
+
     pub(crate) fn of(&self, guard: &mut Guard, at_ms: u64) -> Decision {
+        self.at(guard, Moment::new(Timestamp::from_millis(at_ms)))
+    }
+
+    pub(crate) fn at(&self, guard: &mut Guard, moment: Moment) -> Decision {
         let call = Call { tool: &self.tool, arguments: &self.arguments, grant: &self.grant, session: &self.session };
-        guard.admit(&call, Timestamp::from_millis(at_ms))
+        guard.admit(&call, moment)
+    }
+
+    #[track_caller]
+    pub(crate) fn denied_at(&self, guard: &mut Guard, moment: Moment) -> Denial {
+        match self.at(guard, moment) {
+            Decision::Deny(denial) => denial,
+            other => panic!("expected a denial, got {other:?}"),
+        }
     }
 
     #[track_caller]
