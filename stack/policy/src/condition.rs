@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 use crate::arguments::{Bound, Path};
 use crate::decimal::{self, NotDecimal};
 use crate::facts::{Fact, ToolFacts};
+use crate::jcs::{Digest, value_digest};
 use crate::seam::Seam;
 
 /// What came of judging a condition.
@@ -129,6 +130,16 @@ impl<'a> Evidence<'a> {
     pub(crate) fn amount(&self, subject: &Subject) -> Result<Decimal, Cause> {
         let amount = self.of(subject).decimal()?;
         if amount.is_sign_negative() && !amount.is_zero() { Err(Cause::Form) } else { Ok(amount) }
+    }
+
+    /// What tells calls apart in which the subject differs. Those without it are one part.
+    pub(crate) fn part(&self, subject: &Subject) -> Result<Digest, Cause> {
+        match self.of(subject) {
+            Operand::Value(value) => Ok(value_digest("value", value)),
+            Operand::Exact(number) => Ok(value_digest("exact", &Value::String(decimal::text(number)))),
+            Operand::Absent => Ok(value_digest("none", &Value::Null)),
+            Operand::Unknown(cause) => Err(cause),
+        }
     }
 
     pub(crate) fn judge(&self, condition: &Condition, seam: Seam) -> Truth {

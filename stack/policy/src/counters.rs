@@ -14,6 +14,7 @@ use indexmap::{Equivalent, IndexMap};
 
 use crate::decision::Call;
 use crate::document::{CounterSpec, LimitUse, Scope};
+use crate::jcs::Digest;
 use crate::seam::Seam;
 use crate::window::Window;
 
@@ -47,6 +48,8 @@ struct Owner {
     /// `None` for a counter of all grants together.
     grant: Option<Box<str>>,
     session: Option<Box<str>>,
+    /// What is counted apart from one another.
+    part: Option<Digest>,
 }
 
 /// A [`Key`] that borrows from a call.
@@ -57,6 +60,7 @@ struct KeyRef<'a> {
     /// Sessions count within their grant: their ids are the clients' choice, and one client must not use up the
     /// quota of another.
     session: Option<&'a str>,
+    part: Option<&'a Digest>,
 }
 
 struct Expiry {
@@ -90,11 +94,22 @@ impl Charge {
 
 /// How much each limit of a call is charged, in their order; those beyond the end are charged one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Amounts(pub(crate) Vec<u64>);
+pub(crate) struct Amounts(pub(crate) Vec<Amount>);
+
+/// How much one limit is charged, and apart from what else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Amount {
+    pub(crate) amount: u64,
+    pub(crate) part: Option<Digest>,
+}
 
 impl Amounts {
     fn at(&self, position: usize) -> u64 {
-        self.0.get(position).copied().unwrap_or(1)
+        self.0.get(position).map_or(1, |amount| amount.amount)
+    }
+
+    fn part(&self, position: usize) -> Option<&Digest> {
+        self.0.get(position)?.part.as_ref()
     }
 }
 
@@ -133,7 +148,7 @@ impl Counters {
         seam: Seam,
     ) -> Result<(), Shortage<'p>> {
         self.reclaim(specs, now, RECLAIMED_PER_CALL);
-        self.find(limits.clone(), specs, call, seam);
+        self.find(limits.clone(), amounts, specs, call, seam);
         let mut reached: Option<Shortage<'p>> = None;
         for (position, (limit, found)) in limits.clone().zip(&self.found).enumerate() {
             let Some(spec) = specs.get(limit.counter) else { continue };
@@ -163,13 +178,14 @@ impl Counters {
         }
         match reached {
             Some(shortage) => Err(shortage),
-            None => self.make_room(limits, specs, call, now, seam),
+            None => self.make_room(limits, amounts, specs, call, now, seam),
         }
     }
 
     fn make_room<'p>(
         &mut self,
         limits: impl Iterator<Item = &'p LimitUse> + Clone,
+        amounts: &Amounts,
         specs: &[CounterSpec],
         call: &Call<'_>,
         now: u64,
@@ -179,7 +195,7 @@ impl Counters {
             return Ok(());
         }
         self.reclaim(specs, now, RECLAIMED_WHEN_FULL);
-        self.find(limits.clone(), specs, call, seam);
+        self.find(limits.clone(), amounts, specs, call, seam);
         if self.missing() <= self.room() {
             return Ok(());
         }
@@ -207,7 +223,7 @@ impl Counters {
                 charged.push(Charge { key: key.clone(), amount, used: window.live() });
                 continue;
             }
-            let key = KeyRef::of(limit.counter, spec, call, seam).to_key();
+            let key = KeyRef::of(limit.counter, spec, call, amounts.part(position), seam).to_key();
             let mut window = Window::default();
             window.charge(spec.measure, now, amount);
             self.created += 1;
@@ -236,13 +252,15 @@ impl Counters {
     fn find<'p>(
         &mut self,
         limits: impl Iterator<Item = &'p LimitUse>,
+        amounts: &Amounts,
         specs: &[CounterSpec],
         call: &Call<'_>,
         seam: Seam,
     ) {
         self.found.clear();
-        for limit in limits {
-            let key = specs.get(limit.counter).map(|spec| KeyRef::of(limit.counter, spec, call, seam));
+        for (position, limit) in limits.enumerate() {
+            let part = amounts.part(position);
+            let key = specs.get(limit.counter).map(|spec| KeyRef::of(limit.counter, spec, call, part, seam));
             self.found.push(key.and_then(|key| self.windows.get_index_of(&key)));
         }
     }
@@ -277,23 +295,28 @@ impl Counters {
 }
 
 impl<'a> KeyRef<'a> {
-    fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, seam: Seam) -> Self {
+    fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, part: Option<&'a Digest>, seam: Seam) -> Self {
         let by_session = spec.scope == Scope::Session || seam.scopes_by_session_only();
-        let grant = (spec.scope != Scope::Server).then_some(call.grant);
-        Self { limit, grant, session: by_session.then_some(call.session) }
+        let by_grant = matches!(spec.scope, Scope::Grant | Scope::Session);
+        Self { limit, grant: by_grant.then_some(call.grant), session: by_session.then_some(call.session), part }
     }
 
     fn to_key(self) -> Key {
         Key {
             limit: self.limit,
-            owner: Arc::new(Owner { grant: self.grant.map(Into::into), session: self.session.map(Into::into) }),
+            owner: Arc::new(Owner {
+                grant: self.grant.map(Into::into),
+                session: self.session.map(Into::into),
+                part: self.part.copied(),
+            }),
         }
     }
 }
 
 impl Key {
     fn as_ref(&self) -> KeyRef<'_> {
-        KeyRef { limit: self.limit, grant: self.owner.grant.as_deref(), session: self.owner.session.as_deref() }
+        let Owner { grant, session, part } = &*self.owner;
+        KeyRef { limit: self.limit, grant: grant.as_deref(), session: session.as_deref(), part: part.as_ref() }
     }
 }
 
@@ -302,6 +325,7 @@ impl Hash for KeyRef<'_> {
         self.limit.hash(state);
         self.grant.hash(state);
         self.session.hash(state);
+        self.part.hash(state);
     }
 }
 
@@ -314,7 +338,7 @@ impl Hash for Key {
 impl Equivalent<Key> for KeyRef<'_> {
     fn equivalent(&self, key: &Key) -> bool {
         let key = key.as_ref();
-        (self.limit, self.grant, self.session) == (key.limit, key.grant, key.session)
+        (self.limit, self.grant, self.session, self.part) == (key.limit, key.grant, key.session, key.part)
     }
 }
 

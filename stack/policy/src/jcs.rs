@@ -34,6 +34,13 @@ pub fn arguments_digest(purpose: &str, arguments: &Map<String, Value>, but: &[St
     Sha256::digest(text.as_bytes()).into()
 }
 
+/// The digest of one canonical value.
+pub(crate) fn value_digest(purpose: &str, value: &Value) -> Digest {
+    let mut text = format!("{purpose}\0");
+    write(value, &mut text);
+    Sha256::digest(text.as_bytes()).into()
+}
+
 fn write(value: &Value, text: &mut String) {
     match value {
         Value::Null => text.push_str("null"),

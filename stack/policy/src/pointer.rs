@@ -25,12 +25,6 @@ pub(crate) fn element(pointer: &str, index: usize) -> String {
     format!("{pointer}/{index}")
 }
 
-/// The last reference token of `pointer`, as it was before it was escaped.
-pub(crate) fn last(pointer: &str) -> String {
-    let token = pointer.rsplit_once('/').map_or(pointer, |(_, token)| token);
-    token.replace("~1", "/").replace("~0", "~")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::condition::{Cause, Condition, Evidence};
-use crate::counters::{Amounts, Shortage};
+use crate::counters::{Amount, Amounts, Shortage};
 use crate::decision::{Call, Denial, Escalation, Reason};
-use crate::document::{Action, Clause, LimitUse, Policy, Reasoned, Standing, ToolRules};
+use crate::document::{Action, Clause, Each, LimitUse, Policy, Reasoned, Standing, ToolRules};
 use crate::facts;
+use crate::jcs::arguments_digest;
 use crate::moment::Moment;
 use crate::seam::Seam;
 use crate::term::{AllTruth, all};
@@ -118,7 +119,7 @@ fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam) -> Result<(), Denia
 
 /// How much each limit is to be charged. Most calls have no budget, and then nothing is allocated.
 fn amounts(limits: Limits<'_>, rules: Option<&ToolRules>, call: &Call<'_>) -> Result<Amounts, Denial> {
-    if limits.clone().all(|limit| limit.of.is_none()) {
+    if limits.clone().all(|limit| limit.of.is_none() && limit.each.is_none()) {
         return Ok(Amounts::default());
     }
     let unevaluable = |limit: &LimitUse, path: &str, cause: Cause| {
@@ -133,7 +134,15 @@ fn amounts(limits: Limits<'_>, rules: Option<&ToolRules>, call: &Call<'_>) -> Re
         None => Ok(1),
         Some(of) => evidence.amount(of).and_then(facts::units).map_err(|cause| unevaluable(limit, of.text(), cause)),
     };
-    limits.map(amount).collect::<Result<_, _>>().map(Amounts)
+    let part = |limit: &LimitUse| match &limit.each {
+        None => Ok(None),
+        Some(Each::Arguments) => Ok(Some(arguments_digest(call.tool, call.arguments, &[]))),
+        Some(Each::Subject(each)) => {
+            evidence.part(each).map(Some).map_err(|cause| unevaluable(limit, each.text(), cause))
+        }
+    };
+    let both = |limit: &LimitUse| Ok(Amount { amount: amount(limit)?, part: part(limit)? });
+    limits.map(both).collect::<Result<_, _>>().map(Amounts)
 }
 
 fn refused(clause: &Clause) -> Denial {

@@ -18,6 +18,8 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 /// What a tool's rules may speak of.
 #[derive(Default)]
 pub(super) struct Terms<'m> {
+    /// The tool's name, which an entry for several tools does not tell.
+    pub(super) tool: &'m str,
     pub(super) mentions: Mentions,
     /// The tool's part of the manifest, in version "2".
     pub(super) facts: Option<&'m ToolFacts>,
@@ -226,7 +228,11 @@ pub(super) fn subject(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Term
         }
         let known: Vec<&str> = terms.facts.iter().flat_map(|facts| facts.facts.keys()).map(String::as_str).collect();
         let remedy = format!("its facts are: `{}`", known.join("`, `"));
-        reader.wrong(&node.pointer, format!("the manifest gives this tool no fact {}", quoted(name)), remedy);
+        reader.wrong(
+            &node.pointer,
+            format!("the manifest gives {} no fact {}", quoted(terms.tool), quoted(name)),
+            remedy,
+        );
         return None;
     }
     let mut segments = text.split('.');
@@ -235,7 +241,7 @@ pub(super) fn subject(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Term
         let undeclared =
             segments.first().filter(|first| v2 && terms.facts.is_some_and(|facts| !facts.arguments.contains(**first)));
         if let Some(name) = undeclared.filter(|name| !name.is_empty()) {
-            let message = format!("the manifest gives this tool no argument {}", quoted(name));
+            let message = format!("the manifest gives {} no argument {}", quoted(terms.tool), quoted(name));
             let remedy = "calls with it are denied without a rule; correct the name, or declare it in the manifest";
             reader.wrong(&node.pointer, message, remedy);
             return None;

@@ -58,6 +58,8 @@ pub struct PolicyErrors {
 impl PolicyErrors {
     pub(crate) fn new(mut errors: Vec<PolicyError>) -> Self {
         errors.sort_by_key(PolicyError::place);
+        // What is wrong with a pattern's entry is so for each tool that it means.
+        errors.dedup();
         Self { errors }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::clauses::{Terms, subject};
 use super::manifest::amount;
-use super::model::{CounterSpec, LimitUse, Scope};
+use super::model::{CounterSpec, Each, LimitUse, Scope};
 use super::reader::{Node, Reader, Version, quoted};
 use crate::condition::Subject;
 use crate::facts;
@@ -15,6 +15,14 @@ const SECOND_MS: u64 = 1000;
 /// A year and a day. Longer windows are taken for a slip of the unit.
 const WINDOW_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 
+/// Those of version "1" first.
+pub(super) const SCOPES: [(&str, Scope); 4] = [
+    ("grant", Scope::Grant),
+    ("session", Scope::Session),
+    ("server", Scope::Server),
+    ("organisation", Scope::Organisation),
+];
+
 const WINDOWS: [(&str, u64); 3] = [("minute", 60), ("hour", 60 * 60), ("day", 24 * 60 * 60)];
 
 /// The counters of a document, in the order in which they are first met.
@@ -23,6 +31,8 @@ pub(super) struct Counters {
     specs: Vec<CounterSpec>,
     /// Named counters: their index and where they are first met.
     named: IndexMap<String, (usize, String)>,
+    /// Counters without a name, by their pointer: that of an entry for several tools is met for each of them.
+    unnamed: IndexMap<String, usize>,
 }
 
 impl Counters {
@@ -56,17 +66,18 @@ impl Counters {
         let members = reader.object(node, "`rate_limit`", &["max", "window"])?;
         let max = max(reader, node, members);
         let seconds = window(reader, node, members);
-        let spec = CounterSpec::new(&node.pointer, seconds?, max?, Scope::Session, None);
-        self.specs.push(spec);
-        Some(LimitUse { rule: node.pointer.clone(), counter: self.specs.len() - 1, of: None, on_deny: None })
+        let spec = CounterSpec::new(&node.pointer, seconds?, max?, Scope::Session, None, None);
+        let counter = *self.unnamed.entry(node.pointer.clone()).or_insert_with(|| {
+            self.specs.push(spec);
+            self.specs.len() - 1
+        });
+        Some(LimitUse { rule: node.pointer.clone(), counter, of: None, each: None, on_deny: None })
     }
 
     fn limit(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Option<LimitUse> {
-        const KEYS: [&str; 6] = ["counter", "window", "max", "scope", "on_deny", "of"];
-        const SCOPES: [(&str, Scope); 3] =
-            [("grant", Scope::Grant), ("session", Scope::Session), ("server", Scope::Server)];
+        const KEYS: [&str; 7] = ["counter", "window", "max", "scope", "on_deny", "of", "each"];
         let (known, scopes) = match reader.version() {
-            Version::One => (KEYS.len() - 1, SCOPES.len() - 1),
+            Version::One => (KEYS.len() - 2, SCOPES.len() - 2),
             Version::Two => (KEYS.len(), SCOPES.len()),
         };
         let members = reader.object(node, "a limit", KEYS.get(..known).unwrap_or_default())?;
@@ -84,6 +95,11 @@ impl Counters {
             (Some(of), Version::Two) => Some(subject(reader, of, terms)?),
             _ => None,
         };
+        let each = match (node.member(members, "each"), reader.version()) {
+            (Some(each), Version::Two) if each.value == "arguments" => Some(Each::Arguments),
+            (Some(each), Version::Two) => Some(Each::Subject(subject(reader, &each, terms)?)),
+            _ => None,
+        };
         let max = match of {
             Some(_) => budget(reader, node, members),
             None => max(reader, node, members),
@@ -93,9 +109,9 @@ impl Counters {
             None => Some(Scope::Grant),
         };
         let on_deny = node.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
-        let spec = CounterSpec::new(&node.pointer, seconds?, max?, scope?, of.as_ref());
+        let spec = CounterSpec::new(&node.pointer, seconds?, max?, scope?, of.as_ref(), each.as_ref());
         let counter = self.named(reader, node, counter?, spec)?;
-        Some(LimitUse { rule: node.pointer.clone(), counter, of, on_deny: on_deny.map(str::to_owned) })
+        Some(LimitUse { rule: node.pointer.clone(), counter, of, each, on_deny: on_deny.map(str::to_owned) })
     }
 
     /// The counter called `name`. Wherever it is met it must count alike.
@@ -116,7 +132,7 @@ impl Counters {
 }
 
 impl CounterSpec {
-    fn new(rule: &str, seconds: u64, max: u64, scope: Scope, of: Option<&Subject>) -> Self {
+    fn new(rule: &str, seconds: u64, max: u64, scope: Scope, of: Option<&Subject>, each: Option<&Each>) -> Self {
         let per = match WINDOWS.iter().find(|(_, length)| *length == seconds) {
             Some((word @ "hour", _)) => format!("an {word}"),
             Some((word, _)) => format!("a {word}"),
@@ -127,12 +143,13 @@ impl CounterSpec {
             Some(_) => Measure::of_amounts(length_ms, max),
             None => Measure::new(length_ms, max),
         };
-        Self { rule: rule.to_owned(), measure, scope, of: of.map(|of| of.text().to_owned()), per }
+        let (of, each) = (of.map(|of| of.text().to_owned()), each.map(|each| each.text().to_owned()));
+        Self { rule: rule.to_owned(), measure, scope, of, each, per }
     }
 
     /// Whether the two count alike, wherever they stand.
     fn counts_as(&self, other: &Self) -> bool {
-        (self.measure, self.scope, &self.of) == (other.measure, other.scope, &other.of)
+        (self.measure, self.scope, &self.of, &self.each) == (other.measure, other.scope, &other.of, &other.each)
     }
 }
 

@@ -37,6 +37,7 @@ mod clauses;
 mod limits;
 mod manifest;
 mod parse;
+mod patterns;
 mod vain;
 mod warn;
 
@@ -45,4 +46,4 @@ pub use error::{PolicyError, PolicyErrors};
 pub use model::Policy;
 pub use warn::Warning;
 
-pub(crate) use model::{Action, Clause, CounterSpec, LimitUse, Reasoned, Scope, Standing, ToolRules};
+pub(crate) use model::{Action, Clause, CounterSpec, Each, LimitUse, Reasoned, Scope, Standing, ToolRules};

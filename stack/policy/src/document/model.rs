@@ -17,6 +17,8 @@ use crate::window::Measure;
 pub struct Policy {
     pub(super) default: Default,
     pub(super) hides_all: bool,
+    /// How the names of tools begin that are hidden without being named.
+    pub(super) hidden_prefixes: Vec<String>,
     pub(super) names: IndexMap<String, Named>,
     /// The names of `names`, folded: what a lenient server could take a name for.
     pub(super) folded: IndexSet<String>,
@@ -97,7 +99,39 @@ pub(crate) struct LimitUse {
     pub(crate) counter: usize,
     /// What is charged; one for each call if it is not given.
     pub(crate) of: Option<Subject>,
+    /// What is counted apart from one another.
+    pub(crate) each: Option<Each>,
     pub(crate) on_deny: Option<String>,
+}
+
+/// What a limit counts apart from one another.
+#[derive(Debug)]
+pub(crate) enum Each {
+    /// Calls of one tool with the same arguments.
+    Arguments,
+    /// Calls in which this is the same.
+    Subject(Subject),
+}
+
+impl Each {
+    /// As the document writes it.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Arguments => "arguments",
+            Self::Subject(subject) => subject.text(),
+        }
+    }
+}
+
+impl LimitUse {
+    /// What it speaks of.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        let each = match &self.each {
+            Some(Each::Subject(subject)) => Some(subject),
+            Some(Each::Arguments) | None => None,
+        };
+        self.of.iter().chain(each)
+    }
 }
 
 /// What a counter counts and how much of it.
@@ -109,6 +143,8 @@ pub(crate) struct CounterSpec {
     pub(crate) scope: Scope,
     /// What it counts, as the document writes it, if not calls.
     pub(crate) of: Option<String>,
+    /// What it counts apart from one another, as the document writes it.
+    pub(crate) each: Option<String>,
     /// The window as people say it.
     pub(crate) per: String,
 }
@@ -120,6 +156,8 @@ pub(crate) enum Scope {
     Session,
     /// All calls of all grants.
     Server,
+    /// The same, of all servers that share a store.
+    Organisation,
 }
 
 /// What a policy says of one tool.
@@ -144,7 +182,11 @@ impl Policy {
     pub(crate) fn standing(&self, tool: &str) -> Standing<'_> {
         let named = self.names.get(tool);
         let rules = named.and_then(|named| named.rules.as_ref());
-        if self.hides_all || named.is_some_and(|named| named.hidden) {
+        let hidden = match named {
+            Some(named) => named.hidden,
+            None => self.hidden_prefixes.iter().any(|prefix| tool.starts_with(prefix.as_str())),
+        };
+        if self.hides_all || hidden {
             return Standing::Hidden(rules);
         }
         match (rules, self.default) {

@@ -10,6 +10,7 @@ use super::error::PolicyErrors;
 use super::limits::Counters;
 use super::manifest::{self, Manifest};
 use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
+use super::patterns::{Patterns, prefix_of};
 use super::reader::{Node, Reader, Version, quoted};
 use super::vain;
 use crate::condition::Subject;
@@ -67,7 +68,8 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
     };
 
     let mut names: IndexMap<String, Named> = IndexMap::new();
-    let hides_all = hide(reader, root, members, &mut names);
+    let mut hidden_prefixes = Vec::new();
+    let hides_all = hide(reader, root, members, &mut names, &mut hidden_prefixes);
     let mut counters = Counters::default();
     let mut all_tools = Vec::new();
     if let Some(node) = root.member(members, "all_tools")
@@ -79,20 +81,35 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
     if let Some(node) = root.member(members, "tools")
         && let Some(members) = reader.open_object(&node, "`tools`")
     {
+        let mut patterns = Patterns::default();
         for (name, value) in members {
             let node = Node { value, pointer: pointer::child(&node.pointer, name) };
-            if let Some(problem) = bad_name(name) {
+            if manifest.is_some() && patterns.note(reader, name, &node) {
+                continue;
+            }
+            if let Some(problem) = bad_name(name, reader.version()) {
                 reader.wrong_key(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
             }
-            let rules = tool(reader, &node, &mut counters, &all_tools, manifest.as_ref());
+            let rules = tool(reader, name, &node, &mut counters, &all_tools, manifest.as_ref());
             names.entry(name.clone()).or_default().rules = rules;
         }
+        if let Some(manifest) = &manifest {
+            let listed = |name: &str| members.contains_key(name);
+            for (name, node) in patterns.expand(reader, manifest, listed) {
+                let rules = tool(reader, &name, &node, &mut counters, &all_tools, Some(manifest));
+                names.entry(name).or_default().rules = rules;
+            }
+        }
+    }
+    for (name, named) in &mut names {
+        named.hidden = named.hidden || hidden_prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
     }
     let safety_tools = root.member(members, "safety_tools").map(|node| safety_tools(reader, &node, &names));
     let folded: IndexSet<String> = names.keys().map(|name| lenient(name)).collect();
     Some(Policy {
         default: default?,
         hides_all,
+        hidden_prefixes,
         names,
         folded,
         safety_tools: safety_tools.unwrap_or_default(),
@@ -121,16 +138,16 @@ fn read_manifest(
     manifest::manifest(reader, &node, &Arc::new(references.unwrap_or_default()))
 }
 
-/// The part of the manifest for the tool at `node`, which must have every fact that `all_tools` counts.
+/// The part of the manifest for the tool `name` at `node`, which must have every fact that `all_tools` counts.
 fn of_manifest(
     reader: &mut Reader<'_>,
+    name: &str,
     node: &Node<'_>,
     all_tools: &[LimitUse],
     manifest: &Manifest,
 ) -> Option<Arc<crate::facts::ToolFacts>> {
-    let name = pointer::last(&node.pointer);
-    let Some(facts) = manifest.get(&name) else {
-        let message = format!("the manifest does not know the tool {}", quoted(&name));
+    let Some(facts) = manifest.get(name) else {
+        let message = format!("the manifest does not know the tool {}", quoted(name));
         reader.wrong_key(
             &node.pointer,
             message,
@@ -139,11 +156,15 @@ fn of_manifest(
         return None;
     };
     for limit in all_tools {
-        if let Some(Subject::Fact { name: fact, .. }) = &limit.of
-            && !facts.facts.contains_key(fact)
-        {
-            let message = format!("`{}` counts a fact {} that this tool does not have", limit.rule, quoted(fact));
-            reader.wrong_key(&node.pointer, message, "add the fact to the tool in the manifest, or correct its name");
+        for subject in limit.subjects() {
+            if let Subject::Fact { name: fact, .. } = subject
+                && !facts.facts.contains_key(fact)
+            {
+                let message =
+                    format!("`{}` counts a fact {} that {} does not have", limit.rule, quoted(fact), quoted(name));
+                let remedy = "add the fact to the tool in the manifest, or correct its name";
+                reader.wrong_key(&node.pointer, message, remedy);
+            }
         }
     }
     Some(Arc::clone(facts))
@@ -184,6 +205,7 @@ fn hide<'v>(
     root: &Node<'v>,
     members: &'v Map<String, Value>,
     names: &mut IndexMap<String, Named>,
+    prefixes: &mut Vec<String>,
 ) -> bool {
     let mut hides_all = false;
     let Some(list) = root.member(members, "hide") else { return false };
@@ -191,7 +213,9 @@ fn hide<'v>(
         let Some(name) = reader.string(&node, "a hidden tool's name") else { continue };
         if name == "*" {
             hides_all = true;
-        } else if let Some(problem) = bad_name(name) {
+        } else if let (Version::Two, Some(prefix)) = (reader.version(), prefix_of(name)) {
+            prefixes.push(prefix.to_owned());
+        } else if let Some(problem) = bad_name(name, reader.version()) {
             reader.wrong(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
         } else if names.insert(name.to_owned(), Named { hidden: true, rules: None }).is_some() {
             reader.warn("hidden_twice", &node.pointer, format!("{} is hidden already", quoted(name)));
@@ -201,11 +225,14 @@ fn hide<'v>(
 }
 
 /// Why `name` cannot be a tool's name. A pattern would otherwise silently match nothing.
-fn bad_name(name: &str) -> Option<&'static str> {
+fn bad_name(name: &str, version: Version) -> Option<&'static str> {
     if name.is_empty() {
         Some("name the tool")
     } else if name.contains('*') {
-        Some("version 1 has no patterns: name each tool (only `hide` takes `*`, for all tools)")
+        Some(match version {
+            Version::One => "version 1 has no patterns: name each tool (only `hide` takes `*`, for all tools)",
+            Version::Two => "a pattern is the beginning of a name and one `*` at its end",
+        })
     } else if name.trim() != name || name.chars().any(char::is_control) {
         Some("remove the blanks and control characters")
     } else {
@@ -215,6 +242,7 @@ fn bad_name(name: &str) -> Option<&'static str> {
 
 fn tool(
     reader: &mut Reader<'_>,
+    name: &str,
     node: &Node<'_>,
     counters: &mut Counters,
     all_tools: &[LimitUse],
@@ -222,10 +250,10 @@ fn tool(
 ) -> Option<ToolRules> {
     let members = reader.object(node, "a tool's entry", &TOOL_KEYS)?;
     let facts = match manifest {
-        Some(manifest) => Some(of_manifest(reader, node, all_tools, manifest)?),
+        Some(manifest) => Some(of_manifest(reader, name, node, all_tools, manifest)?),
         None => None,
     };
-    let mut terms = Terms { facts: facts.as_deref(), ..Terms::default() };
+    let mut terms = Terms { tool: name, facts: facts.as_deref(), ..Terms::default() };
     let action = action(reader, node, members);
     let deny_if = node.member(members, "deny_if").map(|node| clauses::deny_if(reader, &node, &mut terms));
     let require = node.member(members, "require").map(|node| clauses::require(reader, &node, &mut terms));

@@ -86,6 +86,7 @@ impl<'s> Reader<'s> {
         match policy {
             Some(policy) if self.errors.is_empty() => {
                 self.warnings.sort_by_key(Warning::place);
+                self.warnings.dedup();
                 Ok(Policy { warnings: self.warnings, ..policy })
             }
             _ => Err(PolicyErrors::new(self.errors)),

@@ -19,6 +19,7 @@ mod conditions;
 mod docs;
 mod documents;
 mod groups;
+mod patterns;
 mod strict;
 mod version_2;
 mod warnings;
