@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use mcp_policy::{Call, Decision, Guard, Outcome, Permit, Timestamp};
+use mcp_policy::{Call, Decision, Guard, Outcome, Permit, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::audit::{AuditKey, AuditSink, Record, Stamp, Verdict};
@@ -179,10 +179,10 @@ impl Gateway {
     }
 
     /// Tells the guard what became of a call.
-    pub(crate) fn settle(&self, permit: Permit, outcome: Outcome) {
+    pub(crate) fn settle<'v>(&self, permit: Permit, settlement: impl Into<Settlement<'v>>) {
         // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
         if let Ok(mut court) = self.shared.court.lock() {
-            court.guard.settle(permit, outcome);
+            court.guard.settle(permit, settlement);
         }
     }
 

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use crate::arguments::{Bound, Path};
 use crate::decimal::{self, NotDecimal};
-use crate::facts::{Fact, ToolFacts};
+use crate::facts::{self, Fact, ToolFacts};
 use crate::jcs::{Digest, value_digest};
 use crate::seam::Seam;
 
@@ -146,6 +146,7 @@ impl<'a> Evidence<'a> {
         match (self.of(&condition.path), condition.absent, &condition.test) {
             (Operand::Absent, Some(truth), _) => truth,
             (operand, _, Test::CompareWith(comparison, other)) => comparison.between(operand, self.of(other)),
+            (operand, _, Test::Apart(distance, other, percent)) => distance.between(operand, self.of(other), *percent),
             (operand, _, test) => test.judge(operand, seam),
         }
     }
@@ -173,6 +174,8 @@ pub(crate) enum Test {
     Characters(Class),
     /// Against another subject, both as exact decimals.
     CompareWith(Comparison, Subject),
+    /// How far from another subject, in percent of that.
+    Apart(Distance, Subject, Decimal),
 }
 
 /// A class of characters.
@@ -203,6 +206,32 @@ pub(crate) enum Comparison {
     Lte,
     Gt,
     Gte,
+}
+
+/// How far two numbers are apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Distance {
+    AtMost,
+    AtLeast,
+}
+
+impl Distance {
+    /// |left - right| · 100 against right · percent, without a division that would round.
+    fn between(self, left: Operand<'_>, right: Operand<'_>, percent: Decimal) -> Truth {
+        let (left, right) = match (left.decimal(), right.decimal()) {
+            (Ok(left), Ok(right)) => (left, right),
+            (Err(cause), _) | (_, Err(cause)) => return Truth::Unevaluable(cause),
+        };
+        let apart = facts::exact_difference(left, right)
+            .and_then(|difference| facts::exact_product(difference.abs(), Decimal::ONE_HUNDRED));
+        match (apart, facts::exact_product(right.abs(), percent)) {
+            (Ok(apart), Ok(bound)) => truth(match self {
+                Self::AtMost => apart <= bound,
+                Self::AtLeast => apart >= bound,
+            }),
+            (Err(cause), _) | (_, Err(cause)) => Truth::Unevaluable(cause),
+        }
+    }
 }
 
 /// A scalar of the policy.
@@ -251,7 +280,7 @@ impl Test {
             }
             Self::Characters(class) => text_of(argument, |text| class.holds(text)),
             // Its other side is known only to the evidence.
-            Self::Exists(_) | Self::CompareWith(..) => Truth::Unevaluable(Cause::Type),
+            Self::Exists(_) | Self::CompareWith(..) | Self::Apart(..) => Truth::Unevaluable(Cause::Type),
         }
     }
 
@@ -285,6 +314,8 @@ impl Test {
             Self::OneOf(_) => "one_of",
             Self::Length(..) => "length",
             Self::Characters(_) => "characters",
+            Self::Apart(Distance::AtMost, ..) => "within_percent",
+            Self::Apart(Distance::AtLeast, ..) => "beyond_percent",
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Counters {
     created: u64,
     /// Where the counters of the call in hand are; kept to spare each call an allocation.
     found: Vec<Option<usize>>,
+    /// Which limits of the call in hand would have refused it, and are not charged; kept likewise.
+    passed_over: Vec<usize>,
 }
 
 /// Which counter: of which limit, and whom it counts. Cheap to clone.
@@ -54,7 +56,7 @@ struct Owner {
 
 /// A [`Key`] that borrows from a call.
 #[derive(Clone, Copy)]
-struct KeyRef<'a> {
+pub(crate) struct KeyRef<'a> {
     limit: usize,
     grant: Option<&'a str>,
     /// Sessions count within their grant: their ids are the clients' choice, and one client must not use up the
@@ -92,6 +94,15 @@ impl Charge {
     }
 }
 
+/// What a call is checked and charged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Bill<'a> {
+    pub(crate) specs: &'a [CounterSpec],
+    pub(crate) call: &'a Call<'a>,
+    pub(crate) now: u64,
+    pub(crate) seam: Seam,
+}
+
 /// How much each limit of a call is charged, in their order; those beyond the end are charged one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Amounts(pub(crate) Vec<Amount>);
@@ -99,13 +110,19 @@ pub(crate) struct Amounts(pub(crate) Vec<Amount>);
 /// How much one limit is charged, and apart from what else.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Amount {
-    pub(crate) amount: u64,
+    pub(crate) units: u64,
     pub(crate) part: Option<Digest>,
+    /// It cannot be told, and the limit is in shadow.
+    pub(crate) is_unknown: bool,
 }
 
 impl Amounts {
+    fn is_unknown(&self, position: usize) -> bool {
+        self.0.get(position).is_some_and(|amount| amount.is_unknown)
+    }
+
     fn at(&self, position: usize) -> u64 {
-        self.0.get(position).map_or(1, |amount| amount.amount)
+        self.0.get(position).map_or(1, |amount| amount.units)
     }
 
     fn part(&self, position: usize) -> Option<&Digest> {
@@ -130,6 +147,7 @@ impl Counters {
             room_for: counters_max,
             created: 0,
             found: Vec::new(),
+            passed_over: Vec::new(),
         }
     }
 
@@ -142,16 +160,19 @@ impl Counters {
         &mut self,
         limits: impl Iterator<Item = &'p LimitUse> + Clone,
         amounts: &Amounts,
-        specs: &[CounterSpec],
-        call: &Call<'_>,
-        now: u64,
-        seam: Seam,
+        bill: Bill<'_>,
+        mut shadowed: impl FnMut(&Shortage<'p>),
     ) -> Result<(), Shortage<'p>> {
+        let Bill { specs, now, seam, .. } = bill;
+        self.passed_over.clear();
         self.reclaim(specs, now, RECLAIMED_PER_CALL);
-        self.find(limits.clone(), amounts, specs, call, seam);
+        self.find(limits.clone(), amounts, bill);
         let mut reached: Option<Shortage<'p>> = None;
         for (position, (limit, found)) in limits.clone().zip(&self.found).enumerate() {
             let Some(spec) = specs.get(limit.counter) else { continue };
+            if amounts.is_unknown(position) {
+                continue;
+            }
             let (measure, amount) = (spec.measure, amounts.at(position));
             let window = found.and_then(|index| self.windows.get_index_mut(index)).map(|(_, window)| window);
             let (live, retry_after_ms) = match window {
@@ -167,6 +188,11 @@ impl Counters {
             if live.saturating_add(amount) <= measure.max().saturating_add(u64::from(seam.is_off_by_one())) {
                 continue;
             }
+            if limit.shadow {
+                shadowed(&Shortage::Reached { limit, amount, retry_after_ms });
+                self.passed_over.push(position);
+                continue;
+            }
             reached = Some(match reached {
                 Some(Shortage::Reached { limit: first, amount, retry_after_ms: earlier }) => Shortage::Reached {
                     limit: first,
@@ -178,7 +204,7 @@ impl Counters {
         }
         match reached {
             Some(shortage) => Err(shortage),
-            None => self.make_room(limits, amounts, specs, call, now, seam),
+            None => self.make_room(limits, amounts, bill),
         }
     }
 
@@ -186,16 +212,13 @@ impl Counters {
         &mut self,
         limits: impl Iterator<Item = &'p LimitUse> + Clone,
         amounts: &Amounts,
-        specs: &[CounterSpec],
-        call: &Call<'_>,
-        now: u64,
-        seam: Seam,
+        bill: Bill<'_>,
     ) -> Result<(), Shortage<'p>> {
         if self.missing() <= self.room() {
             return Ok(());
         }
-        self.reclaim(specs, now, RECLAIMED_WHEN_FULL);
-        self.find(limits.clone(), amounts, specs, call, seam);
+        self.reclaim(bill.specs, bill.now, RECLAIMED_WHEN_FULL);
+        self.find(limits.clone(), amounts, bill);
         if self.missing() <= self.room() {
             return Ok(());
         }
@@ -208,14 +231,15 @@ impl Counters {
         &mut self,
         limits: impl Iterator<Item = &'p LimitUse>,
         amounts: &Amounts,
-        specs: &[CounterSpec],
-        call: &Call<'_>,
-        now: u64,
-        seam: Seam,
+        bill: Bill<'_>,
     ) -> Vec<Charge> {
+        let Bill { specs, call, now, seam } = bill;
         let mut charged = Vec::with_capacity(self.found.len());
         for (position, limit) in limits.enumerate() {
             let Some(spec) = specs.get(limit.counter) else { continue };
+            if self.passed_over.contains(&position) || amounts.is_unknown(position) {
+                continue;
+            }
             let amount = amounts.at(position);
             let found = self.found.get(position).copied().flatten();
             if let Some((key, window)) = found.and_then(|index| self.windows.get_index_mut(index)) {
@@ -249,14 +273,8 @@ impl Counters {
         }
     }
 
-    fn find<'p>(
-        &mut self,
-        limits: impl Iterator<Item = &'p LimitUse>,
-        amounts: &Amounts,
-        specs: &[CounterSpec],
-        call: &Call<'_>,
-        seam: Seam,
-    ) {
+    fn find<'p>(&mut self, limits: impl Iterator<Item = &'p LimitUse>, amounts: &Amounts, bill: Bill<'_>) {
+        let Bill { specs, call, seam, .. } = bill;
         self.found.clear();
         for (position, limit) in limits.enumerate() {
             let part = amounts.part(position);
@@ -295,13 +313,20 @@ impl Counters {
 }
 
 impl<'a> KeyRef<'a> {
-    fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, part: Option<&'a Digest>, seam: Seam) -> Self {
-        let by_session = spec.scope == Scope::Session || seam.scopes_by_session_only();
-        let by_grant = matches!(spec.scope, Scope::Grant | Scope::Session);
-        Self { limit, grant: by_grant.then_some(call.grant), session: by_session.then_some(call.session), part }
+    /// What is kept under `index` for whom `scope` says.
+    pub(crate) fn scoped(index: usize, scope: Scope, call: &Call<'a>) -> Self {
+        let by_grant = matches!(scope, Scope::Grant | Scope::Session);
+        let session = (scope == Scope::Session).then_some(call.session);
+        Self { limit: index, grant: by_grant.then_some(call.grant), session, part: None }
     }
 
-    fn to_key(self) -> Key {
+    fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, part: Option<&'a Digest>, seam: Seam) -> Self {
+        let by_session = spec.scope == Scope::Session || seam.scopes_by_session_only();
+        let scope = if by_session { Scope::Session } else { spec.scope };
+        Self { part, ..Self::scoped(limit, scope, call) }
+    }
+
+    pub(crate) fn to_key(self) -> Key {
         Key {
             limit: self.limit,
             owner: Arc::new(Owner {
@@ -314,6 +339,11 @@ impl<'a> KeyRef<'a> {
 }
 
 impl Key {
+    /// Under which index it is kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     fn as_ref(&self) -> KeyRef<'_> {
         let Owner { grant, session, part } = &*self.owner;
         KeyRef { limit: self.limit, grant: grant.as_deref(), session: session.as_deref(), part: part.as_ref() }

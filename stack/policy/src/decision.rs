@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::breakers::Held;
 use crate::counters::Charge;
 use crate::facts;
+use crate::register::Trace;
 
 /// Milliseconds since an epoch of the caller's choice, usually Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -69,15 +71,28 @@ pub struct Permit {
     rule: Arc<str>,
     charged_at: u64,
     charges: Vec<Charge>,
+    /// What is to be remembered of the call, and which breakers follow it.
+    pub(crate) trace: Option<Box<Trace>>,
+    pub(crate) held: Held,
+    shadows: Vec<Denial>,
 }
 
 impl Permit {
     pub(crate) fn new(rule: Arc<str>, charged_at: u64, charges: Vec<Charge>) -> Self {
-        Self { rule, charged_at, charges }
+        Self { rule, charged_at, charges, trace: None, held: Held::new(), shadows: Vec::new() }
     }
 
-    pub(crate) fn into_charges(self) -> (u64, Vec<Charge>) {
-        (self.charged_at, self.charges)
+    pub(crate) fn in_shadow(self, shadows: Vec<Denial>) -> Self {
+        Self { shadows, ..self }
+    }
+
+    pub(crate) fn charged_at(&self) -> u64 {
+        self.charged_at
+    }
+
+    /// What rules in shadow would have refused: the call is let through, and this belongs on record.
+    pub fn shadows(&self) -> &[Denial] {
+        &self.shadows
     }
 
     pub(crate) fn charges(&self) -> &[Charge] {
@@ -87,10 +102,11 @@ impl Permit {
     /// Whether the guard would learn something from the call's result: only then it need be parsed and handed to
     /// [`Guard::settle`](crate::Guard::settle).
     pub fn wants_value(&self) -> bool {
-        false
+        self.trace.as_ref().is_some_and(|trace| trace.wants_value())
     }
 
-    /// What let the call pass: the pointer of the tool's entry, or `/default`.
+    /// What let the call pass: the pointer of the tool's entry, `/default`, or `/shadow` where a policy in shadow would
+    /// have denied it.
     pub fn rule(&self) -> &str {
         &self.rule
     }
@@ -103,7 +119,7 @@ impl fmt::Debug for Permit {
             .field("rule", &self.rule)
             .field("charged_at", &self.charged_at)
             .field("charges", &self.charges.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -169,6 +185,24 @@ pub enum Reason {
     RequireFailed,
     /// A rule could not be evaluated on this call.
     Unevaluable,
+    /// No matching call of another tool has succeeded just before.
+    PriorMissing,
+    /// The order or the listen key is not the grant's own.
+    NotOwn,
+    /// The order would meet an open one of the same grant.
+    SelfCross,
+    /// As many orders are open as may be.
+    OpenOrders,
+    /// The order could move the grant's position in an asset too far.
+    Exposure,
+    /// There are too many cancels for the orders that traded.
+    CancelToFill,
+    /// A call was denied just now.
+    CoolingDown,
+    /// Calls in a row have failed.
+    ErrorStreak,
+    /// As many calls are under way as may be.
+    UnderWay,
     /// A limit is used up.
     LimitReached,
     /// The guard holds as many live counters as it may.
@@ -179,7 +213,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which the guard looks for them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 23] = [
         Self::NoPolicy,
         Self::Halted,
         Self::Hidden,
@@ -191,6 +225,15 @@ impl Reason {
         Self::DenyIfMatched,
         Self::RequireFailed,
         Self::Unevaluable,
+        Self::PriorMissing,
+        Self::NotOwn,
+        Self::SelfCross,
+        Self::OpenOrders,
+        Self::Exposure,
+        Self::CancelToFill,
+        Self::CoolingDown,
+        Self::ErrorStreak,
+        Self::UnderWay,
         Self::LimitReached,
         Self::StateFull,
         Self::ApprovalRequired,
@@ -210,6 +253,15 @@ impl Reason {
             Self::DenyIfMatched => "deny_if_matched",
             Self::RequireFailed => "require_failed",
             Self::Unevaluable => "unevaluable",
+            Self::PriorMissing => "prior_missing",
+            Self::NotOwn => "not_own",
+            Self::SelfCross => "self_cross",
+            Self::OpenOrders => "open_orders",
+            Self::Exposure => "exposure",
+            Self::CancelToFill => "cancel_to_fill",
+            Self::CoolingDown => "cooling_down",
+            Self::ErrorStreak => "error_streak",
+            Self::UnderWay => "under_way",
             Self::LimitReached => "limit_reached",
             Self::StateFull => "state_full",
             Self::ApprovalRequired => "approval_required",
@@ -271,6 +323,16 @@ pub struct Escalation {
 }
 
 impl Escalation {
+    /// What a policy in shadow takes down.
+    pub(crate) fn as_denial(&self) -> Denial {
+        Denial {
+            reason: Reason::ApprovalRequired,
+            rule: self.rule.clone(),
+            message: self.message.clone(),
+            retry_after_ms: None,
+        }
+    }
+
     /// What the agent may be told while nobody has approved.
     pub fn public(&self) -> PublicDenial {
         PublicDenial {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::condition::Cause;
 use crate::decimal;
+use crate::effects::Effect;
 
 /// The price of each symbol by which the policy values what has no price of its own.
 pub(crate) type References = IndexMap<String, Decimal>;
@@ -22,6 +23,8 @@ pub(crate) struct ToolFacts {
     /// Every argument that the tool has. A call with another one is denied.
     pub(crate) arguments: IndexSet<String>,
     pub(crate) facts: IndexMap<String, Fact>,
+    /// What the tool does, if the manifest says so.
+    pub(crate) effect: Option<Effect>,
 }
 
 /// One fact of a tool.
@@ -121,7 +124,7 @@ impl Guard {
 }
 
 /// A decimal whose text, as it is forwarded, is canonical: a number with a sign or an exponent is none.
-fn unsigned(value: &Value) -> Result<Decimal, Cause> {
+pub(crate) fn unsigned(value: &Value) -> Result<Decimal, Cause> {
     match value {
         Value::String(text) => Ok(decimal::of_text(text)?),
         Value::Number(number) => match number.as_u64() {
@@ -133,14 +136,26 @@ fn unsigned(value: &Value) -> Result<Decimal, Cause> {
 }
 
 /// The product with all its digits. The decimal type itself would round.
-fn exact_product(a: Decimal, b: Decimal) -> Result<Decimal, Cause> {
+pub(crate) fn exact_product(a: Decimal, b: Decimal) -> Result<Decimal, Cause> {
     let (a, b) = (a.normalize(), b.normalize());
     let mantissa = a.mantissa().checked_mul(b.mantissa()).ok_or(Cause::Digits)?;
     Decimal::try_from_i128_with_scale(mantissa, a.scale() + b.scale()).map_err(|_| Cause::Digits)
 }
 
+/// The difference with all its digits. The decimal type itself would round.
+pub(crate) fn exact_difference(a: Decimal, b: Decimal) -> Result<Decimal, Cause> {
+    let (a, b) = (a.normalize(), b.normalize());
+    let scale = a.scale().max(b.scale());
+    let scaled = |number: Decimal| {
+        let factor = 10_i128.checked_pow(scale - number.scale()).ok_or(Cause::Digits)?;
+        number.mantissa().checked_mul(factor).ok_or(Cause::Digits)
+    };
+    let mantissa = scaled(a)?.checked_sub(scaled(b)?).ok_or(Cause::Digits)?;
+    Decimal::try_from_i128_with_scale(mantissa, scale).map_err(|_| Cause::Digits)
+}
+
 /// How many digits behind the point a budget counts.
-const UNIT_DIGITS: u32 = 8;
+pub(crate) const UNIT_DIGITS: u32 = 8;
 
 /// An amount in units of 10⁻⁸, rounded up, so that what is too fine to count is never free.
 pub(crate) fn units(amount: Decimal) -> Result<u64, Cause> {
@@ -176,6 +191,14 @@ mod tests {
         assert_eq!(product("0.05000000", "60000.00000000").as_deref(), Ok("3000"));
         assert_eq!(product("99999999999999999999", "99999999999999999999"), Err(Cause::Digits));
         assert_eq!(product("0.00000000000000000001", "0.00000000000000000001"), Err(Cause::Digits));
+    }
+
+    #[test]
+    fn a_difference_keeps_every_digit_or_is_refused() {
+        let difference = |a: &str, b: &str| exact_difference(of(a), of(b)).map(|number| number.normalize().to_string());
+        assert_eq!(difference("0.00000000000000000001", "1").as_deref(), Ok("-0.99999999999999999999"));
+        assert_eq!(difference("60000.0", "60000").as_deref(), Ok("0"));
+        assert_eq!(difference("99999999999999999999", "0.00000000000000000001"), Err(Cause::Digits));
     }
 
     #[test]

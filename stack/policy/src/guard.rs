@@ -2,12 +2,19 @@
 
 use std::fmt;
 
-use crate::counters::Counters;
+use crate::breakers::Breakers;
+use crate::counters::{Bill, Counters};
 use crate::decision::{Call, Charged, Decision, Denial, Outcome, Permit, Reason, Timestamp};
+use crate::docket::Docket;
 use crate::document::{Action, Policy, Standing};
 use crate::moment::{Moment, Settlement};
 use crate::precedence::{Pass, judge};
+use crate::register::{RegisterLimits, Registers};
 use crate::seam::Seam;
+use crate::state::State;
+
+/// Listen keys that stay in memory need no secret: they are long and random themselves.
+const UNKEYED: [u8; 32] = [0; 32];
 
 /// How much a guard may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +22,11 @@ use crate::seam::Seam;
 pub struct GuardLimits {
     /// How many live counters there may be at once; a call that needs one more is denied. 1,000,000 by default.
     pub counters_max: usize,
+    /// How many orders of one grant may be open, or be so as far as anybody knows; one more is denied. 1,000 by
+    /// default. As many that are over are remembered.
+    pub orders_max: usize,
+    /// Of how many grants orders and listen keys are remembered; an order of one more is denied. 100,000 by default.
+    pub grants_max: usize,
 }
 
 impl GuardLimits {
@@ -23,11 +35,23 @@ impl GuardLimits {
     pub const fn with_counters_max(self, counters_max: usize) -> Self {
         Self { counters_max, ..self }
     }
+
+    /// The same with another number of open orders of a grant.
+    #[must_use]
+    pub const fn with_orders_max(self, orders_max: usize) -> Self {
+        Self { orders_max, ..self }
+    }
+
+    /// The same with another number of grants.
+    #[must_use]
+    pub const fn with_grants_max(self, grants_max: usize) -> Self {
+        Self { grants_max, ..self }
+    }
 }
 
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self { counters_max: 1_000_000 }
+        Self { counters_max: 1_000_000, orders_max: 1_000, grants_max: 100_000 }
     }
 }
 
@@ -56,10 +80,9 @@ impl Default for GuardLimits {
 pub struct Guard {
     policy: Option<Policy>,
     limits: GuardLimits,
-    counters: Counters,
+    state: State,
     /// The greatest time that it was ever told: time does not go backwards here.
     now: Timestamp,
-    seam: Seam,
 }
 
 impl fmt::Debug for Guard {
@@ -67,7 +90,7 @@ impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
             .field("limits", &self.limits)
-            .field("counters", &self.counters.len())
+            .field("counters", &self.state.counters.len())
             .finish_non_exhaustive()
     }
 }
@@ -95,7 +118,22 @@ impl Guard {
     }
 
     fn build(policy: Option<Policy>, limits: GuardLimits, seam: Seam) -> Self {
-        Self { policy, limits, counters: Counters::new(limits.counters_max), now: Timestamp::default(), seam }
+        let registers = RegisterLimits { grants_max: limits.grants_max, orders_max: limits.orders_max };
+        let state = State {
+            counters: Counters::new(limits.counters_max),
+            breakers: Breakers::new(limits.counters_max),
+            registers: Registers::new(registers, UNKEYED),
+            seam,
+        };
+        Self { policy, limits, state, now: Timestamp::default() }
+    }
+
+    /// The same, with a secret under which listen keys are digested: of use where what the guard remembers leaves its
+    /// memory.
+    #[must_use]
+    pub fn with_digest_key(mut self, key: [u8; 32]) -> Self {
+        self.state.registers.set_key(key);
+        self
     }
 
     /// The policy it judges by.
@@ -110,7 +148,7 @@ impl Guard {
 
     /// How many counters it holds.
     pub fn counters(&self) -> usize {
-        self.counters.len()
+        self.state.counters.len()
     }
 
     /// Judges `call` and, if it may pass, charges it in the same step.
@@ -128,23 +166,33 @@ impl Guard {
                 retry_after_ms: None,
             });
         };
-        if self.seam.admits_everything() {
+        if self.state.seam.admits_everything() {
             return Decision::Allow(Permit::new(policy.default_rule().clone(), now, Vec::new()));
         }
-        let (counters, seam) = (&mut self.counters, self.seam);
-        let verdict = judge(policy, call, moment, seam, |limits, amounts| {
-            counters.check(limits, amounts, policy.counters(), call, now, seam)
-        });
+        let mut docket = Docket::default();
+        let verdict = judge(policy, call, moment, now, &mut self.state, &mut docket);
+        let State { counters, breakers, registers, seam } = &mut self.state;
+        let shadows = docket.shadows;
         match verdict {
-            Err(denial) => Decision::Deny(denial),
-            Ok(Pass::Ask(escalation)) => Decision::Escalate(escalation),
-            Ok(Pass::Allow { rule, limits, amounts }) => {
+            Err(denial) => {
+                let applying = policy.applying(policy.rules(call.tool));
+                breakers.denied(policy.breakers(), applying, call, denial.reason, now);
+                in_shadow(policy, denial, shadows, now).map_or_else(Decision::Deny, Decision::Allow)
+            }
+            Ok(Pass::Ask(escalation)) => match in_shadow(policy, escalation.as_denial(), shadows, now) {
+                Ok(permit) => Decision::Allow(permit),
+                Err(_) => Decision::Escalate(escalation),
+            },
+            Ok(Pass::Allow { rule, rules, limits, amounts, trace }) => {
                 let charges = if seam.never_charges() {
                     Vec::new()
                 } else {
-                    self.counters.charge(limits, &amounts, policy.counters(), call, now, seam)
+                    counters.charge(limits, &amounts, Bill { specs: policy.counters(), call, now, seam: *seam })
                 };
-                Decision::Allow(Permit::new(rule.clone(), now, charges))
+                let mut permit = Permit::new(rule.clone(), now, charges).in_shadow(shadows);
+                permit.held = breakers.begin(policy.breakers(), policy.applying(rules), call);
+                permit.trace = trace.and_then(|trace| registers.begin(trace, now));
+                Decision::Allow(permit)
             }
         }
     }
@@ -164,28 +212,48 @@ impl Guard {
         })
     }
 
-    /// Takes a permit back. Only [`Outcome::NeverSent`] gives back what the call was charged, and nothing else: calls
-    /// that were charged later stay charged.
+    /// Takes a permit back, with what became of its call. Only [`Outcome::NeverSent`] gives back what the call was
+    /// charged, and nothing else: calls that were charged later stay charged. From the value of the result the guard
+    /// learns what the manifest says it tells, such as the id of an order; without it the order stays one that may be
+    /// open.
     pub fn settle<'v>(&mut self, permit: Permit, settlement: impl Into<Settlement<'v>>) {
         let settlement = settlement.into();
+        let State { counters, breakers, registers, seam } = &mut self.state;
         let refunds = match settlement.outcome() {
             Outcome::NeverSent => true,
-            Outcome::Failed => self.seam.refunds_failed(),
+            Outcome::Failed => seam.refunds_failed(),
             Outcome::Succeeded | Outcome::Unknown => false,
         };
-        let Some(policy) = self.policy.as_ref().filter(|_| refunds) else { return };
-        let (charged_at, charges) = permit.into_charges();
-        for charge in &charges {
-            self.counters.refund(charge, policy.counters(), charged_at);
+        let Some(policy) = self.policy.as_ref() else { return };
+        let now = self.now.as_millis();
+        if refunds {
+            for charge in permit.charges() {
+                counters.refund(charge, policy.counters(), permit.charged_at());
+            }
+        }
+        breakers.settle(policy.breakers(), &permit.held, settlement.outcome(), now);
+        if let Some(trace) = permit.trace {
+            registers.settle(&trace, settlement, now);
         }
     }
 
     /// Whether `tools/list` may show the tool. This is a courtesy: [`Guard::admit`] judges again.
     pub fn visible(&self, tool: &str) -> bool {
         match self.policy.as_ref().map(|policy| policy.standing(tool)) {
+            Some(_) if self.policy.as_ref().is_some_and(Policy::is_in_shadow) => true,
             Some(Standing::Listed(rules)) => !matches!(rules.action, Action::Deny(_)),
             Some(Standing::Free) => true,
             Some(Standing::Hidden(_) | Standing::Unlisted | Standing::Lookalike) | None => false,
         }
     }
+}
+
+/// Lets through what a policy in shadow would have denied, and takes it down. The kill switch is no rule of the policy,
+/// and stays a denial.
+fn in_shadow(policy: &Policy, denial: Denial, mut shadows: Vec<Denial>, now: u64) -> Result<Permit, Denial> {
+    if !policy.is_in_shadow() || denial.reason == Reason::Halted {
+        return Err(denial);
+    }
+    shadows.push(denial);
+    Ok(Permit::new("/shadow".into(), now, Vec::new()).in_shadow(shadows))
 }

@@ -22,22 +22,28 @@ mod document;
 mod arguments;
 mod condition;
 mod decimal;
+mod effects;
 mod facts;
 mod jcs;
 mod term;
 
 mod window;
 
+mod breakers;
 mod counters;
+mod register;
 
 mod decision;
+mod docket;
 mod guard;
 mod moment;
 mod precedence;
+mod sequence;
 
 #[cfg(feature = "mutants")]
 mod mutation;
 mod seam;
+mod state;
 
 mod pointer;
 

@@ -28,11 +28,15 @@ pub enum Mutation {
     LexicographicCompare,
     /// Goes on while the kill switch is on.
     IgnoreKillSwitch,
+    /// Skips the rules over what went before.
+    IgnoreSequences,
+    /// Keeps every breaker closed.
+    IgnoreBreakers,
 }
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::AdmitEverything,
         Self::IgnoreDenyIf,
         Self::IgnoreRequire,
@@ -44,6 +48,8 @@ impl Mutation {
         Self::SessionScopeOnly,
         Self::LexicographicCompare,
         Self::IgnoreKillSwitch,
+        Self::IgnoreSequences,
+        Self::IgnoreBreakers,
     ];
 
     /// The mutation's name in kebab case, for command lines.
@@ -60,6 +66,8 @@ impl Mutation {
             Self::SessionScopeOnly => "session-scope-only",
             Self::LexicographicCompare => "lexicographic-compare",
             Self::IgnoreKillSwitch => "ignore-kill-switch",
+            Self::IgnoreSequences => "ignore-sequences",
+            Self::IgnoreBreakers => "ignore-breakers",
         }
     }
 }

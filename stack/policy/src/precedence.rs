@@ -3,19 +3,29 @@
 use std::sync::Arc;
 
 use crate::condition::{Cause, Condition, Evidence};
-use crate::counters::{Amount, Amounts, Shortage};
+use crate::counters::{Amount, Amounts, Bill, Shortage};
 use crate::decision::{Call, Denial, Escalation, Reason};
+use crate::docket::{Docket, denial};
 use crate::document::{Action, Clause, Each, LimitUse, Policy, Reasoned, Standing, ToolRules};
 use crate::facts;
 use crate::jcs::arguments_digest;
 use crate::moment::Moment;
+use crate::register::Trace;
 use crate::seam::Seam;
+use crate::sequence::consult;
+use crate::state::State;
 use crate::term::{AllTruth, all};
 
 /// A call that no rule refused.
 pub(crate) enum Pass<'p> {
     /// Charge `limits`, then let it through.
-    Allow { rule: &'p Arc<str>, limits: Limits<'p>, amounts: Amounts },
+    Allow {
+        rule: &'p Arc<str>,
+        rules: Option<&'p ToolRules>,
+        limits: Limits<'p>,
+        amounts: Amounts,
+        trace: Option<Box<Trace>>,
+    },
     /// Ask a person.
     Ask(Escalation),
 }
@@ -35,18 +45,27 @@ pub(crate) type Limits<'p> = std::iter::Chain<std::slice::Iter<'p, LimitUse>, st
 ///    the manifest declares, `undeclared_argument`: denied;
 /// 7. the first `deny_if` that matches, `deny_if_matched`, or cannot be evaluated, `unevaluable`: denied;
 /// 8. the first `require` that does not hold, `require_failed`, or cannot be evaluated, `unevaluable`: denied;
-/// 9. the first budget whose amount cannot be told, `unevaluable`; then the first limit, of all tools before the
-///    tool's own, that is used up, `limit_reached`: denied;
-/// 10. there is no room for a counter that a limit needs: denied, `state_full`;
-/// 11. the tool's action is `require_approval`: escalated and not charged, so that an approval lifts nothing above;
-/// 12. otherwise the call is charged to every limit in one step, and allowed.
+/// 9. the first rule over what went before that is not met, in the order of [`Sequence`](crate::sequence::Sequence):
+///    `prior_missing`, `not_own`, `self_cross`, `open_orders`, `exposure`, `cancel_to_fill`, or `unevaluable`; then an
+///    order that there is no room to remember, `state_full`: denied;
+/// 10. the first breaker that is open, of all tools before the tool's own, `cooling_down`, `error_streak` or
+///     `under_way`: denied;
+/// 11. the first budget whose amount cannot be told, `unevaluable`; then the first limit, of all tools before the
+///     tool's own, that is used up, `limit_reached`: denied;
+/// 12. there is no room for a counter that a limit needs: denied, `state_full`;
+/// 13. the tool's action is `require_approval`: escalated and not charged, so that an approval lifts nothing above;
+/// 14. otherwise the call is charged to every limit in one step, and allowed.
+///
+/// A rule in shadow takes down what it would have refused, and the next is asked.
 pub(crate) fn judge<'p>(
     policy: &'p Policy,
     call: &Call<'_>,
     moment: Moment,
-    seam: Seam,
-    check: impl FnOnce(Limits<'p>, &Amounts) -> Result<(), Shortage<'p>>,
+    now: u64,
+    state: &mut State,
+    docket: &mut Docket,
 ) -> Result<Pass<'p>, Denial> {
+    let seam = state.seam;
     if moment.is_halted() && !policy.is_safety_tool(call.tool) && !seam.ignores_the_kill_switch() {
         let message = "the kill switch is on: only what makes the account safer may be called";
         return Err(denial(Reason::Halted, "(halted)", message));
@@ -65,23 +84,33 @@ pub(crate) fn judge<'p>(
         Standing::Free => None,
     };
     if let Some(rules) = rules {
-        arguments(rules, call, seam)?;
+        arguments(rules, call, seam, docket)?;
     }
+    let trace = match rules {
+        Some(rules) => consult(policy, rules, call, &state.registers, now, seam, docket)?,
+        None => None,
+    };
+    state.breakers.check(policy.breakers(), policy.applying(rules), call, now, seam, docket)?;
     let own: &[LimitUse] = rules.map_or(&[], |rules| &rules.limits);
     let limits = policy.all_tools().iter().chain(own);
-    let amounts = amounts(limits.clone(), rules, call)?;
-    check(limits.clone(), &amounts).map_err(|shortage| out_of(&shortage, policy))?;
-    match rules.map(|rules| &rules.action) {
-        Some(Action::RequireApproval(Reasoned { rule, reason })) => Ok(Pass::Ask(Escalation {
+    let amounts = amounts(limits.clone(), rules, call, docket)?;
+    let shadowed = |shortage: &Shortage<'_>| docket.shadows.push(out_of(shortage, policy));
+    state
+        .counters
+        .check(limits.clone(), &amounts, Bill { specs: policy.counters(), call, now, seam }, shadowed)
+        .map_err(|shortage| out_of(&shortage, policy))?;
+    if let Some(Action::RequireApproval(Reasoned { rule, reason })) = rules.map(|rules| &rules.action) {
+        return Ok(Pass::Ask(Escalation {
             rule: rule.clone(),
             message: reason.clone().unwrap_or_else(|| "a person must approve calls of this tool".to_owned()),
-        })),
-        _ => Ok(Pass::Allow { rule: rules.map_or(policy.default_rule(), |rules| &rules.rule), limits, amounts }),
+        }));
     }
+    let rule = rules.map_or(policy.default_rule(), |rules| &rules.rule);
+    Ok(Pass::Allow { rule, rules, limits, amounts, trace })
 }
 
 /// Lines 5 to 8: what the tool's own rules say of the call's arguments.
-fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam) -> Result<(), Denial> {
+fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam, docket: &mut Docket) -> Result<(), Denial> {
     if let Action::Deny(Reasoned { rule, reason }) = &rules.action {
         let message = reason.as_deref().unwrap_or("the policy denies this tool");
         return Err(denial(Reason::ActionDenied, rule, message));
@@ -102,23 +131,32 @@ fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam) -> Result<(), Denia
     for clause in deny_if {
         match all(&clause.conditions, &evidence, seam) {
             AllTruth::False(_) => {}
-            AllTruth::True => return Err(refused(clause)),
-            AllTruth::Unevaluable(condition, cause) => return Err(unevaluable(clause, condition, cause)),
+            AllTruth::True => docket.refuse(clause.shadow, refused(clause))?,
+            AllTruth::Unevaluable(condition, cause) => {
+                docket.refuse(clause.shadow, unevaluable(clause, condition, cause))?;
+            }
         }
     }
     let require: &[Clause] = if seam.ignores_require() { &[] } else { &rules.require };
     for clause in require {
         match all(&clause.conditions, &evidence, seam) {
             AllTruth::True => {}
-            AllTruth::False(condition) => return Err(unmet(clause, condition)),
-            AllTruth::Unevaluable(condition, cause) => return Err(unevaluable(clause, condition, cause)),
+            AllTruth::False(condition) => docket.refuse(clause.shadow, unmet(clause, condition))?,
+            AllTruth::Unevaluable(condition, cause) => {
+                docket.refuse(clause.shadow, unevaluable(clause, condition, cause))?;
+            }
         }
     }
     Ok(())
 }
 
 /// How much each limit is to be charged. Most calls have no budget, and then nothing is allocated.
-fn amounts(limits: Limits<'_>, rules: Option<&ToolRules>, call: &Call<'_>) -> Result<Amounts, Denial> {
+fn amounts(
+    limits: Limits<'_>,
+    rules: Option<&ToolRules>,
+    call: &Call<'_>,
+    docket: &mut Docket,
+) -> Result<Amounts, Denial> {
     if limits.clone().all(|limit| limit.of.is_none() && limit.each.is_none()) {
         return Ok(Amounts::default());
     }
@@ -141,8 +179,18 @@ fn amounts(limits: Limits<'_>, rules: Option<&ToolRules>, call: &Call<'_>) -> Re
             evidence.part(each).map(Some).map_err(|cause| unevaluable(limit, each.text(), cause))
         }
     };
-    let both = |limit: &LimitUse| Ok(Amount { amount: amount(limit)?, part: part(limit)? });
-    limits.map(both).collect::<Result<_, _>>().map(Amounts)
+    let mut amounts = Vec::new();
+    for limit in limits {
+        let both = amount(limit).and_then(|units| Ok(Amount { units, part: part(limit)?, is_unknown: false }));
+        amounts.push(match both {
+            Ok(both) => both,
+            Err(denial) => {
+                docket.refuse(limit.shadow, denial)?;
+                Amount { units: 0, part: None, is_unknown: true }
+            }
+        });
+    }
+    Ok(Amounts(amounts))
 }
 
 fn refused(clause: &Clause) -> Denial {
@@ -185,8 +233,4 @@ fn out_of(shortage: &Shortage<'_>, policy: &Policy) -> Denial {
             denial(Reason::StateFull, &limit.rule, message)
         }
     }
-}
-
-fn denial(reason: Reason, rule: &str, message: &str) -> Denial {
-    Denial { reason, rule: rule.to_owned(), message: message.to_owned(), retry_after_ms: None }
 }

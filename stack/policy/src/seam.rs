@@ -40,6 +40,8 @@ questions! {
     scopes_by_session_only: SessionScopeOnly,
     compares_as_text: LexicographicCompare,
     ignores_the_kill_switch: IgnoreKillSwitch,
+    ignores_sequences: IgnoreSequences,
+    ignores_breakers: IgnoreBreakers,
 }
 
 #[cfg(feature = "mutants")]

@@ -78,6 +78,12 @@ impl Window {
         self.live
     }
 
+    /// How much is in the window at `now`.
+    pub(crate) fn live_at(&self, measure: Measure, now: u64) -> u64 {
+        let expired = self.entries.iter().take_while(|entry| !measure.is_live(entry.at, now));
+        expired.fold(self.live, |live, entry| live.saturating_sub(entry.amount))
+    }
+
     /// How much of it is in the same calendar-aligned window as `now`.
     pub(crate) fn live_by_calendar(&self, measure: Measure, now: u64) -> u64 {
         let length = measure.length_ms.max(1);

@@ -1,6 +1,6 @@
 //! The way of a server's frame.
 
-use mcp_policy::Outcome;
+use mcp_policy::{Outcome, Settlement};
 use rmcp::model::ErrorCode;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -61,7 +61,11 @@ impl Session {
             Asked::Call(permit) => match answer::call_outcome(result) {
                 Ok(outcome) if outcome.complete => {
                     let settled = if outcome.failed { Outcome::Failed } else { Outcome::Succeeded };
-                    self.gateway.settle(permit, settled);
+                    // Most calls teach the guard nothing, and then their results are not taken apart.
+                    let value = if permit.wants_value() { answer::call_value(result) } else { None };
+                    let settlement = Settlement::new(settled);
+                    let settlement = value.as_ref().map_or(settlement, |value| settlement.with_value(value));
+                    self.gateway.settle(permit, settlement);
                     reply::push_raw_result(client, id, result);
                 }
                 // An incomplete result asks the client for something, like the requests that do

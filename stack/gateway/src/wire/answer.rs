@@ -152,6 +152,29 @@ pub(crate) fn call_outcome(result: &RawValue) -> Result<CallOutcome, BadAnswer> 
     Ok(CallOutcome { failed: flags.failed, complete })
 }
 
+/// What a tool itself answered: the structured content, or the only text if that is JSON. `None` if it answered
+/// otherwise.
+pub(crate) fn call_value(result: &RawValue) -> Option<Value> {
+    #[derive(serde::Deserialize)]
+    struct Content<'a> {
+        #[serde(rename = "structuredContent")]
+        structured: Option<Value>,
+        #[serde(borrow, default)]
+        content: Vec<&'a RawValue>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Block {
+        text: String,
+    }
+    let content: Content<'_> = serde_json::from_str(result.get()).ok()?;
+    if content.structured.is_some() {
+        return content.structured;
+    }
+    let [block] = content.content.as_slice() else { return None };
+    let block: Block = serde_json::from_str(block.get()).ok()?;
+    mcp_policy::strict::parse(block.text.as_bytes(), mcp_policy::strict::Limits::default()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +219,23 @@ mod tests {
         ] {
             assert_eq!(kind(frame), expected, "{frame}");
         }
+    }
+
+    #[test]
+    fn what_a_tool_answered_is_found_in_either_form() {
+        let value = |text: &str| {
+            let raw: &RawValue = serde_json::from_str(text).unwrap();
+            call_value(raw).map(|value| value.to_string())
+        };
+        let text = r#"{"type":"text","text":"{\"orderId\":18446744073709551615}"}"#;
+        let order = Some(r#"{"orderId":18446744073709551615}"#.to_owned());
+        assert_eq!(value(&format!(r#"{{"content":[{text}]}}"#)), order);
+        assert_eq!(value(r#"{"content":[],"structuredContent":{"orderId":18446744073709551615}}"#), order);
+        // Two texts, a text that is no JSON or could be read in two ways, and no text at all tell nothing.
+        assert_eq!(value(&format!(r#"{{"content":[{text},{text}]}}"#)), None);
+        assert_eq!(value(r#"{"content":[{"type":"text","text":"done"}]}"#), None);
+        assert_eq!(value(r#"{"content":[{"type":"text","text":"{\"a\":1,\"a\":2}"}]}"#), None);
+        assert_eq!(value(r#"{"content":[{"type":"image","data":""}]}"#), None);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::manifest::amount;
 use super::model::Clause;
 use super::reader::{Node, Reader, Version, kind, quoted};
+use super::sequences::shadow;
 use crate::arguments::Mentions;
-use crate::condition::{Class, Comparison, Condition, Literal, Subject, Test, Truth};
+use crate::condition::{Class, Comparison, Condition, Distance, Literal, Subject, Test, Truth};
 use crate::decimal;
 use crate::facts::ToolFacts;
 use crate::term::Term;
@@ -49,10 +50,11 @@ enum Op {
     OneOf,
     Length,
     Characters,
+    Apart(Distance),
 }
 
 /// Those of version "1" first.
-const OPS: [(&str, Op); 15] = [
+const OPS: [(&str, Op); 17] = [
     ("eq", Op::Eq),
     ("neq", Op::Neq),
     ("in", Op::In),
@@ -68,6 +70,8 @@ const OPS: [(&str, Op); 15] = [
     ("one_of", Op::OneOf),
     ("length", Op::Length),
     ("characters", Op::Characters),
+    ("within_percent", Op::Apart(Distance::AtMost)),
+    ("beyond_percent", Op::Apart(Distance::AtLeast)),
 ];
 const OPS_OF_VERSION_1: usize = 11;
 
@@ -99,15 +103,26 @@ pub(super) fn require(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Term
             }
             let term =
                 term(reader, rule, terms, Spot { absent: Absent::Holds, depth: 0, optional: true, requirement: true })?;
-            let on_deny = rule.value.as_object().and_then(|members| rule.member(members, "on_deny"));
-            let on_deny = on_deny.and_then(|node| reader.string(&node, "`on_deny`"));
-            Some(Clause { rule: rule.pointer.clone(), conditions: vec![term], on_deny: on_deny.map(str::to_owned) })
+            let members = rule.value.as_object()?;
+            let on_deny = rule.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
+            let shadow = reader.version() == Version::Two && shadow(reader, rule, members);
+            Some(Clause {
+                rule: rule.pointer.clone(),
+                conditions: vec![term],
+                on_deny: on_deny.map(str::to_owned),
+                shadow,
+            })
         })
         .collect()
 }
 
 fn clause(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, absent: Absent) -> Option<Clause> {
-    let members = reader.object(node, "a rule", &["conditions", "on_deny"])?;
+    let known: &[&str] = match reader.version() {
+        Version::One => &["conditions", "on_deny"],
+        Version::Two => &["conditions", "on_deny", "shadow"],
+    };
+    let members = reader.object(node, "a rule", known)?;
+    let shadow = reader.version() == Version::Two && shadow(reader, node, members);
     let on_deny = node.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
     let remedy = "write `\"conditions\": [{ \"path\": …, \"op\": …, \"value\": … }]`";
     let list = reader.required(node, members, "conditions", remedy)?;
@@ -116,7 +131,7 @@ fn clause(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, absen
         // A condition that could not be read is an error, so that the shorter list is never used.
         conditions.extend(term(reader, &node, terms, Spot { absent, depth: 0, optional: true, requirement: false }));
     }
-    Some(Clause { rule: node.pointer.clone(), conditions, on_deny: on_deny.map(str::to_owned) })
+    Some(Clause { rule: node.pointer.clone(), conditions, on_deny: on_deny.map(str::to_owned), shadow })
 }
 
 /// Where a condition stands.
@@ -140,7 +155,12 @@ fn term(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, spot: S
         (_, Version::One) => &["path", "op", "value"],
         (None, Version::Two) => &["path", "op", "value", "if_present", "other"],
     };
-    let known: Vec<&str> = own.iter().copied().chain(spot.requirement.then_some("on_deny")).collect();
+    let beside: &[&str] = match reader.version() {
+        _ if !spot.requirement => &[],
+        Version::One => &["on_deny"],
+        Version::Two => &["on_deny", "shadow"],
+    };
+    let known: Vec<&str> = own.iter().chain(beside).copied().collect();
     let members = reader.object(node, "a condition", &known)?;
     let (Some(word), Version::Two) = (word, reader.version()) else {
         return condition(reader, node, terms, spot).map(Term::One);
@@ -183,6 +203,19 @@ fn condition(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>, sp
     let test = match (op, value, other) {
         (Some(Op::Compare(comparison)), None, Some(other)) => {
             subject(reader, &other, terms).map(|other| Test::CompareWith(comparison, other))
+        }
+        (Some(Op::Apart(distance)), Some(value), Some(other)) => {
+            let (other, percent) = (subject(reader, &other, terms), amount(reader, &value, "the percentage"));
+            other.zip(percent).map(|(other, percent)| Test::Apart(distance, other, percent))
+        }
+        (Some(Op::Apart(_)), ..) => {
+            let remedy = "write `\"other\": \"facts.reference_price\", \"value\": \"5\"`";
+            reader.wrong(
+                &node.pointer,
+                "a distance needs `other` and `value`: from what, and how many percent of it",
+                remedy,
+            );
+            None
         }
         (Some(_), _, Some(other)) => {
             let message = "`other` is compared by `lt`, `lte`, `gt` or `gte`, and stands in place of `value`";
@@ -304,6 +337,8 @@ fn test(reader: &mut Reader<'_>, op: Op, node: &Node<'_>) -> Option<Test> {
             Test::Length(least, most)
         }
         Op::Characters => Test::Characters(reader.word(node, "class of characters", &CLASSES)?),
+        // Read with its `other`.
+        Op::Apart(_) => return None,
         Op::Exists => match node.value {
             Value::Bool(wanted) => Test::Exists(*wanted),
             other => {

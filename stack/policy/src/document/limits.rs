@@ -7,7 +7,9 @@ use super::clauses::{Terms, subject};
 use super::manifest::amount;
 use super::model::{CounterSpec, Each, LimitUse, Scope};
 use super::reader::{Node, Reader, Version, quoted};
+use super::sequences::shadow;
 use crate::condition::Subject;
+use crate::docket::Head;
 use crate::facts;
 use crate::window::Measure;
 
@@ -65,19 +67,28 @@ impl Counters {
     pub(super) fn rate_limit(&mut self, reader: &mut Reader<'_>, node: &Node<'_>) -> Option<LimitUse> {
         let members = reader.object(node, "`rate_limit`", &["max", "window"])?;
         let max = max(reader, node, members);
-        let seconds = window(reader, node, members);
+        let seconds = window(reader, node, members, "window");
         let spec = CounterSpec::new(&node.pointer, seconds?, max?, Scope::Session, None, None);
         let counter = *self.unnamed.entry(node.pointer.clone()).or_insert_with(|| {
             self.specs.push(spec);
             self.specs.len() - 1
         });
-        Some(LimitUse { rule: node.pointer.clone(), counter, of: None, each: None, on_deny: None })
+        Some(LimitUse { rule: node.pointer.clone(), counter, of: None, each: None, on_deny: None, shadow: false })
+    }
+
+    /// A pause after each call: a limit of one call.
+    pub(super) fn cooldown(&mut self, head: Head, seconds: u64, scope: Scope) -> LimitUse {
+        let counter = *self.unnamed.entry(head.rule.clone()).or_insert_with(|| {
+            self.specs.push(CounterSpec::new(&head.rule, seconds, 1, scope, None, None));
+            self.specs.len() - 1
+        });
+        LimitUse { rule: head.rule, counter, of: None, each: None, on_deny: head.on_deny, shadow: head.shadow }
     }
 
     fn limit(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Option<LimitUse> {
-        const KEYS: [&str; 7] = ["counter", "window", "max", "scope", "on_deny", "of", "each"];
+        const KEYS: [&str; 8] = ["counter", "window", "max", "scope", "on_deny", "of", "each", "shadow"];
         let (known, scopes) = match reader.version() {
-            Version::One => (KEYS.len() - 2, SCOPES.len() - 2),
+            Version::One => (KEYS.len() - 3, SCOPES.len() - 2),
             Version::Two => (KEYS.len(), SCOPES.len()),
         };
         let members = reader.object(node, "a limit", KEYS.get(..known).unwrap_or_default())?;
@@ -89,7 +100,7 @@ impl Counters {
             }
             (!text.is_empty()).then_some(text)
         });
-        let seconds = window(reader, node, members);
+        let seconds = window(reader, node, members, "window");
         let of = node.member(members, "of");
         let of = match (&of, reader.version()) {
             (Some(of), Version::Two) => Some(subject(reader, of, terms)?),
@@ -111,7 +122,8 @@ impl Counters {
         let on_deny = node.member(members, "on_deny").and_then(|node| reader.string(&node, "`on_deny`"));
         let spec = CounterSpec::new(&node.pointer, seconds?, max?, scope?, of.as_ref(), each.as_ref());
         let counter = self.named(reader, node, counter?, spec)?;
-        Some(LimitUse { rule: node.pointer.clone(), counter, of, each, on_deny: on_deny.map(str::to_owned) })
+        let shadow = reader.version() == Version::Two && shadow(reader, node, members);
+        Some(LimitUse { rule: node.pointer.clone(), counter, of, each, on_deny: on_deny.map(str::to_owned), shadow })
     }
 
     /// The counter called `name`. Wherever it is met it must count alike.
@@ -161,7 +173,16 @@ fn max(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value>) 
 
 /// Reads the `max` of a budget, in units of 10⁻⁸.
 fn budget(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value>) -> Option<u64> {
-    let remedy = "say how much may be spent, such as `\"max\": \"5000\"`";
+    units(reader, limit, members, "say how much may be spent, such as `\"max\": \"5000\"`")
+}
+
+/// Reads the `max` of something that is counted in units of 10⁻⁸.
+pub(super) fn units(
+    reader: &mut Reader<'_>,
+    limit: &Node<'_>,
+    members: &Map<String, Value>,
+    remedy: &str,
+) -> Option<u64> {
     let node = reader.required(limit, members, "max", remedy)?;
     let written = amount(reader, &node, "`max`")?;
     // A budget is not rounded: it would be another one than its author wrote.
@@ -175,10 +196,15 @@ fn budget(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value
     }
 }
 
-/// Reads `window`, in seconds.
-fn window(reader: &mut Reader<'_>, limit: &Node<'_>, members: &Map<String, Value>) -> Option<u64> {
-    let remedy = "write `\"window\": \"minute\"`, `\"hour\"`, `\"day\"` or a number of seconds";
-    let node = reader.required(limit, members, "window", remedy)?;
+/// Reads a length of time, in seconds.
+pub(super) fn window(
+    reader: &mut Reader<'_>,
+    limit: &Node<'_>,
+    members: &Map<String, Value>,
+    key: &str,
+) -> Option<u64> {
+    let remedy = format!("write `\"{key}\": \"minute\"`, `\"hour\"`, `\"day\"` or a number of seconds");
+    let node = reader.required(limit, members, key, &remedy)?;
     if let Some(text) = node.value.as_str() {
         if text.parse::<u64>().is_ok() {
             reader.wrong(&node.pointer, "the window is a string", format!("write {text} without quotes"));

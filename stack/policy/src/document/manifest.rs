@@ -17,6 +17,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value};
 
+use super::effects;
 use super::reader::{Node, Reader, kind, quoted};
 use crate::decimal;
 use crate::facts::{Expression, Fact, Guard, References, ToolFacts};
@@ -69,7 +70,7 @@ fn tools(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>)
 }
 
 fn tool(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>) -> Option<ToolFacts> {
-    let members = reader.object(node, "a tool of the manifest", &["arguments", "facts"])?;
+    let members = reader.object(node, "a tool of the manifest", &["arguments", "facts", "effect"])?;
     let list = reader.required(node, members, "arguments", "name every argument that the tool has")?;
     let mut arguments = IndexSet::new();
     for node in reader.array(&list, "`arguments`") {
@@ -91,7 +92,8 @@ fn tool(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>) 
             facts.extend(read.fact(&node).map(|fact| (name.clone(), fact)));
         }
     }
-    Some(ToolFacts { arguments, facts })
+    let effect = node.member(members, "effect").and_then(|node| effects::effect(reader, &node, &arguments));
+    Some(ToolFacts { arguments, facts, effect })
 }
 
 /// Reads the facts of one tool.

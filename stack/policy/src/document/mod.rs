@@ -33,11 +33,14 @@ mod error;
 mod model;
 mod reader;
 
+mod breakers;
 mod clauses;
+mod effects;
 mod limits;
 mod manifest;
 mod parse;
 mod patterns;
+mod sequences;
 mod vain;
 mod warn;
 

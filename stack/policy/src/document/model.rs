@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::sequences::Assets;
 use super::warn::Warning;
 use crate::arguments::Mentions;
+use crate::breakers::Breaker;
 use crate::condition::{Condition, Subject};
 use crate::facts::ToolFacts;
+use crate::sequence::{Proof, Sequence};
 use crate::strict;
 use crate::term::Term;
 use crate::window::Measure;
@@ -23,6 +26,14 @@ pub struct Policy {
     /// The names of `names`, folded: what a lenient server could take a name for.
     pub(super) folded: IndexSet<String>,
     pub(super) safety_tools: IndexSet<String>,
+    /// Whether nothing is enforced.
+    pub(super) shadow: bool,
+    pub(super) assets: Assets,
+    /// Whether what went before is asked for anywhere.
+    pub(super) tracks: bool,
+    pub(super) ratios: Arc<[u64]>,
+    pub(super) breakers: Vec<Breaker>,
+    pub(super) all_tools_breakers: Vec<usize>,
     pub(super) all_tools: Vec<LimitUse>,
     pub(super) counters: Vec<CounterSpec>,
     pub(super) default_rule: Arc<str>,
@@ -56,6 +67,11 @@ pub(crate) struct ToolRules {
     pub(crate) require: Vec<Clause>,
     /// Without those that `all_tools` charges already.
     pub(crate) limits: Vec<LimitUse>,
+    pub(crate) sequence: Option<Box<Sequence>>,
+    /// What a call of this tool proves to others that require it before.
+    pub(crate) proves: Vec<Arc<Proof>>,
+    /// Indexes among the policy's breakers.
+    pub(crate) breakers: Vec<usize>,
 }
 
 /// What to do with a call that no rule refuses.
@@ -79,6 +95,7 @@ pub(crate) struct Clause {
     pub(crate) rule: String,
     pub(crate) conditions: Vec<Term>,
     pub(crate) on_deny: Option<String>,
+    pub(crate) shadow: bool,
 }
 
 impl Clause {
@@ -102,6 +119,7 @@ pub(crate) struct LimitUse {
     /// What is counted apart from one another.
     pub(crate) each: Option<Each>,
     pub(crate) on_deny: Option<String>,
+    pub(crate) shadow: bool,
 }
 
 /// What a limit counts apart from one another.
@@ -197,9 +215,44 @@ impl Policy {
         }
     }
 
+    /// The rules of a tool that is listed.
+    pub(crate) fn rules(&self, tool: &str) -> Option<&ToolRules> {
+        self.names.get(tool).and_then(|named| named.rules.as_ref())
+    }
+
     /// Whether the tool may be called while the kill switch is on.
     pub(crate) fn is_safety_tool(&self, tool: &str) -> bool {
         self.safety_tools.contains(tool)
+    }
+
+    /// Whether the whole policy is judged and not enforced.
+    pub(crate) fn is_in_shadow(&self) -> bool {
+        self.shadow
+    }
+
+    /// Whether any rule asks what went before, so that orders and listen keys are followed.
+    pub(crate) fn tracks(&self) -> bool {
+        self.tracks
+    }
+
+    /// The lengths of the windows in which cancels are set against trades, in milliseconds.
+    pub(crate) fn ratios(&self) -> Arc<[u64]> {
+        Arc::clone(&self.ratios)
+    }
+
+    /// What a symbol trades.
+    pub(crate) fn asset(&self, symbol: &str) -> Option<&Arc<str>> {
+        self.assets.get(symbol)
+    }
+
+    pub(crate) fn breakers(&self) -> &[Breaker] {
+        &self.breakers
+    }
+
+    /// The breakers that apply to calls of a tool with these rules: those of all tools first.
+    pub(crate) fn applying<'p>(&'p self, rules: Option<&'p ToolRules>) -> impl Iterator<Item = usize> + Clone + 'p {
+        let own: &[usize] = rules.map_or(&[], |rules| &rules.breakers);
+        self.all_tools_breakers.iter().chain(own).copied()
     }
 
     pub(crate) fn counters(&self) -> &[CounterSpec] {

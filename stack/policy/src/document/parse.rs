@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value};
 
+use super::breakers::{self, Breakers};
 use super::clauses::{self, Terms};
 use super::error::PolicyErrors;
 use super::limits::Counters;
@@ -12,13 +13,25 @@ use super::manifest::{self, Manifest};
 use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
 use super::patterns::{Patterns, prefix_of};
 use super::reader::{Node, Reader, Version, quoted};
+use super::sequences::{self, Assets};
 use super::vain;
 use crate::condition::Subject;
 use crate::pointer;
 
 /// Those of version "1" first.
-const KEYS: [&str; 9] =
-    ["$schema", "version", "default", "hide", "all_tools", "tools", "manifest", "references", "safety_tools"];
+const KEYS: [&str; 11] = [
+    "$schema",
+    "version",
+    "default",
+    "hide",
+    "all_tools",
+    "tools",
+    "manifest",
+    "references",
+    "safety_tools",
+    "assets",
+    "shadow",
+];
 const KEYS_OF_VERSION_1: usize = 6;
 const TOOL_KEYS: [&str; 6] = ["action", "reason", "deny_if", "require", "limits", "rate_limit"];
 
@@ -71,13 +84,27 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
     let mut hidden_prefixes = Vec::new();
     let hides_all = hide(reader, root, members, &mut names, &mut hidden_prefixes);
     let mut counters = Counters::default();
-    let mut all_tools = Vec::new();
-    if let Some(node) = root.member(members, "all_tools")
-        && let Some(members) = reader.object(&node, "`all_tools`", &["limits"])
-        && let Some(limits) = node.member(members, "limits")
-    {
-        all_tools = counters.limits(reader, &limits, &[], &mut Terms { all_tools: true, ..Terms::default() });
+    let mut breakers = Breakers::default();
+    let (all_tools, all_tools_breakers) = match root.member(members, "all_tools") {
+        Some(node) => read_all_tools(reader, &node, &mut counters, &mut breakers),
+        None => (Vec::new(), Vec::new()),
+    };
+    let v2 = manifest.is_some();
+    let assets = root.member(members, "assets").filter(|_| v2).map(|node| sequences::assets(reader, &node));
+    let assets = assets.unwrap_or_default();
+    let shadow = v2 && sequences::shadow(reader, root, members);
+    if shadow {
+        let message =
+            "the whole policy is in shadow: every call is let through, and only what it would have been is told";
+        reader.warn("in_shadow", "/shadow", message);
     }
+    let mut context = Context {
+        counters: &mut counters,
+        breakers: &mut breakers,
+        all_tools: &all_tools,
+        manifest: manifest.as_ref(),
+        assets: &assets,
+    };
     if let Some(node) = root.member(members, "tools")
         && let Some(members) = reader.open_object(&node, "`tools`")
     {
@@ -90,13 +117,13 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
             if let Some(problem) = bad_name(name, reader.version()) {
                 reader.wrong_key(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
             }
-            let rules = tool(reader, name, &node, &mut counters, &all_tools, manifest.as_ref());
+            let rules = tool(reader, name, &node, &mut context);
             names.entry(name.clone()).or_default().rules = rules;
         }
         if let Some(manifest) = &manifest {
             let listed = |name: &str| members.contains_key(name);
             for (name, node) in patterns.expand(reader, manifest, listed) {
-                let rules = tool(reader, &name, &node, &mut counters, &all_tools, Some(manifest));
+                let rules = tool(reader, &name, &node, &mut context);
                 names.entry(name).or_default().rules = rules;
             }
         }
@@ -104,6 +131,8 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
     for (name, named) in &mut names {
         named.hidden = named.hidden || hidden_prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
     }
+    let ratios = sequences::link(reader, &mut names);
+    let tracks = names.values().any(|named| named.rules.as_ref().is_some_and(|rules| rules.sequence.is_some()));
     let safety_tools = root.member(members, "safety_tools").map(|node| safety_tools(reader, &node, &names));
     let folded: IndexSet<String> = names.keys().map(|name| lenient(name)).collect();
     Some(Policy {
@@ -113,11 +142,44 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
         names,
         folded,
         safety_tools: safety_tools.unwrap_or_default(),
+        shadow,
+        assets,
+        tracks,
+        ratios,
+        breakers: breakers.into_list(),
+        all_tools_breakers,
         all_tools,
         counters: counters.into_specs(),
         default_rule: "/default".into(),
         warnings: Vec::new(),
     })
+}
+
+/// What is known of a document when its tools are read.
+struct Context<'c> {
+    counters: &'c mut Counters,
+    breakers: &'c mut Breakers,
+    all_tools: &'c [LimitUse],
+    manifest: Option<&'c Manifest>,
+    assets: &'c Assets,
+}
+
+/// Reads `all_tools`.
+fn read_all_tools(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    counters: &mut Counters,
+    breakers: &mut Breakers,
+) -> (Vec<LimitUse>, Vec<usize>) {
+    let v2 = reader.version() == Version::Two;
+    let known: Vec<&str> = std::iter::once("limits").chain(breakers::KEYS.into_iter().filter(|_| v2)).collect();
+    let Some(members) = reader.object(node, "`all_tools`", &known) else { return (Vec::new(), Vec::new()) };
+    let mut limits = match node.member(members, "limits") {
+        Some(limits) => counters.limits(reader, &limits, &[], &mut Terms { all_tools: true, ..Terms::default() }),
+        None => Vec::new(),
+    };
+    let applying = if v2 { breakers.read(reader, node, members, counters, &mut limits) } else { Vec::new() };
+    (limits, applying)
 }
 
 /// Reads what version "2" has at its top, and holds it to listing what it allows.
@@ -240,15 +302,13 @@ fn bad_name(name: &str, version: Version) -> Option<&'static str> {
     }
 }
 
-fn tool(
-    reader: &mut Reader<'_>,
-    name: &str,
-    node: &Node<'_>,
-    counters: &mut Counters,
-    all_tools: &[LimitUse],
-    manifest: Option<&Manifest>,
-) -> Option<ToolRules> {
-    let members = reader.object(node, "a tool's entry", &TOOL_KEYS)?;
+fn tool(reader: &mut Reader<'_>, name: &str, node: &Node<'_>, context: &mut Context<'_>) -> Option<ToolRules> {
+    let Context { counters, breakers, all_tools, manifest, assets } = context;
+    let known: Vec<&str> = match manifest {
+        Some(_) => TOOL_KEYS.iter().chain(&sequences::KEYS).chain(&breakers::KEYS).copied().collect(),
+        None => TOOL_KEYS.to_vec(),
+    };
+    let members = reader.object(node, "a tool's entry", &known)?;
     let facts = match manifest {
         Some(manifest) => Some(of_manifest(reader, name, node, all_tools, manifest)?),
         None => None,
@@ -265,6 +325,11 @@ fn tool(
         limits.extend(counters.rate_limit(reader, &node));
     }
     let mentions = terms.mentions;
+    let (mut sequence, mut own_breakers) = (None, Vec::new());
+    if let Some(facts) = &facts {
+        sequence = sequences::sequence(reader, node, members, facts, assets);
+        own_breakers = breakers.read(reader, node, members, counters, &mut limits);
+    }
     Some(ToolRules {
         rule: node.pointer.as_str().into(),
         action: action?,
@@ -273,6 +338,9 @@ fn tool(
         deny_if: deny_if.unwrap_or_default(),
         require: require.unwrap_or_default(),
         limits,
+        sequence,
+        proves: Vec::new(),
+        breakers: own_breakers,
     })
 }
 

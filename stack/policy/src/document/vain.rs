@@ -217,7 +217,7 @@ fn may_pass(candidate: &Literal, tests: &[&Test]) -> bool {
     };
     let numeric = matches!(candidate, Literal::Number(_) | Literal::Text(_, Some(_)));
     tests.iter().any(|test| numeric && matches!(test, Test::Regex(_) | Test::Contains(_)))
-        || tests.iter().any(|test| matches!(test, Test::CompareWith(..)))
+        || tests.iter().any(|test| matches!(test, Test::CompareWith(..) | Test::Apart(..)))
         || spellings
             .iter()
             .any(|value| tests.iter().all(|test| test.judge(Operand::Value(value), Seam::default()) == Truth::True))

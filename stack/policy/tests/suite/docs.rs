@@ -30,6 +30,7 @@ pub(crate) fn around(tool: &str, rules: &str) -> String {
     format!(
         "{{ \"version\": \"2\", \"default\": \"deny\", \"manifest\": \"binance-mcp\",\n\
            \"references\": {{ \"BTCUSDT\": \"75000\", \"ETHUSDT\": \"4000\" }},\n\
+           \"assets\": {{ \"BTCUSDT\": {{ \"base\": \"BTC\", \"quote\": \"USDT\" }} }},\n\
            \"tools\": {{ \"{tool}\": {rules} }} }}"
     )
 }
@@ -48,7 +49,7 @@ pub(crate) fn examples() -> Vec<(usize, String)> {
 #[test]
 fn every_example_of_the_page_loads_without_a_warning() {
     let examples = examples();
-    assert!(examples.len() >= 2, "{} examples", examples.len());
+    assert!(examples.len() >= 8, "{} examples", examples.len());
     for (line, text) in examples {
         let policy = Policy::parse(&text).unwrap_or_else(|errors| panic!("docs/policy.md:{line}: {errors}\n{text}"));
         assert_eq!(policy.warnings(), [], "docs/policy.md:{line}");

@@ -7,6 +7,7 @@
     reason = "a check outside a `#[test]` fails by panicking too"
 )]
 
+mod desk;
 mod support;
 
 mod published;
@@ -15,16 +16,19 @@ mod defects;
 mod precedence;
 mod settle;
 
+mod breakers;
 mod conditions;
 mod docs;
 mod documents;
 mod groups;
 mod patterns;
+mod sequences;
 mod strict;
 mod version_2;
 mod warnings;
 
 mod cases;
+mod exchange;
 mod oracle;
 mod scale;
 

@@ -3,6 +3,7 @@
 use mcp_policy::{Decision, Guard, Moment, Mutation, Outcome, Timestamp};
 use serde_json::{Value, json};
 
+use crate::desk::{about, desk};
 use crate::support::{Ask, MINUTE, admitted, ask, policy, tool};
 
 /// Runs `play` against an honest guard and against the mutant.
@@ -111,6 +112,19 @@ fn ignore_kill_switch() {
     check(Mutation::IgnoreKillSwitch, &one_a_minute(), &false, &true, |guard| {
         matches!(ask("t").at(guard, halted), Decision::Allow(_))
     });
+}
+
+#[test]
+fn ignore_sequences() {
+    let tools = json!({ "bn_cancel_order": { "own_orders_only": true } });
+    check(Mutation::IgnoreSequences, &desk(&tools), &false, &true, passes(&about("bn_cancel_order", 7)));
+}
+
+#[test]
+fn ignore_breakers() {
+    let document = json!({ "version": "2", "default": "deny", "manifest": { "t": { "arguments": [] } },
+        "tools": { "t": { "concurrency": [ { "max": 1 } ] } } });
+    check(Mutation::IgnoreBreakers, &document, &1, &5, |guard| admitted(guard, &ask("t"), [0; 5]));
 }
 
 #[test]

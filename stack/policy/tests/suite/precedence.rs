@@ -10,7 +10,7 @@ use crate::support::{ask, guard, policy};
 fn from(line: usize) -> Value {
     let applies = |n: usize| n >= line;
     let mut rules = serde_json::Map::new();
-    if applies(11) {
+    if applies(13) {
         rules.insert("action".to_owned(), json!("require_approval"));
     }
     if applies(5) && line <= 5 {
@@ -25,7 +25,7 @@ fn from(line: usize) -> Value {
     if line <= 8 {
         rules.insert("require".to_owned(), json!([ { "path": "args.a", "op": "eq", "value": 2 } ]));
     }
-    let max = u64::from(line > 9);
+    let max = u64::from(line > 11);
     rules.insert("limits".to_owned(), json!([ { "counter": "own", "window": "minute", "max": max } ]));
     let mut document = json!({ "version": "1", "default": "deny",
         "all_tools": { "limits": [ { "counter": "all", "window": "minute", "max": max } ] },
@@ -44,7 +44,7 @@ fn everything(line: usize) -> crate::support::Ask {
 
 #[track_caller]
 fn check(line: usize, rule: &str, reason: &str) {
-    // No room for any counter, so that line 10 applies wherever limits do.
+    // No room for any counter, so that line 12 applies wherever limits do.
     let mut guard = Guard::with_limits(policy(&from(line)), GuardLimits::default().with_counters_max(0));
     everything(line).refused(&mut guard, 0, rule, reason);
 }
@@ -140,43 +140,76 @@ fn line_8_the_first_require_that_does_not_hold_or_cannot_be_evaluated() {
         (json!([holds, fails, unevaluable]), "/tools/t/require/1", "require_failed"),
         (json!([holds, unevaluable, fails]), "/tools/t/require/1", "unevaluable"),
     ] {
-        let mut document = from(9);
+        let mut document = from(11);
         document["tools"]["t"]["require"] = rules;
         ask("t").with(json!({ "a": 1 })).refused(&mut guard(&document), 0, rule, reason);
     }
 }
 
+/// A tool to whose calls lines 9 and 10 apply, and everything after them.
+fn what_went_before(prior: bool) -> Value {
+    let mut rules = json!({ "action": "require_approval", "concurrency": [ { "max": 1 } ],
+        "limits": [ { "counter": "own", "window": "minute", "max": 0 } ] });
+    if prior {
+        rules["requires_prior"] = json!([{ "tool": "u", "within": 60 }]);
+    }
+    json!({ "version": "2", "default": "deny", "tools": { "t": rules, "u": { "concurrency": [ { "max": 1 } ] } },
+        "manifest": { "t": { "arguments": [] }, "u": { "arguments": [] } },
+        "all_tools": { "concurrency": [ { "max": 1 } ], "limits": [ { "counter": "all", "window": "minute", "max": 1 } ] } })
+}
+
 #[test]
-fn line_9_the_limits_of_all_tools_before_the_tools_own() {
-    check(9, "/all_tools/limits/0", "limit_reached");
-    let mut document = from(9);
+fn line_9_what_went_before() {
+    let mut guard = guard(&what_went_before(true));
+    let _under_way = ask("u").allowed(&mut guard, 0);
+    ask("t").refused(&mut guard, 0, "/tools/t/requires_prior/0", "prior_missing");
+}
+
+#[test]
+fn line_10_the_breakers_of_all_tools_before_the_tools_own() {
+    let mut document = what_went_before(false);
+    let _under_way = ask("u").allowed(&mut guard(&document), 0);
+    let mut all = guard(&document);
+    let _under_way = ask("u").allowed(&mut all, 0);
+    ask("t").refused(&mut all, 0, "/all_tools/concurrency/0", "under_way");
+    ask("u").refused(&mut all, 0, "/all_tools/concurrency/0", "under_way");
+    document["all_tools"]["concurrency"] = json!([]);
+    let mut own = guard(&document);
+    let _under_way = ask("u").allowed(&mut own, 0);
+    ask("u").refused(&mut own, 0, "/tools/u/concurrency/0", "under_way");
+}
+
+#[test]
+fn line_11_the_limits_of_all_tools_before_the_tools_own() {
+    check(11, "/all_tools/limits/0", "limit_reached");
+    let mut document = from(11);
     document["all_tools"]["limits"][0]["max"] = json!(1);
     let mut guard = Guard::with_limits(policy(&document), GuardLimits::default().with_counters_max(0));
-    everything(9).refused(&mut guard, 0, "/tools/t/limits/0", "limit_reached");
+    everything(11).refused(&mut guard, 0, "/tools/t/limits/0", "limit_reached");
 }
 
 #[test]
-fn line_10_no_room_for_a_counter() {
-    check(10, "/all_tools/limits/0", "state_full");
+fn line_12_no_room_for_a_counter() {
+    check(12, "/all_tools/limits/0", "state_full");
 }
 
 #[test]
-fn line_11_approval_is_asked_for_after_every_hard_check_and_not_charged() {
-    let mut guard = guard(&from(11));
+fn line_13_approval_is_asked_for_after_every_hard_check_and_not_charged() {
+    let mut guard = guard(&from(13));
     for _ in 0..5 {
-        assert_eq!(everything(11).escalated(&mut guard, 0).rule, "/tools/t/action");
+        assert_eq!(everything(13).escalated(&mut guard, 0).rule, "/tools/t/action");
     }
     assert_eq!(guard.counters(), 0);
 }
 
 #[test]
-fn line_12_every_limit_is_charged_in_one_step() {
-    let mut document = from(11);
+fn line_14_every_limit_is_charged_in_one_step() {
+    let mut document = from(13);
     document["tools"]["t"]["action"] = json!("allow");
     let mut guard = guard(&document);
-    assert!(matches!(everything(12).of(&mut guard, 0), Decision::Allow(_)));
+    assert!(matches!(everything(14).of(&mut guard, 0), Decision::Allow(_)));
     assert_eq!(guard.counters(), 2);
-    everything(12).refused(&mut guard, 0, "/all_tools/limits/0", "limit_reached");
+    everything(14).refused(&mut guard, 0, "/all_tools/limits/0", "limit_reached");
 }
 
 #[test]
