@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod audit;
 mod replay;
 mod serve;
 mod tapes;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use rogue_harness::replay::Mode;
 use rogue_harness::target::TargetKind;
 
+pub(crate) use self::audit::{Audit, AuditFile, AuditQuery};
 pub(crate) use self::replay::{Part, Repeats, Replay};
 pub(crate) use self::serve::{ClockChoice, Serve};
 pub(crate) use self::tapes::ToScenario;
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     /// Look at tapes, compare them, and make new ones of them
     #[command(subcommand)]
     Cassette(Cassette),
+    /// Read the audit of `mcp-gateway`: is its chain whole, what was decided, what became of it
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print a JSON Schema, for editors and pipelines
     Schema(Schema),
     /// Print completions for a shell

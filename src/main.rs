@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => commands::replay(replay, folder, &mut output),
         Command::Cassette(cassette) => commands::cassette(cassette, folder, &mut output),
         Command::Serve(serve) => commands::serve(serve, folder, &mut output),
+        Command::Audit(audit) => commands::audit(audit, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),
         Command::Completions(completions) => commands::completions(completions, &mut output),
         // It ends as the server ends that it records.

@@ -87,9 +87,10 @@ async fn a_client_trades_through_the_gateway_and_no_further_than_the_policy() {
     assert_eq!(booked, ["0.01000000"], "the exchange is the witness");
 
     let audit = std::fs::read_to_string(audit).expect("the audit");
-    let decisions: Vec<Value> =
+    let records: Vec<Value> =
         audit.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect();
-    let decided: Vec<_> = decisions.iter().map(|record| record["decision"].as_str().unwrap_or_default()).collect();
-    assert_eq!(decided, ["allow", "deny"], "{audit}");
+    let said = |member: &str| records.iter().filter_map(|record| record[member].as_str()).collect::<Vec<_>>();
+    assert_eq!(said("decision"), ["allow", "deny"], "{audit}");
+    assert_eq!(said("outcome"), ["succeeded"], "{audit}");
     assert!(!audit.contains(&key) && !audit.contains(&secret), "{audit}");
 }

@@ -5,6 +5,8 @@
 
 mod agent;
 #[cfg(feature = "embedded")]
+pub mod audit;
+#[cfg(feature = "embedded")]
 pub mod backtest;
 pub mod cassette;
 pub mod distill;

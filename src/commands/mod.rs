@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod backtest;
 mod cassette;
 mod lint;
@@ -15,6 +16,7 @@ mod show;
 mod signal;
 mod to_scenario;
 
+pub(crate) use audit::audit;
 pub(crate) use backtest::backtest;
 pub(crate) use cassette::cassette;
 pub(crate) use lint::lint;

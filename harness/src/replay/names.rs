@@ -21,8 +21,13 @@ pub(super) const GREETING: &str = "initialize";
 pub(super) const LIVENESS: &str = "ping";
 
 /// Fields of a message that follow from which build and which policy answered, and from how many were answered before.
-pub(super) const BUILD: [(Leg, &str); 3] =
-    [(Leg::Decision, "/policy"), (Leg::Decision, "/seq"), (Leg::Agent, "/result/serverInfo/version")];
+pub(super) const BUILD: [(Leg, &str); 4] = [
+    (Leg::Decision, "/policy"),
+    (Leg::Decision, "/seq"),
+    // Older builds did not tell them.
+    (Leg::Decision, "/charges"),
+    (Leg::Agent, "/result/serverInfo/version"),
+];
 
 /// Fields that tell a moment, and counts that start anew with one. They count where the tape's clock stood still between
 /// steps, as that of a scenario does; one that was recorded by a real clock cannot be met to the millisecond.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use binance_mcp::{BinanceMcp, Config, Credentials};
 use mcp_gateway::mcp_policy::{Guard, Policy};
-use mcp_gateway::{Gateway, GatewayConfig, Identity, policy_digest};
+use mcp_gateway::{Gateway, GatewayConfig, Identity, is_decision, policy_digest};
 use mock_binance::{Clock, ManualClock};
 
 use super::session;
@@ -140,6 +140,9 @@ impl Served {
         let tally = Tally::default();
         let (decided, counts) = (observe.clone(), tally.clone());
         let audit = move |line: &str| {
+            if !is_decision(line) {
+                return Ok(());
+            }
             decided(Leg::Decision, Direction::Out, line.as_bytes());
             counts.take(line);
             Ok(())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use mcp_policy::{Call, Decision, Guard, Outcome, Permit, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::audit::{AuditKey, AuditSink, Record, Stamp, Verdict};
+use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, charges, event, shown};
 use crate::clock::NowMs;
 use crate::config::{GatewayConfig, GatewayLimits, Identity};
 use crate::wire::RequestId;
@@ -50,11 +50,28 @@ pub(crate) struct Case<'a> {
 #[derive(Debug)]
 pub(crate) enum Ruling {
     /// On record and to be forwarded.
-    Forward(Permit),
+    Forward(Ticket),
     /// Not to be forwarded; what the agent is told.
     Deny(Told),
     /// Not to be forwarded without approval; what the agent is told.
     Escalate(Told),
+}
+
+/// A call that is on record as allowed, until what became of it is on record as well.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    permit: Permit,
+    /// The `seq` of its record.
+    seq: u64,
+    tool: Box<str>,
+    decided_ms: u64,
+}
+
+impl Ticket {
+    /// Whether the guard would learn something from the call's result.
+    pub(crate) fn wants_value(&self) -> bool {
+        self.permit.wants_value()
+    }
 }
 
 /// A refusal in words fit for the agent.
@@ -130,6 +147,8 @@ impl Gateway {
             message: "",
             arguments: Some(case.arguments),
             arguments_hmac: digest.as_deref(),
+            shown: None,
+            charges: None,
         };
         let call = Call {
             tool: case.tool,
@@ -142,12 +161,17 @@ impl Gateway {
         let Ok(mut court) = self.shared.court.lock() else {
             return Ruling::Deny(Told::own("guard_unavailable", "the policy cannot be evaluated"));
         };
+        let handling = court.guard.policy().map(|policy| policy.handling(case.tool));
+        let shown = handling.and_then(|handling| shown(handling.shown(), case.arguments));
+        let record = Record { shown: shown.as_deref(), ..record };
         match court.guard.admit(&call, Timestamp::from_millis(case.now_ms)) {
             Decision::Allow(permit) => {
                 let rule = Some(permit.rule());
-                let record = Record { verdict: Verdict::Allow, rule, ..record };
+                let charges = charges(court.guard.charged(&permit));
+                let record = Record { verdict: Verdict::Allow, rule, charges: charges.as_deref(), ..record };
                 if self.put_on_record(&mut court, case.identity, case.now_ms, &record) {
-                    return Ruling::Forward(permit);
+                    let (tool, decided_ms) = (case.tool.into(), case.now_ms);
+                    return Ruling::Forward(Ticket { permit, seq: court.seq, tool, decided_ms });
                 }
                 court.guard.settle(permit, Outcome::NeverSent);
                 Ruling::Deny(Told::own("audit_unavailable", "the call cannot be put on record, so it was not made"))
@@ -178,12 +202,42 @@ impl Gateway {
         }
     }
 
-    /// Tells the guard what became of a call.
-    pub(crate) fn settle<'v>(&self, permit: Permit, settlement: impl Into<Settlement<'v>>) {
+    /// Tells the guard what became of a call, and puts it on record. `error_code` is that of the server's answer, if it
+    /// was an error.
+    pub(crate) fn settle<'v>(
+        &self,
+        identity: &Identity,
+        ticket: Ticket,
+        settlement: impl Into<Settlement<'v>>,
+        error_code: Option<i32>,
+    ) {
+        let settlement = settlement.into();
+        let Ticket { permit, seq, tool, decided_ms } = ticket;
+        let ts_ms = self.now_ms();
         // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
-        if let Ok(mut court) = self.shared.court.lock() {
-            court.guard.settle(permit, settlement);
+        let Ok(mut court) = self.shared.court.lock() else { return };
+        court.guard.settle(permit, settlement);
+        let outcome = match settlement.outcome() {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Failed => "failed",
+            Outcome::Unknown => "unknown",
+            Outcome::NeverSent => "never_sent",
+        };
+        let settled = Settled { tool: &tool, outcome, error_code, latency_ms: ts_ms.saturating_sub(decided_ms) };
+        let Court { audit, line, .. } = &mut *court;
+        settled.write(&self.stamp(identity, ts_ms, seq), line);
+        // The call has been made. A record that stays a decision without an outcome says as much: unknown.
+        if let Err(error) = audit.record(line) {
+            tracing::error!(%error, seq, "the audit does not take the outcome of a call");
         }
+    }
+
+    /// Puts on record what happened to the gateway itself, such as its start. Whether it is on record.
+    pub fn record_event(&self, name: &'static str, fields: &[(&str, &str)]) -> bool {
+        let Ok(mut court) = self.shared.court.lock() else { return false };
+        let Court { audit, line, .. } = &mut *court;
+        event(name, self.now_ms(), &self.shared.server, fields, line);
+        audit.record(line).inspect_err(|error| tracing::error!(%error, name, "the audit takes no line")).is_ok()
     }
 
     /// Which of `tools` a client may see; none if that cannot be told.
@@ -203,21 +257,25 @@ impl Gateway {
 
     fn put_on_record(&self, court: &mut Court, identity: &Identity, ts_ms: u64, record: &Record<'_>) -> bool {
         court.seq += 1;
-        let stamp = Stamp {
+        record.write(&self.stamp(identity, ts_ms, court.seq), &mut court.line);
+        let Court { audit, line, seq, .. } = court;
+        match audit.record(line) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, seq, "the audit takes no line: calls are denied");
+                false
+            }
+        }
+    }
+
+    fn stamp<'a>(&'a self, identity: &'a Identity, ts_ms: u64, seq: u64) -> Stamp<'a> {
+        Stamp {
             ts_ms,
-            seq: court.seq,
+            seq,
             grant: &identity.grant,
             session: &identity.session,
             server: &self.shared.server,
             policy: &self.shared.policy,
-        };
-        record.write(&stamp, &mut court.line);
-        match court.audit.record(&court.line) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(%error, seq = court.seq, "the audit takes no line: calls are denied");
-                false
-            }
         }
     }
 }

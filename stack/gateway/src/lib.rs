@@ -13,7 +13,8 @@
 //! * [`Gateway`] holds what connections share: guard, audit, limits. [`Gateway::serve`] runs one
 //!   connection over any byte streams.
 //! * [`Session`] is the same without IO, for other transports.
-//! * [`AuditSink`] takes one line of JSON for each call and each refused frame.
+//! * [`AuditSink`] takes one line of JSON for each decision, one for what became of each call, and one for each frame
+//!   that was refused. [`trail`] reads them again.
 //!
 //! ```
 //! use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit, Outbox, Session, system_clock};
@@ -53,10 +54,12 @@ mod gateway;
 mod mutants;
 mod serve;
 mod session;
+pub mod trail;
 mod wire;
 
 pub use audit::{
-    AuditKey, AuditKeyTooShort, AuditSink, FileAudit, MAX_LINE_BYTES, MemoryAudit, WriterAudit, policy_digest,
+    AuditKey, AuditKeyTooShort, AuditSink, ChainedAudit, ChainedAuditError, FileAudit, MAX_LINE_BYTES, MemoryAudit,
+    Rotation, WriterAudit, is_decision, policy_digest,
 };
 pub use clock::{NowMs, system_clock};
 pub use config::{GatewayConfig, GatewayLimits, Identity};

@@ -48,7 +48,7 @@ mod state;
 mod pointer;
 
 pub use decision::{Call, Charged, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
-pub use document::{Place, Policy, PolicyError, PolicyErrors, Warning};
+pub use document::{Handling, Place, Policy, PolicyError, PolicyErrors, Warning};
 pub use guard::{Guard, GuardLimits};
 pub use jcs::{Digest, arguments_digest, canonical_json};
 pub use moment::{Moment, Settlement};

@@ -46,6 +46,15 @@ impl AuditKey {
         keyed.update(&text);
         hex::encode(keyed.finalize().into_bytes())
     }
+
+    /// A key of its own for the chain of records, so that a digest of arguments is never one of a record.
+    pub(crate) fn for_chain(&self) -> Hmac<Sha256> {
+        let mut keyed = self.keyed.clone();
+        keyed.update(b"mcp-gateway audit chain, version 1");
+        let key = keyed.finalize().into_bytes();
+        // HMAC takes keys of any length; the first key stands in for a failure that cannot be.
+        Hmac::<Sha256>::new_from_slice(&key).unwrap_or_else(|_| self.keyed.clone())
+    }
 }
 
 impl fmt::Debug for AuditKey {

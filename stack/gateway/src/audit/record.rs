@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
+use mcp_policy::Charged;
 use serde_json::{Map, Value};
 
 use crate::wire::RequestId;
 use crate::wire::text::push_escaped;
 
 /// No audit line is longer than this, whatever the agent sends.
-pub const MAX_LINE_BYTES: usize = 8 * 1024;
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
 
 /// How many argument names a record lists; `args` tells how many there were.
 const MAX_KEYS: usize = 32;
@@ -16,6 +17,10 @@ const MAX_KEYS: usize = 32;
 const NAME_BYTES: usize = 128;
 const KEY_BYTES: usize = 64;
 const TEXT_BYTES: usize = 1024;
+
+/// How many charges, and how many arguments' values, a record lists.
+const MAX_LISTED: usize = 16;
+const VALUE_BYTES: usize = 64;
 
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +46,7 @@ impl Verdict {
     }
 }
 
-/// Everything a line says. Argument *values* are no part of it.
+/// Everything a line says. Of the arguments' values it has those alone that the policy shows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
     pub(crate) verdict: Verdict,
@@ -53,6 +58,10 @@ pub(crate) struct Record<'a> {
     pub(crate) message: &'a str,
     pub(crate) arguments: Option<&'a Map<String, Value>>,
     pub(crate) arguments_hmac: Option<&'a str>,
+    /// The JSON of [`shown`].
+    pub(crate) shown: Option<&'a str>,
+    /// The JSON of [`charges`].
+    pub(crate) charges: Option<&'a str>,
 }
 
 /// Where and when it was decided.
@@ -109,8 +118,93 @@ impl Record<'_> {
         if let Some(digest) = self.arguments_hmac {
             text(line, "args_hmac_sha256", digest, NAME_BYTES);
         }
+        for (name, json) in [("shown", self.shown), ("charges", self.charges)] {
+            if let Some(json) = json {
+                let _ = write!(line, r#","{name}":{json}"#);
+            }
+        }
         line.push('}');
     }
+}
+
+/// The values of the arguments that the policy shows, as JSON. Whatever is no scalar is named by its kind.
+pub(crate) fn shown(keys: &[String], arguments: &Map<String, Value>) -> Option<String> {
+    let mut json = String::new();
+    for (key, value) in keys.iter().filter_map(|key| Some((key, arguments.get(key)?))).take(MAX_LISTED) {
+        json.push_str(if json.is_empty() { "{\"" } else { ",\"" });
+        push_escaped(&mut json, key, KEY_BYTES);
+        json.push_str("\":\"");
+        match value {
+            Value::String(text) => push_escaped(&mut json, text, VALUE_BYTES),
+            Value::Array(_) => json.push_str("[an array]"),
+            Value::Object(_) => json.push_str("[an object]"),
+            scalar => push_escaped(&mut json, &scalar.to_string(), VALUE_BYTES),
+        }
+        json.push('"');
+    }
+    if !json.is_empty() {
+        json.push('}');
+    }
+    Some(json).filter(|json| !json.is_empty())
+}
+
+/// What the limits were charged, as JSON.
+pub(crate) fn charges<'a>(charged: impl Iterator<Item = Charged<'a>>) -> Option<String> {
+    let mut json = String::new();
+    for charge in charged.take(MAX_LISTED) {
+        json.push_str(if json.is_empty() { "[{\"limit\":\"" } else { ",{\"limit\":\"" });
+        push_escaped(&mut json, charge.limit, NAME_BYTES);
+        if let Some(of) = charge.of {
+            json.push_str("\",\"of\":\"");
+            push_escaped(&mut json, of, KEY_BYTES);
+        }
+        for (name, number) in [("amount", charge.amount), ("used", charge.used), ("max", charge.max)] {
+            let _ = write!(json, r#"","{name}":"{}"#, charge.text(number));
+        }
+        json.push_str("\"}");
+    }
+    if !json.is_empty() {
+        json.push(']');
+    }
+    Some(json).filter(|json| !json.is_empty())
+}
+
+/// What became of a call, as one line that names its record by session and `seq`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settled<'a> {
+    pub(crate) tool: &'a str,
+    pub(crate) outcome: &'static str,
+    /// The code of the server's JSON-RPC error, if it answered with one.
+    pub(crate) error_code: Option<i32>,
+    /// From the decision to the answer.
+    pub(crate) latency_ms: u64,
+}
+
+impl Settled<'_> {
+    pub(crate) fn write(&self, stamp: &Stamp<'_>, line: &mut String) {
+        line.clear();
+        let _ = write!(line, r#"{{"ts_ms":{},"seq":{},"outcome":"{}""#, stamp.ts_ms, stamp.seq, self.outcome);
+        text(line, "grant", stamp.grant, NAME_BYTES);
+        text(line, "session", stamp.session, NAME_BYTES);
+        text(line, "server", stamp.server, NAME_BYTES);
+        text(line, "tool", self.tool, NAME_BYTES);
+        let _ = write!(line, r#","latency_ms":{}"#, self.latency_ms);
+        if let Some(code) = self.error_code {
+            let _ = write!(line, r#","error_code":{code}"#);
+        }
+        line.push('}');
+    }
+}
+
+/// Something that happened to the gateway and to no call in particular, as one line.
+pub(crate) fn event(name: &str, ts_ms: u64, server: &str, fields: &[(&str, &str)], line: &mut String) {
+    line.clear();
+    let _ = write!(line, r#"{{"ts_ms":{ts_ms},"event":"{name}""#);
+    text(line, "server", server, NAME_BYTES);
+    for (name, value) in fields {
+        text(line, name, value, TEXT_BYTES);
+    }
+    line.push('}');
 }
 
 fn text(line: &mut String, name: &str, value: &str, max: usize) {
@@ -141,6 +235,8 @@ mod tests {
             message: text,
             arguments: Some(arguments),
             arguments_hmac: Some(text),
+            shown: None,
+            charges: None,
         }
     }
 
@@ -174,7 +270,14 @@ mod tests {
         let arguments: Map<_, _> = (0..1000).map(|n| (format!("{n:03}{text}"), Value::Null)).collect();
         let id = RequestId::Text(text.as_str().into());
         let mut line = String::new();
-        record(&text, &id, &arguments).write(&stamp(&text), &mut line);
+        let names: Vec<String> = arguments.keys().cloned().collect();
+        let values: Map<_, _> = names.iter().map(|name| (name.clone(), Value::String(text.clone()))).collect();
+        let shown = shown(&names, &values);
+        // As long as the list of charges that a policy can bring about.
+        let charge = format!("{{\"limit\":\"{}\"}}", "x".repeat(NAME_BYTES + KEY_BYTES + 3 * 40));
+        let charges = format!("[{}]", vec![charge; MAX_LISTED].join(","));
+        let record = Record { shown: shown.as_deref(), charges: Some(&charges), ..record(&text, &id, &arguments) };
+        record.write(&stamp(&text), &mut line);
         assert!(line.len() <= MAX_LINE_BYTES, "{}", line.len());
         let read: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read["args"], 1000);
@@ -187,7 +290,10 @@ mod tests {
             let arguments: Map<_, _> = [(key, Value::String("value".into()))].into_iter().collect();
             let id = RequestId::Text(text.as_str().into());
             let mut line = String::new();
-            record(&text, &id, &arguments).write(&stamp(&text), &mut line);
+            let names: Vec<String> = arguments.keys().cloned().collect();
+            let shown = shown(&names, &[(names[0].clone(), Value::String(text.clone()))].into_iter().collect());
+            let record = Record { shown: shown.as_deref(), ..record(&text, &id, &arguments) };
+            record.write(&stamp(&text), &mut line);
             prop_assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             prop_assert!(line.len() <= MAX_LINE_BYTES);
             prop_assert!(serde_json::from_str::<Value>(&line).is_ok(), "{line}");

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Takes audit lines. An error means that the line may not be on record, and the call it speaks
-/// of is denied.
+/// Takes audit lines. An error means that the line may not be on record; if it is a decision, the call it speaks of
+/// is denied.
 ///
 /// Called under the gateway's one lock, in the order of the decisions: a slow sink slows calls.
 pub trait AuditSink: Send {
@@ -19,6 +19,13 @@ impl<F: FnMut(&str) -> io::Result<()> + Send> AuditSink for F {
     fn record(&mut self, line: &str) -> io::Result<()> {
         self(line)
     }
+}
+
+/// Whether an audit line is a decision, and not the outcome of one or an event.
+///
+/// Text of other people's choosing stands escaped in a line, so that none of it can look like a member.
+pub fn is_decision(line: &str) -> bool {
+    line.contains(r#","decision":""#)
 }
 
 /// Keeps lines in memory. Clones share them, so a test keeps one and gives the other away.
@@ -33,17 +40,23 @@ impl MemoryAudit {
         Self::default()
     }
 
-    /// A copy of all lines so far.
+    /// A copy of all decisions so far.
     pub fn lines(&self) -> Vec<String> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter(|line| is_decision(line)).cloned().collect()
+    }
+
+    /// A copy of all lines so far: decisions, outcomes and events.
+    pub fn all(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many lines there are.
+    /// How many decisions there are.
     pub fn len(&self) -> usize {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|line| is_decision(line)).count()
     }
 
-    /// Whether nothing was recorded.
+    /// Whether nothing was decided.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -15,11 +15,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY")]
     pub(crate) policy: PathBuf,
 
-    /// Append one line of JSON for each call and each refused frame to this file; `-` is standard error.
+    /// Append a chain of records to this file, each one line of JSON: two for each call, one for each refused frame;
+    /// `-` is standard error, without a chain.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) audit: PathBuf,
 
-    /// Add a digest of each call's arguments to the audit, keyed with the bytes of this file (16 or more).
+    /// Set the audit's file aside as FILE.000001 and so on before it grows beyond this many bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    pub(crate) audit_rotate: u64,
+
+    /// Wait for the disk after each record, so that none is lost with the power.
+    #[arg(long)]
+    pub(crate) audit_sync: bool,
+
+    /// Key the audit's chain and add a digest of each call's arguments, with the bytes of this file (16 or more).
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_key_file: Option<PathBuf>,
 
@@ -72,8 +81,11 @@ Denials:
 
 Audit:
   A call is put on record before it is forwarded; one that cannot be is
-  denied. Records hold the names of arguments, never their values. A file
-  is created readable by its owner only.
+  denied. What became of it is a second record with the same session and
+  seq. Records hold the names of arguments, and of their values those that
+  the policy shows. Each record of a file holds the hash of the one before;
+  FILE.head says how far the chain has come. A file is created readable by
+  its owner only. `rogue audit verify | show | query` reads it.
 
 Standard streams:
   Input and output carry MCP messages, one a line. Logs, warnings about the

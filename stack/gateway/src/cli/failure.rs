@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use mcp_gateway::{AuditKeyTooShort, GatewayError};
+use mcp_gateway::{AuditKeyTooShort, ChainedAuditError, GatewayError};
 use mcp_policy::PolicyErrors;
 
 /// One class of failure per exit code.
@@ -20,7 +20,7 @@ pub(super) enum Failure {
     #[error("the policy `{}` is not valid, so nothing was started:\n{errors}", path.display())]
     PolicyInvalid { path: PathBuf, errors: PolicyErrors },
     #[error("cannot open the audit `{}`: {source}", path.display())]
-    Audit { path: PathBuf, source: io::Error },
+    Audit { path: PathBuf, source: ChainedAuditError },
     #[error("cannot read the audit key `{}`: {source}", path.display())]
     AuditKeyUnread { path: PathBuf, source: io::Error },
     #[error("{0}")]

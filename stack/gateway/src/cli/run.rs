@@ -33,7 +33,9 @@ fn run(args: &Args) -> Result<(), Failure> {
         let _ = writeln!(io::stderr(), "{}: valid, sha256 {}", args.policy.display(), source.digest);
         return Ok(());
     }
+    let digest = source.digest.clone();
     let gateway = setup::gateway(args, source)?;
+    gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &digest)]);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     let served = runtime.block_on(serve(args, &gateway));
@@ -41,6 +43,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     runtime.shutdown_background();
     let summary = served?;
     tracing::info!(?summary, "ended");
+    gateway.record_event("ended", &[]);
     if summary.server_left_first { Err(Failure::ServerLeft) } else { Ok(()) }
 }
 

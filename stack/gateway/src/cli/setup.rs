@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use mcp_gateway::{
-    AuditKey, AuditSink, FileAudit, Gateway, GatewayConfig, GatewayLimits, WriterAudit, policy_digest, system_clock,
+    AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Gateway, GatewayConfig, GatewayLimits, Rotation, WriterAudit,
+    policy_digest, system_clock,
 };
 use mcp_policy::{Guard, Policy};
 
@@ -31,12 +32,6 @@ pub(super) fn read_policy(path: &Path) -> Result<Source, Failure> {
 }
 
 pub(super) fn gateway(args: &Args, source: Source) -> Result<Gateway, Failure> {
-    let audit: Box<dyn AuditSink> = if args.audit == Path::new("-") {
-        Box::new(WriterAudit::new(io::stderr()))
-    } else {
-        let opened = FileAudit::open(&args.audit);
-        Box::new(opened.map_err(|source| Failure::Audit { path: args.audit.clone(), source })?)
-    };
     let audit_key = match &args.audit_key_file {
         None => None,
         Some(path) => {
@@ -44,6 +39,8 @@ pub(super) fn gateway(args: &Args, source: Source) -> Result<Gateway, Failure> {
             Some(AuditKey::new(&key)?)
         }
     };
+    let audit =
+        audit(args, audit_key.as_ref()).map_err(|source| Failure::Audit { path: args.audit.clone(), source })?;
     let config = GatewayConfig {
         audit,
         audit_key,
@@ -57,6 +54,22 @@ pub(super) fn gateway(args: &Args, source: Source) -> Result<Gateway, Failure> {
         ..GatewayConfig::new(system_clock(), |_: &str| Ok(()), server_name(args))
     };
     Ok(Gateway::new(Guard::new(source.policy), config))
+}
+
+/// A chain in a file. Standard error and devices keep plain lines: what has no end to read cannot be carried on.
+fn audit(args: &Args, key: Option<&AuditKey>) -> Result<Box<dyn AuditSink>, ChainedAuditError> {
+    if args.audit == Path::new("-") {
+        return Ok(Box::new(WriterAudit::new(io::stderr())));
+    }
+    if let Ok(metadata) = std::fs::metadata(&args.audit)
+        && !metadata.is_file()
+        && !metadata.is_dir()
+    {
+        let device = std::fs::OpenOptions::new().write(true).open(&args.audit)?;
+        return Ok(Box::new(WriterAudit::new(device)));
+    }
+    let chained = ChainedAudit::open(&args.audit, key, Rotation { bytes_max: args.audit_rotate })?;
+    Ok(Box::new(if args.audit_sync { chained.synced() } else { chained }))
 }
 
 /// The name given, or that of the command without its folder.

@@ -125,9 +125,9 @@ impl Session {
         }
         let case = Case { identity: &self.identity, id: &id, tool, arguments: &arguments, now_ms };
         let told = match self.gateway.judge(&case) {
-            Ruling::Forward(permit) => {
+            Ruling::Forward(ticket) => {
                 self.summary.allowed += 1;
-                let asked = Asked::Call(permit);
+                let asked = Asked::Call(ticket);
                 return self.forward(id, Method::CallTool, Some(params), asked, shape, out);
             }
             Ruling::Deny(told) => {
@@ -216,6 +216,8 @@ impl Session {
             message: &refusal.to_string(),
             arguments: None,
             arguments_hmac: None,
+            shown: None,
+            charges: None,
         };
         self.gateway.record_refusal(&self.identity, now_ms, &record);
         // Two answers under one id could be taken for each other.

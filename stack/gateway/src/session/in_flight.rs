@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use mcp_policy::Permit;
-
+use crate::gateway::Ticket;
 use crate::session::denial::Shape;
 use crate::wire::RequestId;
 
@@ -14,8 +13,8 @@ pub(super) enum Asked {
     Capabilities,
     /// `tools/list`: tools are filtered.
     Tools,
-    /// `tools/call`: the permit is settled.
-    Call(Permit),
+    /// `tools/call`: the ticket is settled.
+    Call(Ticket),
     /// Anything else.
     Plain,
 }

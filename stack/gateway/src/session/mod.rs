@@ -110,14 +110,14 @@ impl Session {
         let left = sent > pending.starts_at;
         let out = out.to_client.tail();
         match pending.asked {
-            Asked::Call(permit) => {
+            Asked::Call(ticket) => {
                 let (outcome, lost) = if left {
                     self.summary.unknown_outcomes += 1;
                     (Outcome::Unknown, denial::Lost::Unanswered)
                 } else {
                     (Outcome::NeverSent, denial::Lost::NotSent)
                 };
-                self.gateway.settle(permit, outcome);
+                self.gateway.settle(&self.identity, ticket, outcome, None);
                 if !pending.cancelled {
                     let result = denial::lost(lost, pending.shape);
                     crate::wire::reply::push_result(out, &pending.client_id, &result);
@@ -134,8 +134,8 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         while let Some(pending) = self.in_flight.take_oldest() {
-            if let Asked::Call(permit) = pending.asked {
-                self.gateway.settle(permit, Outcome::Unknown);
+            if let Asked::Call(ticket) = pending.asked {
+                self.gateway.settle(&self.identity, ticket, Outcome::Unknown, None);
             }
         }
     }

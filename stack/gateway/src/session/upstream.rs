@@ -22,8 +22,8 @@ impl Session {
             },
             Ok(Answer::Error { id, error }) => match self.in_flight.take(id) {
                 Some(pending) => {
-                    if let Asked::Call(permit) = pending.asked {
-                        self.gateway.settle(permit, Outcome::Failed);
+                    if let Asked::Call(ticket) = pending.asked {
+                        self.gateway.settle(&self.identity, ticket, Outcome::Failed, Some(error.code.0));
                     }
                     reply::push_error(out.to_client.tail(), Some(&pending.client_id), &error);
                 }
@@ -58,20 +58,20 @@ impl Session {
         let client = out.to_client.tail();
         let id = &pending.client_id;
         match pending.asked {
-            Asked::Call(permit) => match answer::call_outcome(result) {
+            Asked::Call(ticket) => match answer::call_outcome(result) {
                 Ok(outcome) if outcome.complete => {
                     let settled = if outcome.failed { Outcome::Failed } else { Outcome::Succeeded };
                     // Most calls teach the guard nothing, and then their results are not taken apart.
-                    let value = if permit.wants_value() { answer::call_value(result) } else { None };
+                    let value = if ticket.wants_value() { answer::call_value(result) } else { None };
                     let settlement = Settlement::new(settled);
                     let settlement = value.as_ref().map_or(settlement, |value| settlement.with_value(value));
-                    self.gateway.settle(permit, settlement);
+                    self.gateway.settle(&self.identity, ticket, settlement, None);
                     reply::push_raw_result(client, id, result);
                 }
                 // An incomplete result asks the client for something, like the requests that do
                 // not pass; what the call did up to there nobody knows.
                 _ => {
-                    let pending = Pending { asked: Asked::Call(permit), ..pending };
+                    let pending = Pending { asked: Asked::Call(ticket), ..pending };
                     self.answer_bad(pending, out);
                 }
             },
@@ -125,9 +125,9 @@ impl Session {
     fn answer_bad(&mut self, pending: Pending, out: &mut Outbox) {
         self.summary.dropped_from_server += 1;
         let client = out.to_client.tail();
-        if let Asked::Call(permit) = pending.asked {
+        if let Asked::Call(ticket) = pending.asked {
             self.summary.unknown_outcomes += 1;
-            self.gateway.settle(permit, Outcome::Unknown);
+            self.gateway.settle(&self.identity, ticket, Outcome::Unknown, None);
             let result = denial::lost(Lost::BadAnswer, pending.shape);
             reply::push_result(client, &pending.client_id, &result);
             return;

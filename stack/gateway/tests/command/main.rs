@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         trial("what_cannot_be_opened_has_its_own_exit_code", unopenable),
         trial("a_server_that_dies_in_a_call_is_told", server_dies),
         trial("the_audit_goes_to_standard_error_by_default", audit_to_stderr),
+        trial("a_full_disk_denies_before_the_call_leaves", full_disk),
         trial("the_server_does_not_see_the_gateways_settings", environment),
         trial("a_signal_ends_it_in_order", signal),
         trial("a_server_that_does_not_end_is_killed", stubborn_server),
@@ -138,7 +139,13 @@ fn list_call_and_deny() {
     });
     let text = fs::read_to_string(&audit).unwrap();
     assert!(!text.contains("canary"));
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&all[0]["event"], &all[4]["event"]), (&json!("started"), &json!("ended")));
+    assert_eq!(all[2]["outcome"], "succeeded");
+    let files = mcp_gateway::trail::files(&audit).unwrap();
+    let verified = mcp_gateway::trail::verify(&files, None).unwrap();
+    assert!(verified.records == 5 && verified.has_head && verified.finding.is_none(), "{verified:?}");
+    let lines: Vec<Value> = all.into_iter().filter(|line| line.get("decision").is_some()).collect();
     let told: Vec<_> =
         lines.iter().map(|line| (&line["decision"], &line["tool"], &line["grant"], &line["server"])).collect();
     let (desk, fixture) = (json!("desk"), json!("fixture"));
@@ -227,7 +234,7 @@ fn audit_to_stderr() {
     let decisions: Vec<_> = said
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .map(|line| line["decision"].clone())
+        .filter_map(|line| line.get("decision").cloned())
         .collect();
     assert_eq!(decisions, ["deny", "refuse"], "{said}");
     // Standard output is for frames alone.
@@ -238,6 +245,27 @@ fn audit_to_stderr() {
         .map(|line| serde_json::from_slice(line).unwrap())
         .collect();
     assert_eq!(frames.len(), 2);
+}
+
+fn full_disk() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let place = Place::new(POLICY);
+    // A server that leaves a file behind for each call that reaches it.
+    let witness = place.path("called");
+    let script = format!("while read -r line; do touch '{}'; done", witness.display());
+    let mut command = place.gateway(&["--audit", "/dev/full"]);
+    command.args(["--", "sh", "-c", &script]);
+    let output = session(command, &[call(1, "echo")]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["result"]["structuredContent"]["reason"], "audit_unavailable", "{}", said(&output));
+    assert!(!witness.exists(), "the call left");
+    // The same with a disk that has room: the server sees the call.
+    let mut command = place.gateway(&["--audit", "/dev/null", "--drain", "100"]);
+    command.args(["--", "sh", "-c", &script]);
+    session(command, &[call(1, "echo")]);
+    assert!(witness.exists());
 }
 
 fn environment() {

@@ -61,6 +61,70 @@ async fn the_line_is_written_before_the_call_leaves() {
 }
 
 #[tokio::test]
+async fn what_became_of_a_call_is_on_record() {
+    let bench = Bench::new();
+    let mut rig = bench.open("s");
+    for n in 1..=4 {
+        rig.client.send(&call(n, "echo", json!({}))).await;
+    }
+    let frames = [rig.server.next().await, rig.server.next().await, rig.server.next().await, rig.server.next().await];
+    bench.advance_ms(25);
+    rig.server.send(&answer(&frames[0]["id"], "done")).await;
+    rig.client.next().await;
+    let failed = json!({"jsonrpc": "2.0", "id": frames[1]["id"], "result": {"content": [], "isError": true}});
+    rig.server.send(&failed.to_string()).await;
+    rig.client.next().await;
+    let error = json!({"jsonrpc": "2.0", "id": frames[2]["id"], "error": {"code": -32603, "message": "m"}});
+    rig.server.send(&error.to_string()).await;
+    rig.client.next().await;
+    drop(rig.server);
+    rig.client.next().await;
+    let outcomes: Vec<Value> =
+        bench.audit.all().iter().skip(4).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcome = |seq: u64, outcome: &str| {
+        json!({"ts_ms": crate::support::START_MS + 25, "seq": seq, "outcome": outcome, "grant": "agent", "session": "s",
+            "server": "fixture", "tool": "echo", "latency_ms": 25})
+    };
+    let mut third = outcome(3, "failed");
+    third["error_code"] = json!(-32603);
+    assert_eq!(outcomes, [outcome(1, "succeeded"), outcome(2, "failed"), third, outcome(4, "unknown")]);
+}
+
+#[tokio::test]
+async fn what_the_limits_were_charged_is_on_record() {
+    let bench = Bench::new();
+    let mut rig = bench.open("s");
+    for (n, used) in [(1, "1"), (2, "2")] {
+        rig.client.send(&call(n, "twice", json!({}))).await;
+        rig.server.next().await;
+        let charge = json!({"limit": "/tools/twice/limits/0", "amount": "1", "used": used, "max": "2"});
+        assert_eq!(bench.last_audit()["charges"], json!([charge]));
+    }
+}
+
+#[test]
+fn values_are_shown_where_the_policy_says_so_and_nowhere_else() {
+    let policy = r#"{"version": "2", "default": "deny", "manifest": "binance-mcp",
+        "tools": {"bn_new_order": {"audit": {"show": ["symbol", "quantity"]}}, "bn_ticker_price": {}}}"#;
+    let audit = mcp_gateway::MemoryAudit::new();
+    let config = mcp_gateway::GatewayConfig::new(std::sync::Arc::new(|| 1), audit.clone(), "fixture");
+    let guard = mcp_policy::Guard::new(mcp_policy::Policy::parse(policy).unwrap());
+    let gateway = mcp_gateway::Gateway::new(guard, config);
+    let mut session = mcp_gateway::Session::new(gateway, mcp_gateway::Identity::new("agent", "s"));
+    let mut out = mcp_gateway::Outbox::default();
+    let order = json!({"symbol": "BTC\u{1b}[2J\n", "quantity": "9".repeat(10_000), "price": "canary"});
+    session.from_client(call(1, "bn_new_order", order).as_bytes(), 1, &mut out);
+    session.from_client(call(2, "bn_ticker_price", json!({"symbol": "canary"})).as_bytes(), 1, &mut out);
+    session.from_client(call(3, "bn_new_order", json!({"symbol": ["a"]})).as_bytes(), 1, &mut out);
+    let lines = audit.lines();
+    assert!(lines.iter().all(|line| !line.contains("canary") && line.len() < MAX_LINE_BYTES), "{lines:?}");
+    let read: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(read[0]["shown"]["symbol"], "BTC\u{1b}[2J\n");
+    assert!(lines[0].contains(r"BTC\u001b[2J\u000a") && lines[0].contains("...(+99"), "{}", lines[0]);
+    assert_eq!((read[1].get("shown"), &read[2]["shown"]), (None, &json!({"symbol": "[an array]"})));
+}
+
+#[tokio::test]
 async fn whatever_an_agent_sends_is_one_line_without_values() {
     let bench = Bench::new();
     let mut rig = bench.open("s");

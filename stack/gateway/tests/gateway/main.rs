@@ -15,4 +15,5 @@ mod mutants;
 mod passing;
 mod peers;
 mod server_side;
+mod trail;
 mod without_io;

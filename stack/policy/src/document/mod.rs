@@ -36,6 +36,7 @@ mod reader;
 mod breakers;
 mod clauses;
 mod effects;
+mod handling;
 mod limits;
 mod manifest;
 mod parse;
@@ -46,6 +47,7 @@ mod warn;
 
 pub use crate::strict::Place;
 pub use error::{PolicyError, PolicyErrors};
+pub use handling::Handling;
 pub use model::Policy;
 pub use warn::Warning;
 

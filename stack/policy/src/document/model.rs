@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::handling::{self, Handling};
 use super::sequences::Assets;
 use super::warn::Warning;
 use crate::arguments::Mentions;
@@ -72,6 +73,8 @@ pub(crate) struct ToolRules {
     pub(crate) proves: Vec<Arc<Proof>>,
     /// Indexes among the policy's breakers.
     pub(crate) breakers: Vec<usize>,
+    /// What a gateway does with calls and results beside letting them through.
+    pub(crate) handling: Handling,
 }
 
 /// What to do with a call that no rule refuses.
@@ -253,6 +256,12 @@ impl Policy {
     pub(crate) fn applying<'p>(&'p self, rules: Option<&'p ToolRules>) -> impl Iterator<Item = usize> + Clone + 'p {
         let own: &[usize] = rules.map_or(&[], |rules| &rules.breakers);
         self.all_tools_breakers.iter().chain(own).copied()
+    }
+
+    /// What a gateway does with the tool's calls and results beside letting them through.
+    pub fn handling(&self, tool: &str) -> &Handling {
+        let rules = self.names.get(tool).and_then(|named| named.rules.as_ref());
+        rules.map_or(&handling::NOTHING, |rules| &rules.handling)
     }
 
     pub(crate) fn counters(&self) -> &[CounterSpec] {

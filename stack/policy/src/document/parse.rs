@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::breakers::{self, Breakers};
 use super::clauses::{self, Terms};
 use super::error::PolicyErrors;
+use super::handling;
 use super::limits::Counters;
 use super::manifest::{self, Manifest};
 use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
@@ -305,7 +306,9 @@ fn bad_name(name: &str, version: Version) -> Option<&'static str> {
 fn tool(reader: &mut Reader<'_>, name: &str, node: &Node<'_>, context: &mut Context<'_>) -> Option<ToolRules> {
     let Context { counters, breakers, all_tools, manifest, assets } = context;
     let known: Vec<&str> = match manifest {
-        Some(_) => TOOL_KEYS.iter().chain(&sequences::KEYS).chain(&breakers::KEYS).copied().collect(),
+        Some(_) => {
+            TOOL_KEYS.iter().chain(&sequences::KEYS).chain(&breakers::KEYS).chain(&handling::KEYS).copied().collect()
+        }
         None => TOOL_KEYS.to_vec(),
     };
     let members = reader.object(node, "a tool's entry", &known)?;
@@ -324,6 +327,7 @@ fn tool(reader: &mut Reader<'_>, name: &str, node: &Node<'_>, context: &mut Cont
     if let Some(node) = node.member(members, "rate_limit") {
         limits.extend(counters.rate_limit(reader, &node));
     }
+    let handling = handling::handling(reader, node, members, facts.as_deref());
     let mentions = terms.mentions;
     let (mut sequence, mut own_breakers) = (None, Vec::new());
     if let Some(facts) = &facts {
@@ -341,6 +345,7 @@ fn tool(reader: &mut Reader<'_>, name: &str, node: &Node<'_>, context: &mut Cont
         sequence,
         proves: Vec::new(),
         breakers: own_breakers,
+        handling,
     })
 }
 

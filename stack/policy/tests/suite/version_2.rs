@@ -353,3 +353,19 @@ fn conditions_of_version_2_are_not_taken_for_contradictions() {
     assert_eq!(policy(&desk(&rules)).warnings(), []);
     drop(order(&json!({})).allowed(&mut guard(&desk(&rules)), 0));
 }
+
+#[test]
+fn the_audit_shows_declared_arguments_alone() {
+    let document = |show: Value| desk(&json!({ "audit": { "show": show } })).to_string();
+    let shown = policy(&desk(&json!({ "audit": { "show": ["symbol", "side", "symbol"] } })));
+    assert_eq!(shown.handling("bn_new_order").shown(), ["symbol", "side"]);
+    assert_eq!(shown.warnings()[0].code(), "shown_twice");
+    assert!(shown.handling("bn_ping").shown().is_empty());
+    refuses(&document(json!(["Symbol"])), "/tools/bn_new_order/audit/show/0", "no argument `Symbol`");
+    refuses(&document(json!("symbol")), "/tools/bn_new_order/audit/show", "an array");
+    refuses(&document(json!([7])), "/tools/bn_new_order/audit/show/0", "an argument's name is a number");
+    refuses(&desk(&json!({ "audit": { "hide": [] } })).to_string(), "/tools/bn_new_order/audit/hide", "unknown key");
+    // Version 1 has no such key.
+    let old = json!({ "version": "1", "default": "deny", "tools": { "bn_ping": { "audit": {} } } }).to_string();
+    refuses(&old, "/tools/bn_ping/audit", "unknown key");
+}
