@@ -362,7 +362,7 @@ fn the_audit_shows_declared_arguments_alone() {
     assert_eq!(shown.warnings()[0].code(), "shown_twice");
     assert!(shown.handling("bn_ping").shown().is_empty());
     refuses(&document(json!(["Symbol"])), "/tools/bn_new_order/audit/show/0", "no argument `Symbol`");
-    refuses(&document(json!("symbol")), "/tools/bn_new_order/audit/show", "an array");
+    refuses(&document(json!("symbol")), "/tools/bn_new_order/audit/show", "is a string");
     refuses(&document(json!([7])), "/tools/bn_new_order/audit/show/0", "an argument's name is a number");
     refuses(&desk(&json!({ "audit": { "hide": [] } })).to_string(), "/tools/bn_new_order/audit/hide", "unknown key");
     // Version 1 has no such key.
