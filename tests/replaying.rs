@@ -16,7 +16,10 @@ fn rogue(folder: &Path, args: &[&str], input: &str) -> (Option<i32>, String, Str
         .stderr(Stdio::piped())
         .spawn()
         .expect("the command starts");
-    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+    // A command that refuses ends without reading; what it says about that is what counts.
+    if let Err(error) = child.stdin.take().expect("a pipe").write_all(input.as_bytes()) {
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "it reads");
+    }
     let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (status.code(), text(stdout), text(stderr))
