@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::audit::{AuditKey, AuditSink};
 use crate::clock::NowMs;
+use crate::kill::KillSwitch;
 
 /// Who is at the other end of a connection.
 ///
@@ -69,6 +70,8 @@ pub struct GatewayConfig {
     /// The policy's name in the audit, usually [`policy_digest`](crate::policy_digest) of its
     /// source. Empty leaves it out.
     pub policy: String,
+    /// Stops everything but the policy's safety tools.
+    pub kill: KillSwitch,
     /// Bounds for each session.
     pub limits: GatewayLimits,
     /// With a key, the audit carries a keyed digest of each call's arguments.
@@ -86,6 +89,7 @@ impl GatewayConfig {
             audit: Box::new(audit),
             server: server.into(),
             policy: String::new(),
+            kill: KillSwitch::new(),
             limits: GatewayLimits::default(),
             audit_key: None,
             #[cfg(feature = "mutants")]

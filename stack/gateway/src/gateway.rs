@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use mcp_policy::{Call, Decision, Guard, Outcome, Permit, Settlement, Timestamp};
+use mcp_policy::{Call, Decision, Guard, Moment, Outcome, Permit, Policy, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, charges, event, shown};
+use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, charges, event, shadows, shown};
 use crate::clock::NowMs;
 use crate::config::{GatewayConfig, GatewayLimits, Identity};
+use crate::kill::KillSwitch;
+use crate::reload::ReloadError;
 use crate::wire::RequestId;
 
 /// A policy in force, in front of any number of connections. Clones share everything.
@@ -21,7 +23,7 @@ struct Shared {
     court: Mutex<Court>,
     clock: NowMs,
     server: String,
-    policy: String,
+    kill: KillSwitch,
     limits: GatewayLimits,
     audit_key: Option<AuditKey>,
     #[cfg(feature = "mutants")]
@@ -31,6 +33,10 @@ struct Shared {
 /// Guard and audit are held by one lock, so that records stand in the order of the decisions.
 struct Court {
     guard: Guard,
+    /// The digest of the policy that the guard judges by.
+    policy: Arc<str>,
+    /// Whether the kill switch was on when it was last looked at.
+    halted: bool,
     audit: Box<dyn AuditSink>,
     seq: u64,
     line: String,
@@ -103,13 +109,14 @@ impl From<mcp_policy::PublicDenial> for Told {
 impl Gateway {
     /// Puts `guard` in force.
     pub fn new(guard: Guard, config: GatewayConfig) -> Self {
-        let court = Court { guard, audit: config.audit, seq: 0, line: String::new() };
+        let policy = config.policy.into();
+        let court = Court { guard, policy, halted: false, audit: config.audit, seq: 0, line: String::new() };
         Self {
             shared: Arc::new(Shared {
                 court: Mutex::new(court),
                 clock: config.clock,
                 server: config.server,
-                policy: config.policy,
+                kill: config.kill,
                 limits: config.limits,
                 audit_key: config.audit_key,
                 #[cfg(feature = "mutants")]
@@ -149,6 +156,8 @@ impl Gateway {
             arguments_hmac: digest.as_deref(),
             shown: None,
             charges: None,
+            shadows: None,
+            approval: None,
         };
         let call = Call {
             tool: case.tool,
@@ -157,18 +166,29 @@ impl Gateway {
             session: &case.identity.session,
         };
 
+        // Looking for a file needs no lock either.
+        let halted = self.shared.kill.is_on();
         // A panic in the guard may have left its counters half changed: nothing passes after that.
         let Ok(mut court) = self.shared.court.lock() else {
             return Ruling::Deny(Told::own("guard_unavailable", "the policy cannot be evaluated"));
         };
+        self.note_switch(&mut court, halted, case.now_ms);
+        let moment = Moment::new(Timestamp::from_millis(case.now_ms)).halted(halted);
         let handling = court.guard.policy().map(|policy| policy.handling(case.tool));
         let shown = handling.and_then(|handling| shown(handling.shown(), case.arguments));
         let record = Record { shown: shown.as_deref(), ..record };
-        match court.guard.admit(&call, Timestamp::from_millis(case.now_ms)) {
+        match court.guard.admit(&call, moment) {
             Decision::Allow(permit) => {
                 let rule = Some(permit.rule());
                 let charges = charges(court.guard.charged(&permit));
-                let record = Record { verdict: Verdict::Allow, rule, charges: charges.as_deref(), ..record };
+                let shadows = shadows(permit.shadows());
+                let record = Record {
+                    verdict: Verdict::Allow,
+                    rule,
+                    charges: charges.as_deref(),
+                    shadows: shadows.as_deref(),
+                    ..record
+                };
                 if self.put_on_record(&mut court, case.identity, case.now_ms, &record) {
                     let (tool, decided_ms) = (case.tool.into(), case.now_ms);
                     return Ruling::Forward(Ticket { permit, seq: court.seq, tool, decided_ms });
@@ -225,7 +245,7 @@ impl Gateway {
         };
         let settled = Settled { tool: &tool, outcome, error_code, latency_ms: ts_ms.saturating_sub(decided_ms) };
         let Court { audit, line, .. } = &mut *court;
-        settled.write(&self.stamp(identity, ts_ms, seq), line);
+        settled.write(&self.stamp(identity, ts_ms, seq, ""), line);
         // The call has been made. A record that stays a decision without an outcome says as much: unknown.
         if let Err(error) = audit.record(line) {
             tracing::error!(%error, seq, "the audit does not take the outcome of a call");
@@ -238,6 +258,47 @@ impl Gateway {
         let Court { audit, line, .. } = &mut *court;
         event(name, self.now_ms(), &self.shared.server, fields, line);
         audit.record(line).inspect_err(|error| tracing::error!(%error, name, "the audit takes no line")).is_ok()
+    }
+
+    /// The switch that stops everything but safety tools. It works from the next call on.
+    pub fn kill_switch(&self) -> &KillSwitch {
+        &self.shared.kill
+    }
+
+    /// Puts the position of the kill switch on record if it is another than before, without waiting for a call.
+    pub fn look_at_the_switch(&self) {
+        let halted = self.shared.kill.is_on();
+        if let Ok(mut court) = self.shared.court.lock() {
+            self.note_switch(&mut court, halted, self.now_ms());
+        }
+    }
+
+    /// Puts `policy` in force and on record, or neither.
+    pub(crate) fn put_in_force(&self, policy: Policy, digest: &str) -> Result<(), ReloadError> {
+        let mut court = self.shared.court.lock().map_err(|_| ReloadError::Unavailable)?;
+        let Court { guard, policy: old, audit, line, .. } = &mut *court;
+        event("policy_reloaded", self.now_ms(), &self.shared.server, &[("from", old), ("policy", digest)], line);
+        audit.record(line).map_err(|error| {
+            tracing::error!(%error, "the audit takes no line: the policy stays");
+            ReloadError::NotRecorded
+        })?;
+        guard.replace(policy);
+        *old = digest.into();
+        Ok(())
+    }
+
+    /// Puts it on record when the kill switch has another position than before.
+    fn note_switch(&self, court: &mut Court, halted: bool, ts_ms: u64) {
+        if court.halted == halted {
+            return;
+        }
+        let Court { audit, line, .. } = &mut *court;
+        event(if halted { "halted" } else { "resumed" }, ts_ms, &self.shared.server, &[], line);
+        match audit.record(line) {
+            // Tried again with the next call.
+            Err(error) => tracing::error!(%error, "the audit does not take the position of the kill switch"),
+            Ok(()) => court.halted = halted,
+        }
     }
 
     /// Which of `tools` a client may see; none if that cannot be told.
@@ -257,8 +318,8 @@ impl Gateway {
 
     fn put_on_record(&self, court: &mut Court, identity: &Identity, ts_ms: u64, record: &Record<'_>) -> bool {
         court.seq += 1;
-        record.write(&self.stamp(identity, ts_ms, court.seq), &mut court.line);
-        let Court { audit, line, seq, .. } = court;
+        let Court { audit, line, seq, policy, .. } = court;
+        record.write(&self.stamp(identity, ts_ms, *seq, policy), line);
         match audit.record(line) {
             Ok(()) => true,
             Err(error) => {
@@ -268,15 +329,8 @@ impl Gateway {
         }
     }
 
-    fn stamp<'a>(&'a self, identity: &'a Identity, ts_ms: u64, seq: u64) -> Stamp<'a> {
-        Stamp {
-            ts_ms,
-            seq,
-            grant: &identity.grant,
-            session: &identity.session,
-            server: &self.shared.server,
-            policy: &self.shared.policy,
-        }
+    fn stamp<'a>(&'a self, identity: &'a Identity, ts_ms: u64, seq: u64, policy: &'a str) -> Stamp<'a> {
+        Stamp { ts_ms, seq, grant: &identity.grant, session: &identity.session, server: &self.shared.server, policy }
     }
 }
 
@@ -284,7 +338,6 @@ impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
             .field("server", &self.shared.server)
-            .field("policy", &self.shared.policy)
             .field("limits", &self.shared.limits)
             .finish_non_exhaustive()
     }

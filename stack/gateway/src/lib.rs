@@ -50,8 +50,10 @@ mod clock;
 mod config;
 mod error;
 mod gateway;
+mod kill;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod reload;
 mod serve;
 mod session;
 pub mod trail;
@@ -65,9 +67,11 @@ pub use clock::{NowMs, system_clock};
 pub use config::{GatewayConfig, GatewayLimits, Identity};
 pub use error::GatewayError;
 pub use gateway::Gateway;
+pub use kill::KillSwitch;
 /// The policy crate, for whoever puts a gateway together without naming it as a dependency.
 pub use mcp_policy;
 #[cfg(feature = "mutants")]
 pub use mutants::{GatewayMutation, UnknownGatewayMutation};
+pub use reload::{ReloadError, Reloaded};
 pub use session::{Outbox, Session, SessionSummary, VERDICT_META_KEY};
 pub use wire::{MAX_ID_BYTES, Queue, Refusal, RequestId};

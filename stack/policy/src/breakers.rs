@@ -60,6 +60,24 @@ impl Breakers {
         Self { entries: IndexMap::new(), room_for, cursor: 0 }
     }
 
+    /// Takes what is known by `from` over to `to`: each breaker of the same place and kind. Where each of `from` has its
+    /// place now.
+    pub(crate) fn carry(&mut self, from: &[Breaker], to: &[Breaker]) -> Vec<Option<usize>> {
+        let same = |one: &Breaker, other: &Breaker| {
+            one.head.rule == other.head.rule
+                && one.scope == other.scope
+                && std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind)
+        };
+        let moved: Vec<Option<usize>> = from.iter().map(|one| to.iter().position(|other| same(one, other))).collect();
+        for (key, entry) in std::mem::take(&mut self.entries) {
+            if let Some(place) = moved.get(key.limit()).copied().flatten() {
+                self.entries.insert(key.at(place), entry);
+            }
+        }
+        self.cursor = 0;
+        moved
+    }
+
     /// Line 10 of the precedence: whether a breaker is open for `call`.
     pub(crate) fn check(
         &mut self,

@@ -5,6 +5,8 @@
 //! quota, so that opening many sessions would be a way round every limit. A call that needs a counter when there is
 //! no room is denied instead.
 
+mod carry;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::{Hash, Hasher};
@@ -17,6 +19,8 @@ use crate::document::{CounterSpec, LimitUse, Scope};
 use crate::jcs::Digest;
 use crate::seam::Seam;
 use crate::window::Window;
+
+pub use carry::Reservation;
 
 /// How many expired counters a call reclaims on its way, at most.
 const RECLAIMED_PER_CALL: usize = 4;
@@ -79,7 +83,20 @@ pub(crate) struct Charge {
     used: u64,
 }
 
+impl Key {
+    /// The same owner's counter, or entry, at another place.
+    pub(crate) fn at(&self, limit: usize) -> Self {
+        Self { limit, owner: Arc::clone(&self.owner) }
+    }
+}
+
 impl Charge {
+    /// The same charge of a limit that has another place in the document now; `None` if it has none.
+    pub(crate) fn relocated(&self, place: impl Fn(usize) -> Option<usize>) -> Option<Self> {
+        let key = self.key.at(place(self.key.limit)?);
+        Some(Self { key, amount: self.amount, used: self.used })
+    }
+
     /// Of which limit.
     pub(crate) fn limit(&self) -> usize {
         self.key.limit

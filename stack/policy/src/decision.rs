@@ -58,7 +58,7 @@ pub enum Decision {
     Allow(Permit),
     /// Do not forward the call.
     Deny(Denial),
-    /// Do not forward the call unless a person approves it.
+    /// Do not forward the call unless a person approves it: see [`Moment::approved`](crate::Moment::approved).
     Escalate(Escalation),
 }
 
@@ -75,15 +75,27 @@ pub struct Permit {
     pub(crate) trace: Option<Box<Trace>>,
     pub(crate) held: Held,
     shadows: Vec<Denial>,
+    /// How many documents its guard had replaced when it was minted.
+    pub(crate) generation: usize,
 }
 
 impl Permit {
     pub(crate) fn new(rule: Arc<str>, charged_at: u64, charges: Vec<Charge>) -> Self {
-        Self { rule, charged_at, charges, trace: None, held: Held::new(), shadows: Vec::new() }
+        Self { rule, charged_at, charges, trace: None, held: Held::new(), shadows: Vec::new(), generation: 0 }
     }
 
     pub(crate) fn in_shadow(self, shadows: Vec<Denial>) -> Self {
         Self { shadows, ..self }
+    }
+
+    /// Gives what it speaks of the places that it has in another document.
+    pub(crate) fn relocate(
+        &mut self,
+        counter: impl Fn(usize) -> Option<usize>,
+        breaker: impl Fn(usize) -> Option<usize>,
+    ) {
+        self.charges = self.charges.iter().filter_map(|charge| charge.relocated(&counter)).collect();
+        self.held = self.held.iter().filter_map(|key| Some(key.at(breaker(key.limit())?))).collect();
     }
 
     pub(crate) fn charged_at(&self) -> u64 {
@@ -316,7 +328,7 @@ impl Denial {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Escalation {
-    /// The pointer of the `action` that asks for approval.
+    /// The pointer of the `action`, or of the rule of `approve_if`, that asks for approval.
     pub rule: String,
     /// The policy's `reason`, or the guard's own words.
     pub message: String,

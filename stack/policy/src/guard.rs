@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::breakers::Breakers;
+use crate::carry::Moves;
 use crate::counters::{Bill, Counters};
 use crate::decision::{Call, Charged, Decision, Denial, Outcome, Permit, Reason, Timestamp};
 use crate::docket::Docket;
@@ -78,11 +79,13 @@ impl Default for GuardLimits {
 /// # Ok::<(), mcp_policy::PolicyErrors>(())
 /// ```
 pub struct Guard {
-    policy: Option<Policy>,
+    pub(crate) policy: Option<Policy>,
     limits: GuardLimits,
-    state: State,
+    /// One for each document that was replaced.
+    pub(crate) moves: Vec<Moves>,
+    pub(crate) state: State,
     /// The greatest time that it was ever told: time does not go backwards here.
-    now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 impl fmt::Debug for Guard {
@@ -125,7 +128,7 @@ impl Guard {
             registers: Registers::new(registers, UNKEYED),
             seam,
         };
-        Self { policy, limits, state, now: Timestamp::default() }
+        Self { policy, limits, moves: Vec::new(), state, now: Timestamp::default() }
     }
 
     /// The same, with a secret under which listen keys are digested: of use where what the guard remembers leaves its
@@ -190,6 +193,7 @@ impl Guard {
                     counters.charge(limits, &amounts, Bill { specs: policy.counters(), call, now, seam: *seam })
                 };
                 let mut permit = Permit::new(rule.clone(), now, charges).in_shadow(shadows);
+                permit.generation = self.moves.len();
                 permit.held = breakers.begin(policy.breakers(), policy.applying(rules), call);
                 permit.trace = trace.and_then(|trace| registers.begin(trace, now));
                 Decision::Allow(permit)
@@ -216,8 +220,9 @@ impl Guard {
     /// charged, and nothing else: calls that were charged later stay charged. From the value of the result the guard
     /// learns what the manifest says it tells, such as the id of an order; without it the order stays one that may be
     /// open.
-    pub fn settle<'v>(&mut self, permit: Permit, settlement: impl Into<Settlement<'v>>) {
+    pub fn settle<'v>(&mut self, mut permit: Permit, settlement: impl Into<Settlement<'v>>) {
         let settlement = settlement.into();
+        self.bring_up_to_date(&mut permit);
         let State { counters, breakers, registers, seam } = &mut self.state;
         let refunds = match settlement.outcome() {
             Outcome::NeverSent => true,

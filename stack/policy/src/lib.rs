@@ -33,6 +33,7 @@ mod breakers;
 mod counters;
 mod register;
 
+mod carry;
 mod decision;
 mod docket;
 mod guard;
@@ -47,6 +48,7 @@ mod state;
 
 mod pointer;
 
+pub use counters::Reservation;
 pub use decision::{Call, Charged, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
 pub use document::{Handling, Place, Policy, PolicyError, PolicyErrors, Warning};
 pub use guard::{Guard, GuardLimits};

@@ -10,17 +10,28 @@ use crate::decision::{Outcome, Timestamp};
 pub struct Moment {
     now: Timestamp,
     halted: bool,
+    approved: bool,
 }
 
 impl Moment {
     /// Nothing but the time.
     pub const fn new(now: Timestamp) -> Self {
-        Self { now, halted: false }
+        Self { now, halted: false, approved: false }
     }
 
     /// Whether the kill switch is on: then only the policy's `safety_tools` may be called.
     pub const fn halted(self, halted: bool) -> Self {
         Self { halted, ..self }
+    }
+
+    /// Whether a person has approved this very call. Then nothing asks for approval; all else is judged as ever.
+    pub const fn approved(self, approved: bool) -> Self {
+        Self { approved, ..self }
+    }
+
+    /// Whether a person has approved this very call.
+    pub const fn is_approved(self) -> bool {
+        self.approved
     }
 
     /// The time.

@@ -44,7 +44,8 @@ pub(crate) type Limits<'p> = std::iter::Chain<std::slice::Iter<'p, LimitUse>, st
 /// 6. an argument's key differs only by case from one that the rules mention, `ambiguous_argument`, or is none that
 ///    the manifest declares, `undeclared_argument`: denied;
 /// 7. the first `deny_if` that matches, `deny_if_matched`, or cannot be evaluated, `unevaluable`: denied;
-/// 8. the first `require` that does not hold, `require_failed`, or cannot be evaluated, `unevaluable`: denied;
+/// 8. the first `require` that does not hold, `require_failed`, or cannot be evaluated, `unevaluable`; then the first
+///    `approve_if` that cannot be evaluated, `unevaluable`, before one that matches: denied;
 /// 9. the first rule over what went before that is not met, in the order of [`Sequence`](crate::sequence::Sequence):
 ///    `prior_missing`, `not_own`, `self_cross`, `open_orders`, `exposure`, `cancel_to_fill`, or `unevaluable`; then an
 ///    order that there is no room to remember, `state_full`: denied;
@@ -53,7 +54,8 @@ pub(crate) type Limits<'p> = std::iter::Chain<std::slice::Iter<'p, LimitUse>, st
 /// 11. the first budget whose amount cannot be told, `unevaluable`; then the first limit, of all tools before the
 ///     tool's own, that is used up, `limit_reached`: denied;
 /// 12. there is no room for a counter that a limit needs: denied, `state_full`;
-/// 13. the tool's action is `require_approval`: escalated and not charged, so that an approval lifts nothing above;
+/// 13. the tool's action is `require_approval`, or a rule of `approve_if` matches, and no person has approved the call:
+///     escalated and not charged. An approval lifts nothing above;
 /// 14. otherwise the call is charged to every limit in one step, and allowed.
 ///
 /// A rule in shadow takes down what it would have refused, and the next is asked.
@@ -83,9 +85,10 @@ pub(crate) fn judge<'p>(
         Standing::Listed(rules) => Some(rules),
         Standing::Free => None,
     };
-    if let Some(rules) = rules {
-        arguments(rules, call, seam, docket)?;
-    }
+    let asks = match rules {
+        Some(rules) => arguments(rules, call, seam, docket)?,
+        None => None,
+    };
     let trace = match rules {
         Some(rules) => consult(policy, rules, call, &state.registers, now, seam, docket)?,
         None => None,
@@ -99,18 +102,22 @@ pub(crate) fn judge<'p>(
         .counters
         .check(limits.clone(), &amounts, Bill { specs: policy.counters(), call, now, seam }, shadowed)
         .map_err(|shortage| out_of(&shortage, policy))?;
-    if let Some(Action::RequireApproval(Reasoned { rule, reason })) = rules.map(|rules| &rules.action) {
-        return Ok(Pass::Ask(Escalation {
-            rule: rule.clone(),
-            message: reason.clone().unwrap_or_else(|| "a person must approve calls of this tool".to_owned()),
-        }));
+    if !moment.is_approved()
+        && let Some(escalation) = asks
+    {
+        return Ok(Pass::Ask(escalation));
     }
     let rule = rules.map_or(policy.default_rule(), |rules| &rules.rule);
     Ok(Pass::Allow { rule, rules, limits, amounts, trace })
 }
 
-/// Lines 5 to 8: what the tool's own rules say of the call's arguments.
-fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam, docket: &mut Docket) -> Result<(), Denial> {
+/// Lines 5 to 8: what the tool's own rules say of the call's arguments, and whether a person is to be asked.
+fn arguments(
+    rules: &ToolRules,
+    call: &Call<'_>,
+    seam: Seam,
+    docket: &mut Docket,
+) -> Result<Option<Escalation>, Denial> {
     if let Action::Deny(Reasoned { rule, reason }) = &rules.action {
         let message = reason.as_deref().unwrap_or("the policy denies this tool");
         return Err(denial(Reason::ActionDenied, rule, message));
@@ -147,7 +154,27 @@ fn arguments(rules: &ToolRules, call: &Call<'_>, seam: Seam, docket: &mut Docket
             }
         }
     }
-    Ok(())
+    if let Action::RequireApproval(Reasoned { rule, reason }) = &rules.action {
+        let message = reason.clone().unwrap_or_else(|| "a person must approve calls of this tool".to_owned());
+        return Ok(Some(Escalation { rule: rule.clone(), message }));
+    }
+    for clause in &rules.approve_if {
+        match all(&clause.conditions, &evidence, seam) {
+            AllTruth::False(_) => {}
+            AllTruth::True => {
+                let message = clause.on_deny.clone().unwrap_or_else(|| "a person must approve this call".to_owned());
+                let escalation = Escalation { rule: clause.rule.clone(), message };
+                if !clause.shadow {
+                    return Ok(Some(escalation));
+                }
+                docket.shadows.push(escalation.as_denial());
+            }
+            AllTruth::Unevaluable(condition, cause) => {
+                docket.refuse(clause.shadow, unevaluable(clause, condition, cause))?;
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// How much each limit is to be charged. Most calls have no budget, and then nothing is allocated.

@@ -34,6 +34,11 @@ impl Measure {
         Self { length_ms, max, granule_ms: length_ms.div_ceil(ENTRIES_EXACT_MAX).max(1) }
     }
 
+    /// From when on a call made `at` is no longer counted: the last of its granule goes with it.
+    pub(crate) fn end_of(self, at: u64) -> u64 {
+        at.saturating_add(self.length_ms).saturating_add(self.granule_ms)
+    }
+
     pub(crate) fn max(self) -> u64 {
         self.max
     }
@@ -71,6 +76,16 @@ impl Window {
             self.live = self.live.saturating_sub(oldest.amount);
             self.entries.pop_front();
         }
+    }
+
+    /// The same calls in a window of another measure, as of `now`.
+    pub(crate) fn measured_by(self, measure: Measure, now: u64) -> Self {
+        let mut window = Self::default();
+        for entry in self.entries {
+            window.charge(measure, entry.at, entry.amount);
+        }
+        window.expire(measure, now);
+        window
     }
 
     /// How much is in the window, as of the last [`Window::expire`].

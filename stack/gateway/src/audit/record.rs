@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use mcp_policy::Charged;
+use mcp_policy::{Charged, Denial};
 use serde_json::{Map, Value};
 
 use crate::wire::RequestId;
@@ -62,6 +62,10 @@ pub(crate) struct Record<'a> {
     pub(crate) shown: Option<&'a str>,
     /// The JSON of [`charges`].
     pub(crate) charges: Option<&'a str>,
+    /// The JSON of [`shadows`].
+    pub(crate) shadows: Option<&'a str>,
+    /// The approval by which the call passes, or that it waits for.
+    pub(crate) approval: Option<&'a str>,
 }
 
 /// Where and when it was decided.
@@ -115,10 +119,13 @@ impl Record<'_> {
             }
             line.push(']');
         }
+        if let Some(approval) = self.approval {
+            text(line, "approval", approval, NAME_BYTES);
+        }
         if let Some(digest) = self.arguments_hmac {
             text(line, "args_hmac_sha256", digest, NAME_BYTES);
         }
-        for (name, json) in [("shown", self.shown), ("charges", self.charges)] {
+        for (name, json) in [("shown", self.shown), ("charges", self.charges), ("shadow", self.shadows)] {
             if let Some(json) = json {
                 let _ = write!(line, r#","{name}":{json}"#);
             }
@@ -144,6 +151,20 @@ pub(crate) fn shown(keys: &[String], arguments: &Map<String, Value>) -> Option<S
     }
     if !json.is_empty() {
         json.push('}');
+    }
+    Some(json).filter(|json| !json.is_empty())
+}
+
+/// What rules in shadow would have refused, as JSON.
+pub(crate) fn shadows(denials: &[Denial]) -> Option<String> {
+    let mut json = String::new();
+    for denial in denials.iter().take(MAX_LISTED) {
+        json.push_str(if json.is_empty() { "[{\"rule\":\"" } else { ",{\"rule\":\"" });
+        push_escaped(&mut json, &denial.rule, NAME_BYTES);
+        let _ = write!(json, r#"","reason":"{}"}}"#, denial.reason.code());
+    }
+    if !json.is_empty() {
+        json.push(']');
     }
     Some(json).filter(|json| !json.is_empty())
 }
@@ -237,6 +258,8 @@ mod tests {
             arguments_hmac: Some(text),
             shown: None,
             charges: None,
+            shadows: None,
+            approval: None,
         }
     }
 

@@ -3,17 +3,32 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Puts a policy in front of an MCP server: judges each tool call, forwards what it judged, keeps a record.
 ///
 /// Starts the server as a child process and speaks MCP on standard input and output in its place.
 #[derive(Debug, Parser)]
 #[command(name = "mcp-gateway", version, after_long_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) action: Option<Action>,
+
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GatewayArgs {
     /// The policy, a JSON document of version "1" or "2". Without a valid one nothing is started.
-    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY")]
-    pub(crate) policy: PathBuf,
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY", required = true)]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// While this file is there, nothing passes but the policy's `safety_tools`: see `mcp-gateway kill`. SIGUSR1 makes it,
+    /// SIGUSR2 removes it; without a file they work on this process alone.
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_KILL_FILE")]
+    pub(crate) kill_file: Option<PathBuf>,
 
     /// Append a chain of records to this file, each one line of JSON: two for each call, one for each refused frame;
     /// `-` is standard error, without a chain.
@@ -65,6 +80,28 @@ pub(crate) struct Args {
     pub(crate) command: Vec<OsString>,
 }
 
+/// What there is to do beside serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Throw the kill switch of every gateway that was given the file, or release it
+    Kill {
+        /// Which
+        position: Position,
+        /// The file of the switch
+        #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_KILL_FILE")]
+        kill_file: PathBuf,
+    },
+}
+
+/// A position of the kill switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Position {
+    /// Nothing passes but safety tools.
+    On,
+    /// The policy decides.
+    Off,
+}
+
 const AFTER_HELP: &str = "\
 What passes:
   initialize, server/discover, ping, tools/list and tools/call, the
@@ -97,6 +134,11 @@ Ending:
   there after --drain is killed. The server inherits the environment except
   for MCP_GATEWAY_*.
 
+Signals:
+  SIGHUP reads the policy anew: it is taken whole or not at all, what was
+  counted stays, and the audit names which policy judged each call. SIGUSR1
+  throws the kill switch, SIGUSR2 releases it.
+
 Exit codes:
   0  ended by the client or a signal, or the policy passed --check
   1  the connection to the client or the server broke
@@ -105,6 +147,7 @@ Exit codes:
   4  the audit or its key cannot be opened
   5  the server cannot be started
   6  the server ended before the client did
+  7  the kill switch cannot be set
 
 Example:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp

@@ -27,6 +27,8 @@ pub(super) enum Failure {
     AuditKeyShort(#[from] AuditKeyTooShort),
     #[error("cannot start the server `{command}`: {source}")]
     Start { command: String, source: io::Error },
+    #[error("cannot use the kill switch `{}`: {source}", path.display())]
+    Kill { path: PathBuf, source: io::Error },
     #[error("the server ended before its client did")]
     ServerLeft,
 }
@@ -40,6 +42,7 @@ impl Failure {
             Self::Audit { .. } | Self::AuditKeyUnread { .. } | Self::AuditKeyShort(_) => 4,
             Self::Start { .. } => 5,
             Self::ServerLeft => 6,
+            Self::Kill { .. } => 7,
         }
     }
 }

@@ -4,5 +4,6 @@ mod args;
 mod failure;
 mod run;
 mod setup;
+mod signals;
 
 pub(crate) use run::main;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
@@ -10,12 +11,17 @@ use mcp_gateway::{Gateway, Identity, SessionSummary};
 use tokio::process::{Child, Command};
 use tracing_subscriber::EnvFilter;
 
-use super::args::Args;
+use super::args::{Action, Args, GatewayArgs, Position};
 use super::failure::Failure;
-use super::setup;
+use super::{setup, signals};
 
 pub(crate) fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let args = Args::parse();
+    let done = match &args.action {
+        None => run(&args.gateway),
+        Some(Action::Kill { position, kill_file }) => set_kill_switch(*position, kill_file),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "error: {failure}");
@@ -24,13 +30,24 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<(), Failure> {
+fn set_kill_switch(position: Position, path: &Path) -> Result<(), Failure> {
+    let switch = setup::kill_switch(path)?;
+    let set = match position {
+        Position::On => switch.throw(),
+        Position::Off => switch.release(),
+    };
+    set.map_err(|source| Failure::Kill { path: path.to_owned(), source })
+}
+
+fn run(args: &GatewayArgs) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&args.log).map_err(Failure::Log)?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
 
-    let source = setup::read_policy(&args.policy)?;
+    // The command line is not understood without it.
+    let path = args.policy.clone().unwrap_or_default();
+    let source = setup::read_policy(&path)?;
     if args.check {
-        let _ = writeln!(io::stderr(), "{}: valid, sha256 {}", args.policy.display(), source.digest);
+        let _ = writeln!(io::stderr(), "{}: valid, sha256 {}", path.display(), source.digest);
         return Ok(());
     }
     let digest = source.digest.clone();
@@ -47,13 +64,14 @@ fn run(args: &Args) -> Result<(), Failure> {
     if summary.server_left_first { Err(Failure::ServerLeft) } else { Ok(()) }
 }
 
-async fn serve(args: &Args, gateway: &Gateway) -> Result<SessionSummary, Failure> {
+async fn serve(args: &GatewayArgs, gateway: &Gateway) -> Result<SessionSummary, Failure> {
     let mut child = start(&args.command)?;
     let (Some(to_child), Some(from_child)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(start_failed(&args.command, io::ErrorKind::BrokenPipe.into()));
     };
     // One process serves one client, so its number and its start name the session.
     let identity = Identity::new(&*args.grant, format!("stdio-{}-{}", gateway.now_ms(), std::process::id()));
+    let _signals = signals::heed(gateway.clone(), args.policy.clone().unwrap_or_default());
     let front = rmcp::transport::io::stdio_pipes();
     let served = gateway.serve_until(identity, front, (from_child, to_child), shutdown()).await;
     // Its input is closed by now, which asks a server to end.

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use mcp_gateway::{
-    AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Gateway, GatewayConfig, GatewayLimits, Rotation, WriterAudit,
-    policy_digest, system_clock,
+    AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Gateway, GatewayConfig, GatewayLimits, KillSwitch, Rotation,
+    WriterAudit, policy_digest, system_clock,
 };
 use mcp_policy::{Guard, Policy};
 
-use super::args::Args;
+use super::args::GatewayArgs;
 use super::failure::Failure;
 
 /// A policy with the digest of its source.
@@ -31,7 +31,7 @@ pub(super) fn read_policy(path: &Path) -> Result<Source, Failure> {
     Ok(Source { policy, digest: policy_digest(&source) })
 }
 
-pub(super) fn gateway(args: &Args, source: Source) -> Result<Gateway, Failure> {
+pub(super) fn gateway(args: &GatewayArgs, source: Source) -> Result<Gateway, Failure> {
     let audit_key = match &args.audit_key_file {
         None => None,
         Some(path) => {
@@ -41,7 +41,12 @@ pub(super) fn gateway(args: &Args, source: Source) -> Result<Gateway, Failure> {
     };
     let audit =
         audit(args, audit_key.as_ref()).map_err(|source| Failure::Audit { path: args.audit.clone(), source })?;
+    let kill = match &args.kill_file {
+        None => KillSwitch::new(),
+        Some(path) => kill_switch(path)?,
+    };
     let config = GatewayConfig {
+        kill,
         audit,
         audit_key,
         policy: source.digest,
@@ -57,7 +62,7 @@ pub(super) fn gateway(args: &Args, source: Source) -> Result<Gateway, Failure> {
 }
 
 /// A chain in a file. Standard error and devices keep plain lines: what has no end to read cannot be carried on.
-fn audit(args: &Args, key: Option<&AuditKey>) -> Result<Box<dyn AuditSink>, ChainedAuditError> {
+fn audit(args: &GatewayArgs, key: Option<&AuditKey>) -> Result<Box<dyn AuditSink>, ChainedAuditError> {
     if args.audit == Path::new("-") {
         return Ok(Box::new(WriterAudit::new(io::stderr())));
     }
@@ -72,8 +77,12 @@ fn audit(args: &Args, key: Option<&AuditKey>) -> Result<Box<dyn AuditSink>, Chai
     Ok(Box::new(if args.audit_sync { chained.synced() } else { chained }))
 }
 
+pub(super) fn kill_switch(path: &Path) -> Result<KillSwitch, Failure> {
+    KillSwitch::with_file(path).map_err(|source| Failure::Kill { path: path.to_owned(), source })
+}
+
 /// The name given, or that of the command without its folder.
-fn server_name(args: &Args) -> String {
+fn server_name(args: &GatewayArgs) -> String {
     args.server.clone().unwrap_or_else(|| {
         let command = args.command.first().map(Path::new).and_then(Path::file_name);
         command.unwrap_or_default().to_string_lossy().into_owned()

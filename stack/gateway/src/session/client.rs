@@ -218,6 +218,8 @@ impl Session {
             arguments_hmac: None,
             shown: None,
             charges: None,
+            shadows: None,
+            approval: None,
         };
         self.gateway.record_refusal(&self.identity, now_ms, &record);
         // Two answers under one id could be taken for each other.

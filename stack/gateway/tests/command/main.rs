@@ -43,6 +43,8 @@ fn main() -> ExitCode {
         trial("a_full_disk_denies_before_the_call_leaves", full_disk),
         trial("the_server_does_not_see_the_gateways_settings", environment),
         trial("a_signal_ends_it_in_order", signal),
+        trial("sighup_puts_a_policy_in_force_whole_or_not_at_all", hangup),
+        trial("the_kill_switch_works_by_command_and_by_signal", kill_switch),
         trial("a_server_that_does_not_end_is_killed", stubborn_server),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -279,7 +281,120 @@ fn environment() {
 }
 
 fn terminate(child: &Child) {
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    send(child, "-TERM");
+}
+
+fn send(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// A gateway with its pipes, before a fixture that answers.
+struct Served {
+    child: Child,
+    input: std::process::ChildStdin,
+    output: BufReader<std::process::ChildStdout>,
+    errors: BufReader<std::process::ChildStderr>,
+}
+
+impl Served {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let mut served = Self { child, input, output, errors };
+        let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params":
+            {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+        served.ask(&hello);
+        writeln!(served.input, "{}", json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).unwrap();
+        served
+    }
+
+    fn ask(&mut self, frame: &Value) -> Value {
+        writeln!(self.input, "{frame}").unwrap();
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// The reason of a denial; null if the call passed.
+    fn call(&mut self, id: u64, tool: &str) -> Value {
+        self.ask(&call(id, tool))["result"]["structuredContent"]["reason"].clone()
+    }
+
+    /// Waits for an event in the audit on standard error.
+    fn event(&mut self, name: &str) -> Value {
+        loop {
+            let mut line = String::new();
+            assert!(self.errors.read_line(&mut line).unwrap() > 0, "it ended before `{name}`");
+            if let Ok(record) = serde_json::from_str::<Value>(&line)
+                && record["event"] == name
+            {
+                return record;
+            }
+        }
+    }
+
+    fn end(mut self) {
+        drop(self.input);
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+fn hangup() {
+    let place = Place::new(POLICY);
+    let mut served = Served::start(place.before_fixture(&[], "rmcp"));
+    assert_eq!(served.event("started")["policy"], mcp_gateway::policy_digest(POLICY));
+    assert_eq!(served.call(1, "echo"), Value::Null);
+    let without = POLICY.replace("\"echo\": {}, ", "");
+    fs::write(place.path("policy.json"), &without).unwrap();
+    // What is on disk counts for nothing until it is asked for.
+    assert_eq!(served.call(2, "echo"), Value::Null);
+    send(&served.child, "-HUP");
+    let event = served.event("policy_reloaded");
+    assert_eq!(event["policy"], mcp_gateway::policy_digest(&without));
+    assert_eq!(served.call(3, "echo"), "not_available");
+    fs::write(place.path("policy.json"), without.replace("deny", "allow-all")).unwrap();
+    send(&served.child, "-HUP");
+    assert!(served.event("policy_refused")["message"].as_str().unwrap().contains("`/default`"));
+    assert_eq!(served.call(4, "echo"), "not_available");
+    assert_eq!(served.call(5, "slow"), Value::Null);
+    served.end();
+}
+
+fn kill_switch() {
+    let place = Place::new(POLICY);
+    let switch = place.path("halt");
+    let file = switch.to_str().unwrap();
+    let command = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mcp-gateway")).args(arguments).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let mut served = Served::start(place.before_fixture(&["--kill-file", file], "rmcp"));
+    assert_eq!(served.call(1, "echo"), Value::Null);
+    assert_eq!(command(&["kill", "on", "--kill-file", file]).0, Some(0));
+    assert_eq!(served.call(2, "echo"), "halted");
+    served.event("halted");
+    // It outlives the process.
+    served.end();
+    let mut served = Served::start(place.before_fixture(&["--kill-file", file], "rmcp"));
+    assert_eq!(served.call(1, "echo"), "halted");
+    assert_eq!(command(&["kill", "off", "--kill-file", file]).0, Some(0));
+    assert_eq!(served.call(2, "echo"), Value::Null);
+    served.event("resumed");
+    send(&served.child, "-USR1");
+    served.event("halted");
+    assert!(switch.exists());
+    assert_eq!(served.call(3, "echo"), "halted");
+    send(&served.child, "-USR2");
+    served.event("resumed");
+    assert_eq!(served.call(4, "echo"), Value::Null);
+    served.end();
+
+    let (code, said) = command(&["kill", "on", "--kill-file", "/nonexistent/folder/halt"]);
+    assert!(code == Some(7) && said.contains("/nonexistent/folder/halt"), "{said}");
+    assert_eq!(command(&["kill", "on"]).0, Some(2));
 }
 
 fn signal() {

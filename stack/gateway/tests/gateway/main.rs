@@ -14,6 +14,7 @@ mod lifecycle;
 mod mutants;
 mod passing;
 mod peers;
+mod reload;
 mod server_side;
 mod trail;
 mod without_io;

@@ -92,6 +92,11 @@ pub(super) fn deny_if(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Term
     reader.array(node, "`deny_if`").iter().filter_map(|rule| clause(reader, rule, terms, Absent::Matches)).collect()
 }
 
+/// Reads `approve_if`: rules of conditions like those of `deny_if`, of which one that matches asks a person.
+pub(super) fn approve_if(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Vec<Clause> {
+    reader.array(node, "`approve_if`").iter().filter_map(|rule| clause(reader, rule, terms, Absent::Matches)).collect()
+}
+
 /// Reads `require`: conditions, or rules of conditions like those of `deny_if`.
 pub(super) fn require(reader: &mut Reader<'_>, node: &Node<'_>, terms: &mut Terms<'_>) -> Vec<Clause> {
     reader

@@ -10,7 +10,7 @@ use super::reader::{Node, Reader, quoted};
 use crate::facts::ToolFacts;
 
 /// The keys of a tool's entry that are read here.
-pub(super) const KEYS: [&str; 1] = ["audit"];
+pub(super) const KEYS: [&str; 2] = ["approve_if", "audit"];
 
 /// That of a tool of which the document says nothing.
 pub(super) static NOTHING: Handling = Handling { shown: Vec::new() };

@@ -128,6 +128,7 @@ impl Counters {
 
     /// The counter called `name`. Wherever it is met it must count alike.
     fn named(&mut self, reader: &mut Reader<'_>, node: &Node<'_>, name: &str, spec: CounterSpec) -> Option<usize> {
+        let spec = CounterSpec { name: format!("called {name}"), ..spec };
         let Some((index, first)) = self.named.get(name) else {
             self.specs.push(spec);
             let index = self.specs.len() - 1;
@@ -156,7 +157,8 @@ impl CounterSpec {
             None => Measure::new(length_ms, max),
         };
         let (of, each) = (of.map(|of| of.text().to_owned()), each.map(|each| each.text().to_owned()));
-        Self { rule: rule.to_owned(), measure, scope, of, each, per }
+        let name = format!("at {rule}");
+        Self { rule: rule.to_owned(), measure, scope, of, each, per, name }
     }
 
     /// Whether the two count alike, wherever they stand.

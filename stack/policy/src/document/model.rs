@@ -9,6 +9,7 @@ use super::sequences::Assets;
 use super::warn::Warning;
 use crate::arguments::Mentions;
 use crate::breakers::Breaker;
+use crate::canonical_json;
 use crate::condition::{Condition, Subject};
 use crate::facts::ToolFacts;
 use crate::sequence::{Proof, Sequence};
@@ -65,6 +66,8 @@ pub(crate) struct ToolRules {
     /// The arguments that the tool has and the facts that they come to. Only in version "2".
     pub(crate) facts: Option<Arc<ToolFacts>>,
     pub(crate) deny_if: Vec<Clause>,
+    /// Only in version "2".
+    pub(crate) approve_if: Vec<Clause>,
     pub(crate) require: Vec<Clause>,
     /// Without those that `all_tools` charges already.
     pub(crate) limits: Vec<LimitUse>,
@@ -168,6 +171,28 @@ pub(crate) struct CounterSpec {
     pub(crate) each: Option<String>,
     /// The window as people say it.
     pub(crate) per: String,
+    /// Its name; where it has none, what it is by its place.
+    pub(crate) name: String,
+}
+
+impl CounterSpec {
+    /// What tells it from all others, in this document and in another: whatever counts the same has the same.
+    pub(crate) fn identity(&self) -> String {
+        let scope = match self.scope {
+            Scope::Grant => "grant",
+            Scope::Session => "session",
+            Scope::Server => "server",
+            Scope::Organisation => "organisation",
+        };
+        // As JSON, so that no name can look like two parts.
+        let parts = [
+            self.name.as_str(),
+            scope,
+            self.of.as_deref().unwrap_or_default(),
+            self.each.as_deref().unwrap_or_default(),
+        ];
+        canonical_json(&parts.into_iter().collect())
+    }
 }
 
 /// Whom a counter counts.

@@ -319,6 +319,7 @@ fn tool(reader: &mut Reader<'_>, name: &str, node: &Node<'_>, context: &mut Cont
     let mut terms = Terms { tool: name, facts: facts.as_deref(), ..Terms::default() };
     let action = action(reader, node, members);
     let deny_if = node.member(members, "deny_if").map(|node| clauses::deny_if(reader, &node, &mut terms));
+    let approve_if = node.member(members, "approve_if").map(|node| clauses::approve_if(reader, &node, &mut terms));
     let require = node.member(members, "require").map(|node| clauses::require(reader, &node, &mut terms));
     let mut limits = match node.member(members, "limits") {
         Some(node) => counters.limits(reader, &node, all_tools, &mut terms),
@@ -340,6 +341,7 @@ fn tool(reader: &mut Reader<'_>, name: &str, node: &Node<'_>, context: &mut Cont
         mentions,
         facts,
         deny_if: deny_if.unwrap_or_default(),
+        approve_if: approve_if.unwrap_or_default(),
         require: require.unwrap_or_default(),
         limits,
         sequence,

@@ -16,6 +16,7 @@ mod defects;
 mod precedence;
 mod settle;
 
+mod approvals;
 mod breakers;
 mod conditions;
 mod docs;
@@ -27,6 +28,7 @@ mod strict;
 mod version_2;
 mod warnings;
 
+mod carry;
 mod cases;
 mod exchange;
 mod oracle;
