@@ -25,6 +25,8 @@ const NOTICED: &[(&str, &str)] = &[
     ("calendar-window", "ra-10-window-edge"),
     ("refund-failed", "ra-20-retry-storm"),
     ("lexicographic-compare", "ra-03-unit-confusion"),
+    ("ignore-sequences", "ra-26-guessed-orders"),
+    ("ignore-breakers", "ra-20b-knocking"),
     ("list-filtered-calls-open", "ra-48-unlisted-tools"),
     ("raw-bytes-forwarded", "ra-42-duplicate-keys"),
 ];
@@ -32,8 +34,6 @@ const NOTICED: &[(&str, &str)] = &[
 /// Defect, and why no scenario notices it yet.
 const UNNOTICED: &[(&str, &str)] = &[
     ("session-scope-only", "a script speaks over one connection; the tests of `mcp-policy` hold the scopes apart"),
-    ("ignore-sequences", "no shipped policy looks back yet; the tests of `mcp-policy` do"),
-    ("ignore-breakers", "no shipped policy has a breaker yet; the tests of `mcp-policy` do"),
     ("ignore-kill-switch", "a script cannot throw the kill switch; the tests of `mcp-policy` do"),
 ];
 

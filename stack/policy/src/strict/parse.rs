@@ -40,7 +40,7 @@ impl Limits {
 
     /// The same for a document that people write, with comments.
     #[must_use]
-    pub(crate) const fn with_comments(self) -> Self {
+    pub const fn with_comments(self) -> Self {
         Self { comments: true, ..self }
     }
 }

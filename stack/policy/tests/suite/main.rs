@@ -23,6 +23,7 @@ mod docs;
 mod documents;
 mod groups;
 mod patterns;
+mod schema_2;
 mod sequences;
 mod strict;
 mod version_2;

@@ -1,0 +1,212 @@
+//! The schema of version "2" that editors use, and documents that are damaged: whatever is accepted, the schema knows.
+
+use mcp_policy::Policy;
+use mcp_policy::strict::{self, Limits};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::docs;
+
+fn schema() -> jsonschema::Validator {
+    let text = include_str!("../../schema/policy.v2.json");
+    jsonschema::validator_for(&serde_json::from_str(text).unwrap()).unwrap()
+}
+
+fn value(text: &str) -> Value {
+    strict::parse(text.as_bytes(), Limits::default().with_comments()).unwrap()
+}
+
+fn shipped() -> Vec<(String, String)> {
+    let folder = format!("{}/../../scenarios/policies", env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &std::path::PathBuf| (path.display().to_string(), std::fs::read_to_string(path).unwrap());
+    paths.iter().map(read).filter(|(_, text)| value(text)["version"] == "2").collect()
+}
+
+#[test]
+fn the_schema_takes_every_example() {
+    let schema = schema();
+    let examples = docs::examples().into_iter().map(|(line, text)| (format!("docs/policy.md:{line}"), text));
+    let shipped = shipped();
+    assert!(shipped.len() >= 3, "{}", shipped.len());
+    for (name, text) in examples.chain(shipped).chain([("full".to_owned(), full().to_string())]) {
+        let problems: Vec<String> =
+            schema.iter_errors(&value(&text)).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+        assert!(problems.is_empty(), "{name}: {problems:#?}");
+    }
+    // The shipped manifest, written out, is one too.
+    let manifest = include_str!("../../manifests/binance-mcp.json");
+    let mut document = json!({ "version": "2", "default": "deny", "tools": {} });
+    document["manifest"] = serde_json::from_str(manifest).unwrap();
+    assert!(schema.is_valid(&document));
+    assert!(Policy::parse(&document.to_string()).is_ok());
+}
+
+#[test]
+fn the_shipped_policies_of_version_2_say_nothing_in_vain() {
+    for (name, text) in shipped() {
+        let policy = Policy::parse(&text).unwrap_or_else(|errors| panic!("{name}: {errors}"));
+        assert_eq!(policy.warnings(), [], "{name}");
+    }
+}
+
+/// A document in which everything stands that the language knows.
+fn full() -> Value {
+    let on = |mut rule: Value| {
+        rule["on_deny"] = json!("no");
+        rule["shadow"] = json!(false);
+        rule
+    };
+    let condition = |path: &str, op: &str, value: Value| json!({ "path": path, "op": op, "value": value });
+    let answer = json!({ "symbol": "/s", "order_id": "/o", "client_order_id": "/c", "filled": "/f",
+                         "status": { "at": "/t", "open": ["NEW"], "closed": ["FILLED"] } });
+    let refused = json!({ "at": "/error", "is": false });
+    let arguments = json!(["symbol", "side", "quantity", "price", "name", "id", "key"]);
+    let one = json!({ "symbol": "symbol", "order_id": "id", "client_order_id": "name", "answer": answer, "refused": refused });
+    let many = json!({ "symbol": "symbol", "items": "/items", "answer": answer, "late_ms": 1000 });
+    let breakers = |mut rules: Value| {
+        rules["cooldown"] = json!([on(json!({ "after": "denial", "window": 5, "scope": "session" })), { "after": "call", "window": 1 }]);
+        rules["error_streak"] = json!([on(json!({ "max": 3, "window": "minute", "pause": 60, "scope": "server" }))]);
+        rules["concurrency"] = json!([on(json!({ "max": 3, "scope": "organisation" }))]);
+        rules
+    };
+    json!({
+        "$schema": "policy.v2.json", "version": "2", "default": "deny", "shadow": false,
+        "references": { "BTCUSDT": "75000", "ETHUSDT": 4000 },
+        "assets": { "BTCUSDT": { "base": "BTC", "quote": "USDT" } },
+        "safety_tools": ["cancel"], "hide": ["secret_*", "hidden"],
+        "manifest": {
+            "place": { "arguments": arguments,
+                "facts": { "symbol": { "argument": "symbol" }, "n": { "product": [ { "decimal": "quantity" }, { "greatest": [
+                    { "decimal": "price" }, { "reference": "symbol" } ] } ] },
+                    "w": { "cases": [ { "one_of": { "side": ["BUY"] }, "at_most": { "quantity": "5" }, "with": ["price"], "without": ["id"],
+                                        "is": { "constant": "1" } } ] } },
+                "effect": { "places_order": { "symbol": "symbol", "side": { "argument": "side", "buy": "BUY", "sell": "SELL" },
+                    "quantity": "quantity", "price": "price", "client_order_id": "name", "answer": answer, "refused": refused } } },
+            "test": { "arguments": arguments },
+            "cancel": { "arguments": arguments, "effect": { "cancels_order": one } },
+            "query": { "arguments": arguments, "effect": { "reads_order": one } },
+            "cancel_all": { "arguments": arguments, "effect": { "cancels_all_orders": many } },
+            "list": { "arguments": arguments, "effect": { "lists_open_orders": many } },
+            "key_new": { "arguments": [], "effect": { "issues_listen_key": { "answer": "/key" } } },
+            "key_more": { "arguments": ["key"], "effect": { "extends_listen_key": { "argument": "key" } } },
+            "key_end": { "arguments": ["key"], "effect": { "closes_listen_key": { "argument": "key" } } }
+        },
+        "all_tools": breakers(json!({ "limits": [ { "counter": "calls", "window": "minute", "max": 60, "each": "arguments" } ] })),
+        "tools": {
+            "place": breakers(json!({
+                "action": "require_approval", "reason": "a person looks",
+                "deny_if": [ on(json!({ "conditions": [ { "not": condition("args.side", "eq", json!("BUY")) },
+                    { "any": [ condition("args.name", "length", json!([1, 5])), condition("args.name", "characters", json!("digits")) ] } ] })) ],
+                "require": [
+                    on(condition("args.quantity", "between", json!(["1", "5"]))),
+                    on(json!({ "path": "args.price", "op": "gt", "other": "facts.n" })),
+                    on(json!({ "path": "args.price", "op": "within_percent", "other": "facts.n", "value": "5" })),
+                    on(json!({ "all": [ condition("facts.symbol", "one_of", json!(["BTCUSDT"])),
+                                        { "path": "args.id", "op": "exists", "if_present": true } ] })),
+                    on(json!({ "not": condition("args.symbol", "regex", json!("^x$")) })),
+                    on(json!({ "conditions": [ condition("args.symbol", "neq", json!("x")), condition("args.price", "lt", json!(5)) ] })) ],
+                "limits": [ on(json!({ "counter": "c", "window": 5, "max": "0.5", "of": "facts.n", "each": "facts.symbol", "scope": "organisation" })) ],
+                "rate_limit": { "max": 5, "window": "hour" },
+                "requires_prior": [ on(json!({ "tool": "test", "within": 60, "but": ["name"] })) ],
+                "no_self_cross": on(json!({})),
+                "open_orders": [ on(json!({ "max": 5, "per": "symbol" })) ],
+                "exposure": [ on(json!({ "asset": "BTC", "max": "0.5" })) ],
+                "cancel_to_fill": [ on(json!({ "window": "day", "max": 5, "free": 5 })) ]
+            })),
+            "test": {}, "cancel": { "own_orders_only": true }, "key_*": {}, "key_end": { "own_listen_keys_only": on(json!({})) }
+        }
+    })
+}
+
+/// The pointers of all objects whose keys are not the author's choice.
+fn closed_objects(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    let open = ["/tools", "/manifest", "/references", "/assets"].contains(&pointer)
+        || pointer.ends_with("/facts")
+        || ["/one_of", "/at_most"].iter().any(|key| pointer.ends_with(key) && pointer.contains("/cases/"));
+    match value {
+        Value::Object(members) => {
+            if !open {
+                found.push(pointer.to_owned());
+            }
+            for (key, value) in members {
+                closed_objects(value, &format!("{pointer}/{key}"), found);
+            }
+        }
+        Value::Array(elements) => {
+            for (index, value) in elements.iter().enumerate() {
+                closed_objects(value, &format!("{pointer}/{index}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_full_document_is_taken() {
+    Policy::parse(&full().to_string()).unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+#[test]
+fn an_unknown_key_is_an_error_in_every_object() {
+    let mut pointers = Vec::new();
+    closed_objects(&full(), "", &mut pointers);
+    assert!(pointers.len() >= 80, "{}", pointers.len());
+    let schema = schema();
+    for pointer in pointers {
+        let mut document = full();
+        document.pointer_mut(&pointer).unwrap()["unknown"] = json!(1);
+        let errors = Policy::parse(&document.to_string()).expect_err(&pointer);
+        let found =
+            errors.iter().any(|error| error.message().contains("unknown") || error.message().contains("exactly one"));
+        assert!(found, "{pointer}: {errors}");
+        assert!(!schema.is_valid(&document), "the schema accepts an unknown key at {pointer}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1000), ..ProptestConfig::default() })]
+
+    /// A key is taken away, misspelt, made up, or its value exchanged: never a panic, and never accepted beyond what the
+    /// schema knows. What is accepted judges a call.
+    #[test]
+    fn a_damaged_document_never_panics_and_is_never_silently_weaker(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0_u8..4), 1..4),
+        key in "[a-z_$]{1,8}",
+    ) {
+        let mut document = full();
+        for (at, which, kind) in edits {
+            let mut pointers = Vec::new();
+            closed_objects(&document, "", &mut pointers);
+            let pointer = at.get(&pointers).clone();
+            let Some(Value::Object(members)) = document.pointer_mut(&pointer) else { continue };
+            let keys: Vec<String> = members.keys().cloned().collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let values = [json!(null), json!(0), json!("x"), json!([]), json!({}), json!([{}]), json!(-1), json!(true), json!("args.id")];
+            let which_key = which.get(&keys).clone();
+            match kind {
+                0 => { members.shift_remove(&which_key); }
+                1 => { members.insert(which_key, which.get(&values).clone()); }
+                2 => {
+                    let value = members.shift_remove(&which_key).unwrap();
+                    members.insert(which_key[..which_key.len() - 1].to_owned(), value);
+                }
+                _ => { members.insert(key.clone(), json!(1)); }
+            }
+        }
+        if let Ok(policy) = Policy::parse(&document.to_string()) {
+            prop_assert!(schema().is_valid(&document), "the schema refuses what is accepted: {}", document);
+            let call = crate::support::ask("place").with(json!({ "symbol": "BTCUSDT", "side": "BUY", "quantity": "1", "price": "1" }));
+            let _ = call.of(&mut mcp_policy::Guard::new(policy), 0);
+        }
+    }
+
+    #[test]
+    fn a_cut_document_is_never_a_policy(at in any::<prop::sample::Index>()) {
+        let text = full().to_string();
+        prop_assert!(Policy::parse(&text[..at.index(text.len())]).is_err());
+    }
+}
