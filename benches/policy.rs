@@ -8,10 +8,11 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use mcp_policy::{Call, Decision, Guard, Outcome, Policy, Timestamp};
+use mcp_policy::{Call, Decision, Guard, Outcome, Policy, Settlement, Timestamp};
 use serde_json::{Map, Value, json};
 
 const SHIPPED: &str = include_str!("../scenarios/policies/binance.json");
+const SHIPPED_2: &str = include_str!("../scenarios/policies/binance-v2.json");
 
 fn arguments(value: Value) -> Map<String, Value> {
     match value {
@@ -85,6 +86,62 @@ fn shipped(c: &mut Criterion) {
     group.finish();
 }
 
+/// The shipped policy of version "2": facts, digests, a register of orders, breakers and budgets.
+fn shipped_2(c: &mut Criterion) {
+    let mut group = c.benchmark_group("policy/admit");
+    let reads = [
+        ("version 2 read", "bn_ticker_price", arguments(json!({ "symbol": "BTCUSDT" })), 2_100),
+        ("version 2 ping", "bn_ping", Map::new(), 2_100),
+    ];
+    for (name, tool, arguments, step_ms) in reads {
+        let mut guard = Guard::new(Policy::parse(SHIPPED_2).expect("the shipped policy is valid"));
+        let mut now = 0;
+        let call = Call { tool, arguments: &arguments, grant: "desk", session: "s-1" };
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                now += step_ms;
+                admit(&mut guard, &call, Timestamp::from_millis(now));
+            });
+        });
+    }
+
+    // Bought and sold in turn, so that the position stays where it is, and far enough apart for every limit.
+    let mut guard = Guard::new(Policy::parse(SHIPPED_2).expect("the shipped policy is valid"));
+    let filled = json!({ "orderId": 1, "clientOrderId": "grid-1", "status": "FILLED", "executedQty": "0.00600000" });
+    let orders = ["BUY", "SELL"].map(|side| {
+        arguments(json!({
+            "symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "GTC",
+            "quantity": "0.00600", "price": "59000.00", "newClientOrderId": "grid-1"
+        }))
+    });
+    let (mut now, mut turn) = (0, 0);
+    group.bench_function("version 2 limit order", |b| {
+        b.iter(|| {
+            now += 9_000_000;
+            turn = 1 - turn;
+            let call = Call { tool: "bn_new_order", arguments: &orders[turn], grant: "desk", session: "s-1" };
+            match guard.admit(black_box(&call), Timestamp::from_millis(now)) {
+                Decision::Allow(permit) => {
+                    guard.settle(permit, Settlement::new(Outcome::Succeeded).with_value(&filled));
+                }
+                other => panic!("expected an admission, got {other:?}"),
+            }
+        });
+    });
+
+    let mut guard = Guard::new(Policy::parse(SHIPPED_2).expect("the shipped policy is valid"));
+    let mut over = orders[0].clone();
+    over.insert("quantity".to_owned(), json!("1.5"));
+    let call = Call { tool: "bn_new_order", arguments: &over, grant: "desk", session: "s-1" };
+    group.bench_function("version 2 denial", |b| {
+        b.iter(|| match guard.admit(black_box(&call), Timestamp::from_millis(0)) {
+            Decision::Deny(denial) => denial,
+            other => panic!("expected a denial, got {other:?}"),
+        });
+    });
+    group.finish();
+}
+
 fn growth(c: &mut Criterion) {
     let mut group = c.benchmark_group("policy/growth");
     for size in [10_usize, 1_000, 100_000] {
@@ -127,5 +184,5 @@ fn growth(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, shipped, growth);
+criterion_group!(benches, shipped, shipped_2, growth);
 criterion_main!(benches);

@@ -392,7 +392,7 @@ fn literal(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Literal> {
             let held = decimal::of_number(number).ok();
             // A number that was rounded while it was read would be another limit than its author wrote.
             let written = if number.is_f64() {
-                reader.text(&node.pointer).and_then(|text| decimal::of_literal(text).ok())
+                reader.text(&node.pointer).and_then(|text| decimal::of_literal(&text).ok())
             } else {
                 held
             };
@@ -400,7 +400,7 @@ fn literal(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Literal> {
                 (Some(held), Some(written)) if held == written => Some(Literal::Number(held)),
                 _ => {
                     let text = reader.text(&node.pointer).unwrap_or_default();
-                    let message = format!("{} cannot be held exactly", quoted(text));
+                    let message = format!("{} cannot be held exactly", quoted(&text));
                     reader.wrong(&node.pointer, message, "write fewer digits, or a decimal in quotes");
                     None
                 }

@@ -203,16 +203,21 @@ impl Facts<'_, '_, '_> {
     }
 }
 
-/// Reads `references`: the price of each symbol.
-pub(super) fn references(reader: &mut Reader<'_>, node: &Node<'_>) -> References {
+/// Reads `references`, wherever it stands: the price of each symbol.
+pub(super) fn references(reader: &mut Reader<'_>, nodes: &[Node<'_>]) -> References {
     let mut references = References::new();
-    for (symbol, value) in reader.open_object(node, "`references`").into_iter().flatten() {
-        let node = Node { value, pointer: pointer::child(&node.pointer, symbol) };
-        if let Some(price) = amount(reader, &node, "a reference price") {
-            if price.is_zero() {
-                reader.wrong(&node.pointer, "a reference price is zero", "write the price of one unit");
+    for node in nodes {
+        for (symbol, value) in reader.open_object(node, "`references`").into_iter().flatten() {
+            let node = Node { value, pointer: pointer::child(&node.pointer, symbol) };
+            if let Some(price) = amount(reader, &node, "a reference price") {
+                if price.is_zero() {
+                    reader.wrong(&node.pointer, "a reference price is zero", "write the price of one unit");
+                }
+                if references.insert(symbol.clone(), price).is_some() {
+                    let message = format!("{} has a price in another part", quoted(symbol));
+                    reader.wrong_key(&node.pointer, message, "write it once");
+                }
             }
-            references.insert(symbol.clone(), price);
         }
     }
     references

@@ -37,6 +37,7 @@ mod breakers;
 mod clauses;
 mod effects;
 mod handling;
+mod includes;
 mod limits;
 mod manifest;
 mod parse;
@@ -48,6 +49,7 @@ mod warn;
 pub use crate::strict::Place;
 pub use error::{PolicyError, PolicyErrors};
 pub use handling::Handling;
+pub use includes::Loader;
 pub use model::Policy;
 pub use warn::Warning;
 

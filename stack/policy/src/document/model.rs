@@ -40,6 +40,7 @@ pub struct Policy {
     pub(super) counters: Vec<CounterSpec>,
     pub(super) default_rule: Arc<str>,
     pub(super) warnings: Vec<Warning>,
+    pub(super) parts: Vec<(String, String)>,
 }
 
 /// What becomes of tools that are not listed.
@@ -223,6 +224,12 @@ impl Policy {
     /// What the document says in vain, in the order of the text.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// The parts that the document includes, in the order in which they were loaded: the path below its folder, and
+    /// the text. Whoever digests a document digests them too.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parts.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     pub(crate) fn standing(&self, tool: &str) -> Standing<'_> {

@@ -9,6 +9,7 @@ use super::breakers::{self, Breakers};
 use super::clauses::{self, Terms};
 use super::error::PolicyErrors;
 use super::handling;
+use super::includes::{self, Loader, PART_KEYS, Part};
 use super::limits::Counters;
 use super::manifest::{self, Manifest};
 use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
@@ -20,7 +21,7 @@ use crate::condition::Subject;
 use crate::pointer;
 
 /// Those of version "1" first.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "$schema",
     "version",
     "default",
@@ -32,6 +33,7 @@ const KEYS: [&str; 11] = [
     "safety_tools",
     "assets",
     "shadow",
+    "include",
 ];
 const KEYS_OF_VERSION_1: usize = 6;
 const TOOL_KEYS: [&str; 6] = ["action", "reason", "deny_if", "require", "limits", "rate_limit"];
@@ -51,9 +53,16 @@ impl Policy {
     /// );
     /// ```
     pub fn parse(source: &str) -> Result<Self, PolicyErrors> {
+        Self::parse_with(source, &|_| Err("this document was handed over without its folder".to_owned()))
+    }
+
+    /// The same, with a loader for the parts that the document includes: it is handed the path of a part below the
+    /// document's folder.
+    pub fn parse_with(source: &str, loader: &Loader<'_>) -> Result<Self, PolicyErrors> {
         let (mut reader, root) = Reader::open(source)?;
+        let parts = includes::load(&mut reader, &root, loader);
         let root = Node { value: &root, pointer: String::new() };
-        let policy = document(&mut reader, &root);
+        let policy = document(&mut reader, &root, &parts);
         if let Some(policy) = &policy {
             vain::look(&mut reader, policy);
         }
@@ -61,7 +70,7 @@ impl Policy {
     }
 }
 
-fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
+fn document(reader: &mut Reader<'_>, root: &Node<'_>, parts: &[Part]) -> Option<Policy> {
     let known = match reader.version() {
         Version::One => KEYS_OF_VERSION_1,
         Version::Two => KEYS.len(),
@@ -76,23 +85,27 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
         .required(root, members, "default", remedy)
         .and_then(|node| reader.word(&node, "default", &[("deny", Default::Deny), ("allow", Default::Allow)]));
 
+    let whole = Whole::of(reader, root, members, parts);
     let manifest = match reader.version() {
         Version::One => None,
-        Version::Two => Some(read_manifest(reader, root, members, default)?),
+        Version::Two => Some(read_manifest(reader, &whole, default)?),
     };
 
     let mut names: IndexMap<String, Named> = IndexMap::new();
     let mut hidden_prefixes = Vec::new();
-    let hides_all = hide(reader, root, members, &mut names, &mut hidden_prefixes);
+    let mut hides_all = false;
+    for list in whole.members("hide") {
+        hides_all |= hide(reader, &list, &mut names, &mut hidden_prefixes);
+    }
     let mut counters = Counters::default();
     let mut breakers = Breakers::default();
-    let (all_tools, all_tools_breakers) = match root.member(members, "all_tools") {
-        Some(node) => read_all_tools(reader, &node, &mut counters, &mut breakers),
-        None => (Vec::new(), Vec::new()),
-    };
+    let (mut all_tools, mut all_tools_breakers) = (Vec::new(), Vec::new());
+    for node in whole.members("all_tools") {
+        let applying = read_all_tools(reader, &node, &mut counters, &mut breakers, &mut all_tools);
+        all_tools_breakers.extend(applying);
+    }
     let v2 = manifest.is_some();
-    let assets = root.member(members, "assets").filter(|_| v2).map(|node| sequences::assets(reader, &node));
-    let assets = assets.unwrap_or_default();
+    let assets = if v2 { sequences::assets(reader, &whole.members("assets")) } else { Assets::default() };
     let shadow = v2 && sequences::shadow(reader, root, members);
     if shadow {
         let message =
@@ -106,29 +119,7 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
         manifest: manifest.as_ref(),
         assets: &assets,
     };
-    if let Some(node) = root.member(members, "tools")
-        && let Some(members) = reader.open_object(&node, "`tools`")
-    {
-        let mut patterns = Patterns::default();
-        for (name, value) in members {
-            let node = Node { value, pointer: pointer::child(&node.pointer, name) };
-            if manifest.is_some() && patterns.note(reader, name, &node) {
-                continue;
-            }
-            if let Some(problem) = bad_name(name, reader.version()) {
-                reader.wrong_key(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
-            }
-            let rules = tool(reader, name, &node, &mut context);
-            names.entry(name.clone()).or_default().rules = rules;
-        }
-        if let Some(manifest) = &manifest {
-            let listed = |name: &str| members.contains_key(name);
-            for (name, node) in patterns.expand(reader, manifest, listed) {
-                let rules = tool(reader, &name, &node, &mut context);
-                names.entry(name).or_default().rules = rules;
-            }
-        }
-    }
+    read_tools(reader, &whole, &mut context, &mut names);
     for (name, named) in &mut names {
         named.hidden = named.hidden || hidden_prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
     }
@@ -152,8 +143,71 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>) -> Option<Policy> {
         all_tools,
         counters: counters.into_specs(),
         default_rule: "/default".into(),
+        parts: reader.part_texts(),
         warnings: Vec::new(),
     })
+}
+
+/// A document with its parts, in the order in which they are included.
+struct Whole<'v> {
+    /// The document itself first.
+    roots: Vec<(Node<'v>, &'v Map<String, Value>)>,
+}
+
+impl<'v> Whole<'v> {
+    fn of(reader: &mut Reader<'_>, root: &Node<'v>, members: &'v Map<String, Value>, parts: &'v [Part]) -> Self {
+        let mut roots = vec![(root.clone(), members)];
+        for part in parts {
+            let node = Node { value: &part.root, pointer: part.prefix.clone() };
+            if let Some(members) = reader.object(&node, "a part of a document", &PART_KEYS) {
+                roots.push((node, members));
+            }
+        }
+        Self { roots }
+    }
+
+    /// The member `key` wherever it stands.
+    fn members(&self, key: &str) -> Vec<Node<'v>> {
+        self.roots.iter().filter_map(|(node, members)| node.member(members, key)).collect()
+    }
+}
+
+/// Reads `tools`, wherever it stands: the entries by name first, then the patterns for what they leave.
+fn read_tools(
+    reader: &mut Reader<'_>,
+    whole: &Whole<'_>,
+    context: &mut Context<'_>,
+    names: &mut IndexMap<String, Named>,
+) {
+    let mut entries: IndexMap<&str, Node<'_>> = IndexMap::new();
+    for node in whole.members("tools") {
+        for (name, value) in reader.open_object(&node, "`tools`").into_iter().flatten() {
+            let node = Node { value, pointer: pointer::child(&node.pointer, name) };
+            if let Some(other) = entries.get(name.as_str()) {
+                let message = format!("{} has an entry at `{}` already", quoted(name), other.pointer);
+                reader.wrong_key(&node.pointer, message, "write one entry with all its rules");
+            } else {
+                entries.insert(name.as_str(), node);
+            }
+        }
+    }
+    let mut patterns = Patterns::default();
+    for (name, node) in &entries {
+        if context.manifest.is_some() && patterns.note(reader, name, node) {
+            continue;
+        }
+        if let Some(problem) = bad_name(name, reader.version()) {
+            reader.wrong_key(&node.pointer, format!("{} is no tool's name", quoted(name)), problem);
+        }
+        let rules = tool(reader, name, node, context);
+        names.entry((*name).to_owned()).or_default().rules = rules;
+    }
+    if let Some(manifest) = context.manifest {
+        for (name, node) in patterns.expand(reader, manifest, |name| entries.contains_key(name)) {
+            let rules = tool(reader, &name, &node, context);
+            names.entry(name).or_default().rules = rules;
+        }
+    }
 }
 
 /// What is known of a document when its tools are read.
@@ -171,34 +225,30 @@ fn read_all_tools(
     node: &Node<'_>,
     counters: &mut Counters,
     breakers: &mut Breakers,
-) -> (Vec<LimitUse>, Vec<usize>) {
+    all_tools: &mut Vec<LimitUse>,
+) -> Vec<usize> {
     let v2 = reader.version() == Version::Two;
     let known: Vec<&str> = std::iter::once("limits").chain(breakers::KEYS.into_iter().filter(|_| v2)).collect();
-    let Some(members) = reader.object(node, "`all_tools`", &known) else { return (Vec::new(), Vec::new()) };
-    let mut limits = match node.member(members, "limits") {
-        Some(limits) => counters.limits(reader, &limits, &[], &mut Terms { all_tools: true, ..Terms::default() }),
-        None => Vec::new(),
-    };
-    let applying = if v2 { breakers.read(reader, node, members, counters, &mut limits) } else { Vec::new() };
-    (limits, applying)
+    let Some(members) = reader.object(node, "`all_tools`", &known) else { return Vec::new() };
+    if let Some(limits) = node.member(members, "limits") {
+        let read = counters.limits(reader, &limits, all_tools, &mut Terms { all_tools: true, ..Terms::default() });
+        all_tools.extend(read);
+    }
+    if v2 { breakers.read(reader, node, members, counters, all_tools) } else { Vec::new() }
 }
 
 /// Reads what version "2" has at its top, and holds it to listing what it allows.
-fn read_manifest(
-    reader: &mut Reader<'_>,
-    root: &Node<'_>,
-    members: &Map<String, Value>,
-    default: Option<Default>,
-) -> Option<Manifest> {
+fn read_manifest(reader: &mut Reader<'_>, whole: &Whole<'_>, default: Option<Default>) -> Option<Manifest> {
     if default == Some(Default::Allow) {
         let message =
             "version 2 closes the arguments of every tool, and cannot close those of a tool that it never named";
         reader.wrong("/default", message, "write `\"default\": \"deny\"` and list what may be called");
     }
-    let references = root.member(members, "references").map(|node| manifest::references(reader, &node));
+    let references = manifest::references(reader, &whole.members("references"));
     let remedy = "write `\"manifest\": \"binance-mcp\"`, or a manifest as an object";
+    let (root, members) = whole.roots.first()?;
     let node = reader.required(root, members, "manifest", remedy)?;
-    manifest::manifest(reader, &node, &Arc::new(references.unwrap_or_default()))
+    manifest::manifest(reader, &node, &Arc::new(references))
 }
 
 /// The part of the manifest for the tool `name` at `node`, which must have every fact that `all_tools` counts.
@@ -263,16 +313,14 @@ fn safety_tools(reader: &mut Reader<'_>, node: &Node<'_>, names: &IndexMap<Strin
 }
 
 /// Reads `hide`, and returns whether it hides every tool.
-fn hide<'v>(
+fn hide(
     reader: &mut Reader<'_>,
-    root: &Node<'v>,
-    members: &'v Map<String, Value>,
+    list: &Node<'_>,
     names: &mut IndexMap<String, Named>,
     prefixes: &mut Vec<String>,
 ) -> bool {
     let mut hides_all = false;
-    let Some(list) = root.member(members, "hide") else { return false };
-    for node in reader.array(&list, "`hide`") {
+    for node in reader.array(list, "`hide`") {
         let Some(name) = reader.string(&node, "a hidden tool's name") else { continue };
         if name == "*" {
             hides_all = true;

@@ -32,6 +32,8 @@ pub(super) struct Reader<'s> {
     source: &'s str,
     version: Version,
     outline: OnceCell<Outline>,
+    /// The texts of the parts, by name.
+    parts: Vec<(String, String, OnceCell<Outline>)>,
     errors: Vec<PolicyError>,
     warnings: Vec<Warning>,
 }
@@ -53,8 +55,14 @@ impl<'s> Reader<'s> {
         match root {
             Ok(root) => {
                 let version = version_of(&root);
-                let reader =
-                    Self { source, version, outline: OnceCell::new(), errors: Vec::new(), warnings: Vec::new() };
+                let reader = Self {
+                    source,
+                    version,
+                    outline: OnceCell::new(),
+                    parts: Vec::new(),
+                    errors: Vec::new(),
+                    warnings: Vec::new(),
+                };
                 Ok((reader, root))
             }
             Err(error) => {
@@ -97,34 +105,72 @@ impl<'s> Reader<'s> {
         strict::Limits::default().with_bytes_max(BYTES_MAX)
     }
 
-    /// Where everything stands. Made when the first thing has to be said about the document: most are fine.
-    fn outline(&self) -> &Outline {
-        self.outline.get_or_init(|| {
+    /// Reads a part of the document, which the entry at `node` includes.
+    pub(super) fn add_part(&mut self, node: &Node<'_>, path: &str, text: String) -> Option<Value> {
+        match strict::parse(text.as_bytes(), Self::limits().with_comments()) {
+            Ok(root) => {
+                self.parts.push((path.to_owned(), text, OnceCell::new()));
+                Some(root)
+            }
+            Err(error) => {
+                let message = format!("{} is not closed JSON: {}, {}", quoted(path), error.place(), error.kind());
+                self.wrong(&node.pointer, message, "correct it there");
+                None
+            }
+        }
+    }
+
+    /// The texts of the parts, by name.
+    pub(super) fn part_texts(&self) -> Vec<(String, String)> {
+        self.parts.iter().map(|(path, text, _)| (path.clone(), text.clone())).collect()
+    }
+
+    /// Where everything stands in the text that `pointer` leads into, that text, and the pointer within it. Made when
+    /// the first thing has to be said about it: most documents are fine.
+    fn outline<'p>(&self, pointer: &'p str) -> (&Outline, &str, &'p str) {
+        let make = |text: &str, limits| {
             let mut outline = Outline::default();
-            // The document was read before, so that this cannot fail.
-            let limits = match self.version {
-                Version::One => Self::limits(),
-                Version::Two => Self::limits().with_comments(),
-            };
-            let _ = strict::parse_observed(self.source.as_bytes(), limits, &mut outline);
+            // It was read before, so that this cannot fail.
+            let _ = strict::parse_observed(text.as_bytes(), limits, &mut outline);
             outline
-        })
+        };
+        if let Some((path, within)) = pointer.split_once('#').filter(|(path, _)| !path.starts_with('/'))
+            && let Some((_, text, outline)) = self.parts.iter().find(|(name, ..)| name == path)
+        {
+            return (outline.get_or_init(|| make(text, Self::limits().with_comments())), text, within);
+        }
+        let limits = match self.version {
+            Version::One => Self::limits(),
+            Version::Two => Self::limits().with_comments(),
+        };
+        (self.outline.get_or_init(|| make(self.source, limits)), self.source, pointer)
     }
 
     /// The document's own text of the value at `pointer`.
-    pub(super) fn text(&self, pointer: &str) -> Option<&'s str> {
-        self.outline().text(self.source, pointer)
+    pub(super) fn text(&self, pointer: &str) -> Option<String> {
+        let (outline, text, within) = self.outline(pointer);
+        outline.text(text, within).map(str::to_owned)
+    }
+
+    fn value_place(&self, pointer: &str) -> Place {
+        let (outline, text, within) = self.outline(pointer);
+        outline.value(text, within)
+    }
+
+    fn key_place(&self, pointer: &str) -> Place {
+        let (outline, text, within) = self.outline(pointer);
+        outline.key(text, within)
     }
 
     /// Notes an error in the value at `pointer`.
     pub(super) fn wrong(&mut self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        let place = self.outline().value(self.source, pointer);
+        let place = self.value_place(pointer);
         self.note(pointer, place, message.into(), remedy.into());
     }
 
     /// Notes an error in the key at `pointer`.
     pub(super) fn wrong_key(&mut self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        let place = self.outline().key(self.source, pointer);
+        let place = self.key_place(pointer);
         self.note(pointer, place, message.into(), remedy.into());
     }
 
@@ -134,7 +180,7 @@ impl<'s> Reader<'s> {
 
     /// Notes a warning about the key or value at `pointer`.
     pub(super) fn warn(&mut self, code: &'static str, pointer: &str, message: impl Into<String>) {
-        let place = self.outline().key(self.source, pointer);
+        let place = self.key_place(pointer);
         self.warnings.push(Warning::new(code, pointer.to_owned(), place, message.into()));
     }
 

@@ -27,12 +27,19 @@ pub(super) const KEYS: [&str; 7] = [
 /// What each symbol trades.
 pub(super) type Assets = IndexMap<String, Arc<str>>;
 
-/// Reads `assets`: the asset that each symbol trades and the one that it is paid in.
-pub(super) fn assets(reader: &mut Reader<'_>, node: &Node<'_>) -> Assets {
+/// Reads `assets`, wherever it stands: the asset that each symbol trades and the one that it is paid in.
+pub(super) fn assets(reader: &mut Reader<'_>, nodes: &[Node<'_>]) -> Assets {
     let mut assets = Assets::new();
     let mut paid_in: Vec<(String, String)> = Vec::new();
-    for (symbol, value) in reader.open_object(node, "`assets`").into_iter().flatten() {
-        let node = Node { value, pointer: crate::pointer::child(&node.pointer, symbol) };
+    let mut symbols: Vec<(&String, Node<'_>)> = Vec::new();
+    for node in nodes {
+        let members = reader.open_object(node, "`assets`").into_iter().flatten();
+        symbols
+            .extend(members.map(|(symbol, value)| {
+                (symbol, Node { value, pointer: crate::pointer::child(&node.pointer, symbol) })
+            }));
+    }
+    for (symbol, node) in symbols {
         let Some(members) = reader.object(&node, "a symbol's assets", &["base", "quote"]) else { continue };
         let mut side = |key: &str| {
             let remedy = "write `\"BTCUSDT\": { \"base\": \"BTC\", \"quote\": \"USDT\" }`";
@@ -40,7 +47,10 @@ pub(super) fn assets(reader: &mut Reader<'_>, node: &Node<'_>) -> Assets {
             reader.string(&side, "an asset").map(str::to_owned)
         };
         if let (Some(base), Some(quote)) = (side("base"), side("quote")) {
-            assets.insert(symbol.clone(), base.into());
+            if assets.insert(symbol.clone(), base.into()).is_some() {
+                let message = format!("{} has its assets in another part", quoted(symbol));
+                reader.wrong_key(&node.pointer, message, "write them once");
+            }
             paid_in.push((node.pointer.clone(), quote));
         }
     }

@@ -5,6 +5,7 @@ use mcp_policy::strict::{self, Limits};
 use mcp_policy::{Guard, Outcome, Policy};
 use serde_json::{Value, json};
 
+use crate::desk::{desk, order, succeeds};
 use crate::support::{MINUTE, admitted, ask, guard, listing, policy, tool};
 
 #[track_caller]
@@ -239,4 +240,100 @@ fn hidden_and_unlisted_tools_answer_alike() {
     // Under default allow, a look-alike of a hidden name answers like the hidden tool itself.
     let mut open = Guard::new(policy(&json!({ "version": "1", "default": "allow", "hide": ["hidden"] })));
     assert_eq!(ask("HIDDEN").denied(&mut open, 0).public(), hidden.public());
+}
+
+// The same defects where version "2" counts money.
+
+/// A desk that may spend 600 USDT a day, and the order for which that is just enough.
+fn budget() -> (Guard, crate::support::Ask) {
+    let limit = json!({ "counter": "spent", "window": "day", "of": "facts.notional", "max": "600" });
+    let guard = guard(&desk(&json!({ "bn_new_order": { "limits": [limit] } })));
+    (guard, order(&json!({})))
+}
+
+#[test]
+fn defect_04_an_overflowing_spend_does_not_unlimit_the_budget() {
+    let (mut guard, all_of_it) = budget();
+    for quantity in [json!("99999999999999999999"), json!(1e30), json!("9".repeat(60)), json!(u64::MAX)] {
+        let spend = order(&json!({ "quantity": quantity }));
+        assert_eq!(spend.denied(&mut guard, 0).rule, "/tools/bn_new_order/limits/0");
+    }
+    assert_eq!(admitted(&mut guard, &all_of_it, [0, 0]), 1);
+}
+
+#[test]
+fn defect_05_negative_spends_refill_no_budget() {
+    let (mut guard, all_of_it) = budget();
+    drop(all_of_it.allowed(&mut guard, 0));
+    for quantity in [json!("-0.01"), json!(-0.01), json!("-1")] {
+        order(&json!({ "quantity": quantity })).refused(&mut guard, 0, "/tools/bn_new_order/limits/0", "unevaluable");
+    }
+    all_of_it.refused(&mut guard, 0, "/tools/bn_new_order/limits/0", "limit_reached");
+}
+
+#[test]
+fn defect_06_a_fraction_of_a_coin_is_not_free() {
+    let (mut guard, _) = budget();
+    // 0.9 of the budget, and then 0.9 of it again.
+    let most_of_it = order(&json!({ "quantity": "0.009" }));
+    assert_eq!(admitted(&mut guard, &most_of_it, [0, 0]), 1);
+    // What is finer than can be counted counts as the finest.
+    let (mut guard, all_of_it) = budget();
+    drop(order(&json!({ "quantity": "0.00000001", "price": "0.00000001" })).allowed(&mut guard, 0));
+    all_of_it.refused(&mut guard, 0, "/tools/bn_new_order/limits/0", "limit_reached");
+}
+
+#[test]
+fn defect_08_money_never_passes_through_a_float() {
+    // As floats, ten tenths of a cent are not a cent.
+    let limit = json!({ "counter": "spent", "window": "day", "of": "facts.notional", "max": "1" });
+    let mut guard = guard(&desk(&json!({ "bn_new_order": { "limits": [limit] } })));
+    let tenth = order(&json!({ "quantity": "0.1", "price": "1" }));
+    assert_eq!(admitted(&mut guard, &tenth, [0; 20]), 10);
+}
+
+#[test]
+fn defect_09_a_misspelt_rule_of_version_2_is_an_error() {
+    for misspelt in ["own_order_only", "no_selfcross", "open_order", "exposures", "error_streaks", "requires_priors"] {
+        let errors = Policy::parse(&desk(&json!({ "bn_new_order": { misspelt: [] } })).to_string()).unwrap_err();
+        let remedy = errors.iter().next().unwrap().remedy().unwrap().to_owned();
+        assert!(remedy.starts_with("did you mean"), "{misspelt}: {remedy}");
+    }
+}
+
+#[test]
+fn defect_12_a_time_out_keeps_the_budget_charged() {
+    for (outcome, again) in [(Outcome::Unknown, 0), (Outcome::Failed, 0), (Outcome::NeverSent, 1)] {
+        let (mut guard, all_of_it) = budget();
+        let permit = all_of_it.allowed(&mut guard, 0);
+        guard.settle(permit, outcome);
+        assert_eq!(admitted(&mut guard, &all_of_it, [1, 2]), again, "{outcome:?}");
+    }
+}
+
+#[test]
+fn defect_14_listen_keys_and_ids_are_in_no_message_and_no_debug_output() {
+    let own = json!({ "own_listen_keys_only": true });
+    let tools = json!({ "bn_create_listen_key": {}, "bn_close_listen_key": own, "bn_cancel_order": { "own_orders_only": true } });
+    let mut guard = guard(&desk(&tools));
+    let permit = ask("bn_create_listen_key").grant("grant-canary").allowed(&mut guard, 0);
+    assert!(!format!("{permit:?}").contains("canary"));
+    succeeds(&mut guard, permit, &json!({ "listenKey": "key-canary" }));
+    let permit = ask("bn_close_listen_key")
+        .grant("grant-canary")
+        .with(json!({ "listenKey": "key-canary" }))
+        .allowed(&mut guard, 0);
+    let denials = [
+        ask("bn_close_listen_key").with(json!({ "listenKey": "other-canary" })).denied(&mut guard, 0),
+        ask("bn_cancel_order").with(json!({ "symbol": "canary", "origClientOrderId": "canary" })).denied(&mut guard, 0),
+    ];
+    let shown = format!("{permit:?} {denials:?} {guard:?}");
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn calendar_edges_let_no_more_be_spent() {
+    let (mut guard, all_of_it) = budget();
+    let midnight = 20_000 * 24 * 60 * MINUTE;
+    assert_eq!(admitted(&mut guard, &all_of_it, [midnight - 100, midnight + 100, midnight + 12 * 60 * MINUTE]), 1);
 }

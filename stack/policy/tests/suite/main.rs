@@ -22,6 +22,7 @@ mod conditions;
 mod docs;
 mod documents;
 mod groups;
+mod includes;
 mod patterns;
 mod schema_2;
 mod sequences;

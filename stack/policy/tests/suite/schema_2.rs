@@ -109,6 +109,7 @@ fn full() -> Value {
                     on(json!({ "conditions": [ condition("args.symbol", "neq", json!("x")), condition("args.price", "lt", json!(5)) ] })) ],
                 "limits": [ on(json!({ "counter": "c", "window": 5, "max": "0.5", "of": "facts.n", "each": "facts.symbol", "scope": "organisation" })) ],
                 "rate_limit": { "max": 5, "window": "hour" },
+                "audit": { "show": ["symbol"] },
                 "requires_prior": [ on(json!({ "tool": "test", "within": 60, "but": ["name"] })) ],
                 "no_self_cross": on(json!({})),
                 "open_orders": [ on(json!({ "max": 5, "per": "symbol" })) ],
