@@ -11,11 +11,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use rogue_harness::replay::Mode;
+use rogue_harness::replay::{Days, Mode};
 use rogue_harness::target::TargetKind;
 
 pub(crate) use self::audit::{Audit, AuditFile, AuditQuery};
-pub(crate) use self::replay::{Part, Repeats, Replay};
+pub(crate) use self::replay::{Part, Repeats, Replay, WhenOld};
 pub(crate) use self::serve::{ClockChoice, Serve};
 pub(crate) use self::tapes::ToScenario;
 
@@ -173,6 +173,14 @@ pub(crate) struct Record {
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<Mode>,
 
+    /// How many days old a tape may be that is played or compared
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) max_age: Option<Days>,
+
+    /// What an older one does
+    #[arg(long, value_name = "WHAT", default_value = "fail", requires = "max_age")]
+    pub(crate) when_old: WhenOld,
+
     /// The command that starts an MCP server on standard input and output
     #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["url", "exchange"])]
     pub(crate) command: Vec<OsString>,
@@ -254,6 +262,8 @@ pub(crate) enum Cassette {
     /// Cut a part out of a tape
     #[command(visible_alias = "split")]
     Cut(Cut),
+    /// Leave out of a tape all that its agent need not have sent for it to show the same
+    Shrink(Shrink),
     /// Join two tapes in the order of their times
     #[command(visible_alias = "merge")]
     Join {
@@ -289,6 +299,33 @@ pub(crate) struct Cut {
     /// The number of the last message [default: the last there is]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) last: Option<u64>,
+    /// The new tape
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// What a smaller tape must still show.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Keep {
+    /// The harm of its scenario at the exchange; without a scenario, a request to the exchange that is not on the tape
+    Breach,
+    /// Something that differs from the tape
+    Difference,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shrink {
+    /// The tape
+    pub(crate) tape: PathBuf,
+    /// What it must still show when its agent meets the stack in this build
+    #[arg(long, value_name = "WHAT", default_value = "breach")]
+    pub(crate) keeps: Keep,
+    /// A policy file in place of the scenario's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// A field that does not count as a difference, as for `rogue replay`; repeat it for each
+    #[arg(long = "ignore", value_name = "POINTER")]
+    pub(crate) ignored: Vec<String>,
     /// The new tape
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,

@@ -226,3 +226,94 @@ fn a_tape_that_is_there_is_used_as_its_mode_says() {
     assert_eq!(code, Some(2));
     assert!(told.contains("`rewrite` is no mode of recording"), "{told}");
 }
+
+#[test]
+fn a_tape_of_a_server_over_http_is_played_over_http() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let header = r#"{"rogue_tape":1,"writer":"w","clock_origin_ms":0}"#;
+    let asked = r#"{"seq":1,"at_ms":0,"leg":"agent","dir":"out","id":1,"body":{"json":{"jsonrpc":"2.0","id":1,"method":"tools/list"}}}"#;
+    let answered = r#"{"seq":2,"at_ms":0,"leg":"agent","dir":"back","id":1,"cause":1,"body":{"json":{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}}}"#;
+    let tape = format!("{header}\n{asked}\n{answered}\n{{\"messages\":2}}\n");
+    fs::write(folder.path().join("tape.jsonl"), tape).expect("a file");
+    // Nothing listens at the server's address: whatever is answered is from the tape.
+    let record = ["record", "-o", "tape.jsonl", "--url", "http://127.0.0.1:1/mcp", "--mode", "once"];
+    let replay = ["replay", "--as", "upstream", "tape.jsonl", "--listen", "127.0.0.1:0"];
+    for args in [&record[..], &replay[..]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rogue"))
+            .args(args)
+            .current_dir(folder.path())
+            .env_remove("ROGUE_RECORD_MODE")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("a line"));
+        let url = lines.find_map(|line| line.trim().strip_prefix("MCP ").map(|url| url.trim().to_owned()));
+        lines.find(|line| line == "Stop with Ctrl-C.").expect("it is up");
+        let url = url.expect("an address");
+        let address = url.strip_prefix("http://").and_then(|url| url.strip_suffix("/mcp")).expect("an address");
+        let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        let frame = r#"{"jsonrpc":"2.0","id":"mine","method":"tools/list"}"#;
+        let length = frame.len();
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(format!("{head}{frame}").as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.contains(r#"data: {"jsonrpc":"2.0","id":"mine","result":{"tools":[]}}"#), "{answer}");
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(said.contains("1 request played, 0 not asked for, 0 not on the tape"), "{said}");
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    }
+}
+
+#[test]
+fn an_old_tape_fails_or_is_told_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let tape = "{\"rogue_tape\":1,\"writer\":\"w\",\"clock_origin_ms\":0}\n{\"messages\":0}\n";
+    fs::write(here.join("tape.jsonl"), tape).expect("a file");
+    for command in
+        [&["replay", "--as", "upstream", "tape.jsonl"][..], &["record", "-o", "tape.jsonl", "--mode", "once"]]
+    {
+        let aged = |more: &[&str]| {
+            let server = if command.first() == Some(&"record") { &["--", "false"][..] } else { &[] };
+            rogue(here, &[command, &["--max-age", "3650"], more, server].concat(), "")
+        };
+        let (code, _, told) = aged(&[]);
+        assert_eq!(code, Some(65), "{told}");
+        assert!(told.contains("days ago, and may be 3650 days old: record it anew"), "{told}");
+        let (code, _, told) = aged(&["--when-old", "warn"]);
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.starts_with("warning: tape.jsonl: the tape was recorded "), "{told}");
+    }
+    assert_eq!(fs::read_to_string(here.join("tape.jsonl")).expect("a tape"), tape);
+}
+
+#[test]
+fn a_tape_is_shrunk_to_what_it_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let (tapes, scenarios) = (scenarios.join("tapes"), scenarios.to_string_lossy().into_owned());
+    let tape = tapes.join("dry-run-first.workflow.jsonl").to_string_lossy().into_owned();
+    let closed = r#"{ "version": "1", "default": "allow", "hide": ["bn_test_order"] }"#;
+    fs::write(folder.path().join("closed.json"), closed).expect("a file");
+    let shrink = |more: &[&str]| {
+        let args =
+            ["--scenarios", &scenarios, "cassette", "shrink", &tape, "-o", "small.jsonl", "--keeps", "difference"];
+        rogue(folder.path(), &[&args[..], more].concat(), "")
+    };
+    let (code, _, told) = shrink(&[]);
+    assert_eq!(code, Some(65), "{told}");
+    assert!(told.contains("the whole tape differs in nothing today"), "{told}");
+    let (code, told, errors) = shrink(&["--policy", "closed.json"]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(told.starts_with("1 of "), "{told}");
+    let again = ["--scenarios", &scenarios, "replay", "--as", "agent", "small.jsonl", "--policy", "closed.json"];
+    let (code, told, _) = rogue(folder.path(), &again, "");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("3 messages sent, 1 with differences"), "{told}");
+}

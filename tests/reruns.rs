@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rogue_harness::cassette::tools::open;
-use rogue_harness::replay::agent::{Rerun, Rules, Stand, rerun};
+use rogue_harness::cassette::{Redactor, TapeReader, TapeWriter};
+use rogue_harness::replay::agent::{Keeps, Rerun, RerunError, Rules, Shrunk, Stand, rerun, shrink};
 use rogue_harness::run::{RunOptions, run_suite, runtime};
 use rogue_harness::scenario::{Case, load_all};
 
@@ -87,4 +88,60 @@ fn what_differs_is_told_call_by_call() {
     ];
     let rerun = again(&cases, twin, dearer, &ignored);
     assert!(!rerun.to_string().contains("/result/structuredContent"), "{rerun}");
+}
+
+/// A case, what it records, and a function that makes one of its tapes smaller.
+fn shrunk(
+    cases: &[Case],
+    tape: &Path,
+    keeps: Keeps,
+    change: impl FnOnce(&mut Stand),
+) -> Result<(Shrunk, String), RerunError> {
+    let reader = open(tape).expect("a tape");
+    let header = reader.header().clone();
+    let case = cases.iter().find(|case| Some(case.scenario.id.as_str()) == header.scenario.as_deref()).expect("a case");
+    let mut stand = Stand::of_scenario(&header, case, None).expect("a target");
+    change(&mut stand);
+    let rules = Rules::new(&[]).expect("no pointers");
+    let runtime = runtime().expect("a runtime");
+    let small = runtime.block_on(shrink(reader, &stand, &rules, keeps, |_| {}))?;
+    let mut bytes = Vec::new();
+    let out = TapeWriter::new(&mut bytes, small.header(), Redactor::new(&[]).expect("no rules")).expect("a tape");
+    small.clone().write(out).expect("a tape");
+    // What was written is whole, and shows the same.
+    let again = TapeReader::new(bytes.as_slice()).expect("a tape");
+    let again = runtime.block_on(shrink(again, &stand, &rules, keeps, |_| {}))?;
+    assert_eq!((again.before, again.after), (small.after, small.after), "nothing more can be left out");
+    Ok((small, String::from_utf8(bytes).expect("text")))
+}
+
+fn calls_of(tape: &str) -> Vec<&str> {
+    let out = |line: &&str| line.contains(r#""leg":"agent","dir":"out""#) && line.contains("tools/call");
+    tape.lines().filter(out).collect()
+}
+
+#[test]
+fn a_breach_is_shrunk_to_the_calls_that_it_takes() {
+    let cases = cases(|id| id == "ra-06-illiquid-drain" || id == "ra-10-window-edge");
+    let folder = tempfile::tempdir().expect("a folder");
+    let tapes = recorded(&cases, folder.path());
+    let of = |name: &str| tapes.iter().find(|tape| tape.ends_with(name)).expect("a tape");
+
+    // Of six orders one is already the harm that the story tells.
+    let control = of("ra-06-illiquid-drain.control.jsonl");
+    let (small, tape) = shrunk(&cases, control, Keeps::Breach, |_| {}).expect("a breach");
+    assert_eq!((small.before, small.after), (6, 1));
+    let calls = calls_of(&tape);
+    assert!(calls.len() == 1 && calls.iter().all(|call| call.contains("BNBUSDT")), "{tape}");
+
+    // Behind a sound gateway nothing is breached, so that there is nothing to keep; behind a broken one the fewest calls
+    // that break the window are left.
+    let protected = of("ra-10-window-edge.protected.jsonl");
+    let sound = shrunk(&cases, protected, Keeps::Breach, |_| {});
+    assert!(matches!(sound, Err(RerunError::NotSo(_))), "{sound:?}");
+    let broken = |stand: &mut Stand| stand.mutation = Some("calendar-window".to_owned());
+    let (small, _) = shrunk(&cases, protected, Keeps::Breach, broken).expect("a breach");
+    assert!(small.after <= small.before, "{} of {}", small.after, small.before);
+    let (small, tape) = shrunk(&cases, protected, Keeps::Difference, broken).expect("a difference");
+    assert!(small.after < small.before, "{} of {}\n{tape}", small.after, small.before);
 }

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use rogue_harness::replay::{Pace, Repeat};
+use rogue_harness::replay::{Days, Pace, Repeat};
 
 pub(super) const HELP: &str = "\
 Examples:
   rogue replay --as upstream tape.jsonl          an MCP server on standard input and output, from the tape
-
+  rogue replay --as upstream tape.jsonl --listen 127.0.0.1:8700        the same over streamable HTTP
   rogue replay --as upstream tape.jsonl --policy candidate.json        with the gateway in front of it
   rogue replay --as exchange tape.jsonl          REST and WebSocket of an exchange, from the tape
   rogue replay --as agent tape.jsonl             what its agent sent, to the stack in this build: what differs?
@@ -55,6 +55,15 @@ impl From<Repeats> for Repeat {
     }
 }
 
+/// What is done with a tape that is older than it may be. It is never recorded anew unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenOld {
+    /// It is an error.
+    Fail,
+    /// It is told, and played all the same.
+    Warn,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
     /// Whose part the tape plays
@@ -85,7 +94,8 @@ pub(crate) struct Replay {
     #[arg(long = "ignore", value_name = "POINTER")]
     pub(crate) ignored: Vec<String>,
 
-    /// As exchange: where requests are answered [default: a free port of 127.0.0.1]
+    /// As exchange: where requests are answered [default: a free port of 127.0.0.1]. As upstream: streamable HTTP there, in
+    /// place of standard input and output
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
 
@@ -104,6 +114,14 @@ pub(crate) struct Replay {
     /// As upstream or exchange: a file of faults, which stand beside the tape
     #[arg(long, value_name = "FILE")]
     pub(crate) overlay: Option<PathBuf>,
+
+    /// How many days old the tape may be
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) max_age: Option<Days>,
+
+    /// What an older one does
+    #[arg(long, value_name = "WHAT", default_value = "fail", requires = "max_age")]
+    pub(crate) when_old: WhenOld,
 
     /// A regular expression that was taken out of the tape as a secret; repeat it for each
     #[arg(long = "redact", value_name = "REGEX")]

@@ -30,6 +30,7 @@ pub(crate) fn cassette(args: &Cassette, folder: Option<&Path>, output: &mut Outp
         Cassette::ToScenario(args) => super::to_scenario::to_scenario(args, folder, output),
         Cassette::Scrub(args) => scrub(args),
         Cassette::Cut(args) => cut(args),
+        Cassette::Shrink(args) => super::shrink::shrink(args, folder, output),
         Cassette::Join { one, other, output: path } => {
             let (first, second) = (open(one)?, open(other)?);
             let origin = first.header().clock_origin_ms.min(second.header().clock_origin_ms);

@@ -13,6 +13,7 @@ mod schema;
 mod serve;
 mod serve_config;
 mod show;
+mod shrink;
 mod signal;
 mod to_scenario;
 

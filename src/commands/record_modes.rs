@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use rogue_harness::cassette::{Header, Redactor, TapeReader, TapeWriter};
@@ -13,7 +14,7 @@ use rogue_harness::verdict::ExitClass;
 
 use super::cassette::{Writer, bad, create, open, rule, writer};
 use super::record::{anew, header, now_ms, proxied};
-use super::replay::replay;
+use super::replay::{fresh, replay};
 use crate::args::{Part, Record, Repeats, Replay};
 use crate::output::{Failure, Output};
 
@@ -27,14 +28,11 @@ pub(super) fn plan(args: &Record) -> Result<Plan, Failure> {
 
 fn over_http() -> Failure {
     let remedy = "record it anew with `--mode all`, or start the server on standard input and output";
-    Failure::usage("a tape of an MCP server over HTTP cannot be played to a client of it".to_owned(), remedy)
+    Failure::usage("a tape of an MCP server over HTTP cannot be added to".to_owned(), remedy)
 }
 
 /// Plays the tape in place of the server.
 pub(super) fn play(args: &Record, output: &mut Output) -> Result<u8, Failure> {
-    if args.url.is_some() {
-        return Err(over_http());
-    }
     let part = if args.exchange.is_some() { Part::Exchange } else { Part::Upstream };
     let played = Replay {
         part,
@@ -44,11 +42,14 @@ pub(super) fn play(args: &Record, output: &mut Output) -> Result<u8, Failure> {
         pace: Pace::Instant,
         policy: None,
         ignored: Vec::new(),
-        listen: args.listen,
+        // A tape of a server over HTTP is played over HTTP.
+        listen: args.listen.or(args.url.as_ref().map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))),
         listen_websocket: None,
         refresh_times: false,
         free_streams: false,
         overlay: None,
+        max_age: args.max_age,
+        when_old: args.when_old,
         rules: args.rules.clone(),
     };
     replay(&played, None, output).map(ExitClass::code)
@@ -56,6 +57,7 @@ pub(super) fn play(args: &Record, output: &mut Output) -> Result<u8, Failure> {
 
 /// Records beside the tape, and compares.
 pub(super) fn verify(args: &Record, output: &mut Output) -> Result<u8, Failure> {
+    fresh(&args.output, args.max_age, args.when_old, output)?;
     let tape = open(&args.output)?;
     let redactor = Redactor::new(&args.rules).map_err(|error| rule(&error))?;
     let memory = Memory::default();
@@ -74,6 +76,7 @@ pub(super) fn extend(args: &Record, output: &mut Output) -> Result<u8, Failure> 
     if args.url.is_some() {
         return Err(over_http());
     }
+    fresh(&args.output, args.max_age, args.when_old, output)?;
     // The tape is replaced only when everything has been written.
     let name = args.output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let longer: PathBuf = args.output.with_file_name(format!(".new-{name}"));

@@ -57,6 +57,10 @@ impl Verdict {
     }
 }
 
+/// So many calls wait for their answers at most; the older half of them is counted without one. A tape may be long, and
+/// hostile.
+const WAITING_MAX: usize = 4_096;
+
 /// A call that was judged and waits for its recorded decision and its answer.
 struct Waiting {
     seq: u64,
@@ -124,7 +128,14 @@ impl Backtest {
                     let meters = Some((&mut self.changes.meters, of.name, seq));
                     let after = judged(&mut candidate, &call, now, meters);
                     let before = other.as_mut().map(|guard| judged(guard, &call, now, None));
-                    waiting.insert(id, Waiting { seq, at_ms, tool, arguments, after, before, decided: None });
+                    let call = Waiting { seq, at_ms, tool, arguments, after, before, decided: None };
+                    // Of two calls under one id the answer is the later one's.
+                    if let Some(unanswered) = waiting.insert(id, call) {
+                        self.count(of, unanswered, &Told::default());
+                    }
+                    if waiting.len() > WAITING_MAX {
+                        self.let_go(of, &mut waiting, WAITING_MAX / 2);
+                    }
                 }
                 (Leg::Decision, _) => {
                     for (known, told) in [(&mut grant, &frame.grant), (&mut session, &frame.session)] {
@@ -145,12 +156,19 @@ impl Backtest {
             }
         }
         // Calls that were never answered.
-        let mut left: Vec<_> = waiting.into_values().collect();
-        left.sort_by_key(|call| call.seq);
-        for call in left {
+        self.let_go(of, &mut waiting, 0);
+        Ok(())
+    }
+
+    /// Counts the oldest calls without an answer, and keeps so many.
+    fn let_go(&mut self, of: &mut Session<'_>, waiting: &mut BTreeMap<String, Waiting>, kept: usize) {
+        let mut calls: Vec<_> = std::mem::take(waiting).into_iter().collect();
+        calls.sort_by_key(|(_, call)| call.seq);
+        let rest = calls.split_off(calls.len().saturating_sub(kept));
+        waiting.extend(rest);
+        for (_, call) in calls {
             self.count(of, call, &Told::default());
         }
-        Ok(())
     }
 
     /// What was found.

@@ -82,3 +82,29 @@ fn honest_calls_that_would_break_are_told_apart() {
     let page = changes.page("candidate.json", None);
     assert!(page.contains("<p class=\"figure\">2</p><p>2 of them orders worth 100</p>"), "{page}");
 }
+
+#[test]
+fn no_call_is_lost_whatever_is_left_open_on_a_tape() {
+    let header = Header {
+        rogue_tape: FORMAT,
+        writer: "test".to_owned(),
+        seed: None,
+        clock_origin_ms: 0,
+        target: None,
+        scenario: None,
+        policy: None,
+        tools: None,
+        exchange: None,
+    };
+    let mut tape = TapeWriter::new(Vec::new(), &header, Redactor::new(&[]).unwrap()).unwrap();
+    // Ten thousand calls that nobody answers, every other one under an id that is taken.
+    for number in 0..10_000_u64 {
+        let call = json!({"jsonrpc": "2.0", "id": number / 2, "method": "tools/call",
+            "params": {"name": "bn_ping", "arguments": {}}});
+        tape.message(number, Leg::Agent, Direction::Out, call.to_string().as_bytes()).unwrap();
+    }
+    let bytes = tape.finish().unwrap();
+    let mut backtest = Backtest::new(CANDIDATE, None).unwrap();
+    backtest.tape("open", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
+    assert_eq!(backtest.finish().calls, 10_000);
+}

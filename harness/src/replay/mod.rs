@@ -13,12 +13,14 @@
 pub mod agent;
 pub mod exchange;
 
+mod age;
 mod bindings;
 mod deck;
 mod extend;
 mod fingerprint;
 #[cfg(feature = "embedded")]
 mod gateway;
+mod http;
 mod miss;
 mod mode;
 mod names;
@@ -36,11 +38,13 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use age::{BadDays, Days, Expired, check_age};
 pub use deck::Repeat;
 pub use extend::extend_stdio;
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded")]
 pub use gateway::{Guarded, GuardedError, serve_guarded};
+pub use http::HttpHost;
 pub use miss::{Miss, Nearest, Why};
 pub use mode::{MODE_VARIABLE, Mode, ModeError, Plan};
 pub use outcome::{Outcome, Played, WrongAnswer};

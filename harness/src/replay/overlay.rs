@@ -1,12 +1,14 @@
 //! Faults that stand beside a tape, and never in it.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// A file of faults. The same file, tape and requests give the same faults.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// A file of faults. The same file, tape and requests give the same faults. Clones count together: they stand on several
+/// wires of one tape.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Overlay {
     /// For faults with a probability.
@@ -15,7 +17,7 @@ pub struct Overlay {
     faults: Vec<Fault>,
     /// How many requests each fault has looked at, and how many it met.
     #[serde(skip)]
-    counts: BTreeMap<usize, (u64, u64)>,
+    counts: Arc<Mutex<BTreeMap<usize, (u64, u64)>>>,
 }
 
 /// Something that goes wrong.
@@ -104,14 +106,15 @@ impl Overlay {
     }
 
     /// What happens to the answer of a request, if anything: the first fault that meets it.
-    pub(super) fn meet(&mut self, label: &str) -> Option<Act> {
+    pub(super) fn meet(&self, label: &str) -> Option<Act> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut met = None;
         for (place, fault) in self.faults.iter().enumerate() {
             let fits = fault.on.strip_suffix('*').map_or(fault.on == label, |begin| label.starts_with(begin));
             if !fits {
                 continue;
             }
-            let (seen, hits) = self.counts.entry(place).or_default();
+            let (seen, hits) = counts.entry(place).or_default();
             *seen += 1;
             let number = *seen;
             let due = fault.nth.is_none_or(|nth| nth == number)
@@ -128,7 +131,8 @@ impl Overlay {
 
     /// The faults that met nothing.
     pub(super) fn unmet(&self) -> Vec<String> {
-        let hits = |place: usize| self.counts.get(&place).map_or(0, |(_, hits)| *hits);
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let hits = |place: usize| counts.get(&place).map_or(0, |(_, hits)| *hits);
         let unmet = self.faults.iter().enumerate().filter(|(place, _)| hits(*place) == 0);
         unmet.map(|(_, fault)| fault.name.clone()).collect()
     }
@@ -150,18 +154,18 @@ mod tests {
         Overlay::parse(&format!(r#"{{"seed": 7, "faults": [{faults}]}}"#)).unwrap()
     }
 
-    fn met(overlay: &mut Overlay, labels: &[&str]) -> Vec<Option<Act>> {
+    fn met(overlay: &Overlay, labels: &[&str]) -> Vec<Option<Act>> {
         labels.iter().map(|label| overlay.meet(label)).collect()
     }
 
     #[test]
     fn faults_meet_what_they_say() {
-        let mut nth = overlay(r#"{"name": "n", "on": "a*", "nth": 2, "what": "timeout"}"#);
-        assert_eq!(met(&mut nth, &["b", "a1", "a2", "a3"]), [None, None, Some(Act::Timeout), None]);
-        let mut after = overlay(
+        let nth = overlay(r#"{"name": "n", "on": "a*", "nth": 2, "what": "timeout"}"#);
+        assert_eq!(met(&nth, &["b", "a1", "a2", "a3"]), [None, None, Some(Act::Timeout), None]);
+        let after = overlay(
             r#"{"name": "n", "on": "a", "after": 1, "what": {"delay_ms": 5}}, {"name": "m", "on": "a", "what": "duplicate"}"#,
         );
-        assert_eq!(met(&mut after, &["a", "ab", "a"]), [Some(Act::Duplicate), None, Some(Act::DelayMs(5))]);
+        assert_eq!(met(&after, &["a", "ab", "a"]), [Some(Act::Duplicate), None, Some(Act::DelayMs(5))]);
         assert_eq!(after.unmet(), [""; 0]);
         assert_eq!(overlay(r#"{"name": "n", "on": "a", "what": "malformed"}"#).unmet(), ["n"]);
     }
@@ -170,12 +174,12 @@ mod tests {
     fn chance_is_the_same_each_time_and_about_what_it_says() {
         let faults = r#"{"name": "n", "on": "*", "percent": 25, "what": "disconnect"}"#;
         let labels = ["x"; 1_000];
-        let first = met(&mut overlay(faults), &labels);
-        assert_eq!(met(&mut overlay(faults), &labels), first);
+        let first = met(&overlay(faults), &labels);
+        assert_eq!(met(&overlay(faults), &labels), first);
         let hits = first.iter().flatten().count();
         assert!((200..300).contains(&hits), "{hits}");
         let other = Overlay { seed: 8, ..overlay(faults) };
-        assert_ne!(met(&mut other.clone(), &labels), first);
+        assert_ne!(met(&other, &labels), first);
     }
 
     #[test]

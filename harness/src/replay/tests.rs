@@ -417,3 +417,40 @@ fn what_streams_did_not_tell_is_a_part_that_was_left_over() {
     let told = "0 requests played, 0 not asked for, 0 not on the tape, 2 messages of streams not sent";
     assert_eq!(outcome.to_string(), told);
 }
+
+#[tokio::test]
+async fn a_tape_is_played_over_http() {
+    let asks = r#"{"jsonrpc":"2.0","id":"s1","method":"elicitation/create","params":{}}"#;
+    let tape = tape(&[
+        (0, Leg::Agent, OUT, &call(1, "a", "{}")),
+        (0, Leg::Agent, BACK, &result(1, "1")),
+        (0, Leg::Agent, OUT, &call(2, "b", "{}")),
+        (0, Leg::Agent, BACK, asks),
+        (0, Leg::Agent, OUT, r#"{"jsonrpc":"2.0","id":"s1","result":{}}"#),
+        (0, Leg::Agent, BACK, &result(2, "2")),
+    ]);
+    let player = Player::new(TapeReader::new(tape.as_slice()).unwrap(), Repeat::Fail, Redactor::new(&[]).unwrap());
+    let abroad = HttpHost::start(player.unwrap(), Pace::Instant, "0.0.0.0:0".parse().unwrap()).await;
+    assert!(abroad.unwrap_err().to_string().contains("use 127.0.0.1"));
+    let player = Player::new(TapeReader::new(tape.as_slice()).unwrap(), Repeat::Fail, Redactor::new(&[]).unwrap());
+    let host = HttpHost::start(player.unwrap(), Pace::Instant, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = |frame: String| client.post(host.url()).header("content-type", "application/json").body(frame).send();
+    let event = |frame: &str| format!("event: message\ndata: {frame}\n\n");
+
+    let answer = post(call(9, "a", "{}")).await.unwrap();
+    assert_eq!(answer.headers()["mcp-session-id"], "tape");
+    assert_eq!(answer.text().await.unwrap(), event(&result(9, "1")));
+    // The server asks back on the stream of the request, which ends when it was answered.
+    let mut answer = post(call(10, "b", "{}")).await.unwrap();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), event(asks));
+    assert_eq!(post(r#"{"jsonrpc":"2.0","id":"s1","result":{}}"#.to_owned()).await.unwrap().status(), 202);
+    assert_eq!(answer.text().await.unwrap(), event(&result(10, "2")));
+    let missing = post(call(11, "a", "{}")).await.unwrap().text().await.unwrap();
+    assert!(missing.contains("[NOT ON TAPE]"), "{missing}");
+    assert_eq!(post("not JSON".to_owned()).await.unwrap().status(), 400);
+    let foreign = client.post(host.url()).header("origin", "http://example.com").body(call(1, "a", "{}")).send();
+    assert_eq!(foreign.await.unwrap().status(), 403);
+    let outcome = host.stop();
+    assert!(outcome.unplayed.is_empty() && outcome.misses.len() == 2, "{outcome}");
+}

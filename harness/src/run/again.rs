@@ -17,6 +17,7 @@ use crate::replay::agent::Ids;
 use crate::scenario::{ExchangeSetup, Upstream};
 use crate::soft::requests_in;
 use crate::target::{Setting, Stack, Target};
+use crate::witness::Evidence;
 
 /// What is run.
 pub(crate) struct Again<'a> {
@@ -26,6 +27,13 @@ pub(crate) struct Again<'a> {
     pub(crate) policy: &'a str,
     pub(crate) upstream: Upstream,
     pub(crate) mutation: Option<&'a str>,
+}
+
+/// What came of it.
+pub(crate) struct Played {
+    pub(crate) tape: Vec<u8>,
+    /// What the exchange has to say.
+    pub(crate) evidence: Evidence,
 }
 
 /// Frames that were sent at once.
@@ -43,9 +51,10 @@ pub(crate) struct Frame<'a> {
 }
 
 /// What the agent of a tape sent, in the portions in which it did not wait for anything.
-pub(crate) fn groups(messages: &[Message]) -> Vec<Group<'_>> {
+pub(crate) fn groups<'a>(messages: impl IntoIterator<Item = &'a Message> + Clone) -> Vec<Group<'a>> {
     let answers: BTreeMap<u64, &Value> = messages
-        .iter()
+        .clone()
+        .into_iter()
         .filter(|message| (message.leg, message.dir) == (TapeLeg::Agent, Direction::Back))
         .filter_map(|message| match &message.body {
             Body::Json(value) => Some((message.cause?, value)),
@@ -71,13 +80,13 @@ pub(crate) fn groups(messages: &[Message]) -> Vec<Group<'_>> {
     groups
 }
 
-/// Sends the groups one after the other to a fresh stack, and gives the tape of that.
+/// Sends the groups one after the other to a fresh stack.
 pub(crate) async fn play(
     again: &Again<'_>,
     header: &Header,
     groups: &[Group<'_>],
     ids: &mut Ids,
-) -> Result<Vec<u8>, String> {
+) -> Result<Played, String> {
     let clock = ManualClock::new(again.exchange.clock.as_millis());
     let stage = Stage::on(again.exchange, again.seed, clock.clone(), |builder| builder).await;
     let stage = stage.map_err(|error| error.to_string())?;
@@ -125,10 +134,11 @@ pub(crate) async fn play(
     let _ = drained.await;
     transcript.end_section();
     let taped = written(header, &stage, &transcript.events(), start_ms).map_err(|error| error.to_string())?;
+    let evidence = stage.witness.evidence(&stage.mock, None);
     // The exchange waits for connections that are still open.
     drop(tapped);
     stage.mock.shutdown().await;
-    Ok(taped)
+    Ok(Played { tape: taped, evidence })
 }
 
 async fn send(group: &Group<'_>, tap: &Tap, ids: &mut Ids) -> Result<(), String> {

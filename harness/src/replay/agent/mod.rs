@@ -10,18 +10,20 @@ mod compare;
 mod ids;
 mod report;
 mod rules;
+mod shrink;
 
 use std::io::BufRead;
 
 use crate::cassette::{End, Header, Message, TapeError, TapeReader};
 use crate::run::again::{self, Again};
 use crate::run::tape::digest;
-use crate::scenario::{Case, ExchangeSetup, Step, Upstream, UtcTime};
+use crate::scenario::{Case, ExchangeCheck, ExchangeSetup, Kind, Step, Upstream, UtcTime};
 use crate::target::{TargetError, TargetKind};
 
 pub(crate) use ids::Ids;
 pub use report::{CallDifference, Place, Rerun, Said};
 pub use rules::{BadPointer, Rules};
+pub use shrink::{Keeps, Shrunk, shrink};
 
 /// What the agent of a tape meets.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub struct Stand {
     pub policy: String,
     /// The name of a deliberate defect.
     pub mutation: Option<String>,
+    /// What the scenario of the tape calls harm.
+    harm: Option<ExchangeCheck>,
     /// What no tape holds of the scenario.
     notes: Vec<String>,
 }
@@ -55,6 +59,9 @@ pub enum RerunError {
     /// The tape's agent said nothing.
     #[error("there is no agent on the tape: it was recorded between a client and an exchange")]
     NoAgent,
+    /// What is to be kept is not so to begin with.
+    #[error("{0}")]
+    NotSo(&'static str),
     /// The stack broke.
     #[error("{0}")]
     Broken(String),
@@ -78,6 +85,7 @@ impl Stand {
             exchange: scenario.exchange.clone(),
             policy,
             mutation: None,
+            harm: (scenario.kind == Kind::Attack).then(|| scenario.harm.clone()),
             notes,
         })
     }
@@ -94,7 +102,28 @@ impl Stand {
         } else {
             notes.push("the tape does not say how its exchange began: it had its usual accounts and prices".to_owned());
         }
-        Ok(Self { target: target(header)?, upstream: Upstream::default(), exchange, policy, mutation: None, notes })
+        Ok(Self {
+            target: target(header)?,
+            upstream: Upstream::default(),
+            exchange,
+            policy,
+            mutation: None,
+            harm: None,
+            notes,
+        })
+    }
+}
+
+impl Stand {
+    fn plan(&self, seed: Option<u64>) -> Result<Again<'_>, TargetError> {
+        Ok(Again {
+            exchange: &self.exchange,
+            seed,
+            target: self.target.target()?,
+            policy: &self.policy,
+            upstream: self.upstream,
+            mutation: self.mutation.as_deref(),
+        })
     }
 }
 
@@ -124,20 +153,13 @@ pub async fn rerun<R: BufRead>(mut tape: TapeReader<R>, stand: &Stand, rules: &R
         notes.push(format!("the tape was cut off after message {after}: what was on its way then may be missing"));
     }
     let mut ids = Ids::default();
-    let plan = Again {
-        exchange: &stand.exchange,
-        seed: header.seed,
-        target: stand.target.target()?,
-        policy: &stand.policy,
-        upstream: stand.upstream,
-        mutation: stand.mutation.as_deref(),
-    };
+    let plan = stand.plan(header.seed)?;
     let groups = again::groups(&messages);
     if groups.is_empty() {
         return Err(RerunError::NoAgent);
     }
     let sent = groups.iter().map(|group| group.frames.len()).sum();
-    let today = again::play(&plan, &header, &groups, &mut ids).await.map_err(RerunError::Broken)?;
+    let today = again::play(&plan, &header, &groups, &mut ids).await.map_err(RerunError::Broken)?.tape;
     let today = TapeReader::new(today.as_slice())?.collect::<Result<Vec<Message>, _>>()?;
     let differences = compare::compare(&messages, &today, &ids, &rules.of(&header));
     Ok(Rerun { sent, differences, notes })

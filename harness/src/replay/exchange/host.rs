@@ -37,7 +37,7 @@ pub struct ExchangeOptions {
     pub refresh: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
     /// Streams do not wait for the requests that they followed.
     pub free_streams: bool,
-    /// Faults for answers to requests.
+    /// Faults for answers to requests, over REST and connections, and for the events of streams.
     pub overlay: Overlay,
 }
 

@@ -106,7 +106,7 @@ impl Shared {
         };
         let redactor = Redactor::new(&self.options.redact).map_err(|error| error.to_string())?;
         let script = reading.map(Reading::script).ok_or("the connection was given before")?;
-        let player = Arc::new(Mutex::new(Player::of(script, redactor)));
+        let player = Arc::new(Mutex::new(Player::of(script, redactor).with_overlay(self.options.overlay.clone())));
         state.players.push(player.clone());
         Ok(Opened { player, closed, since_ms })
     }
@@ -149,6 +149,8 @@ impl Shared {
         for player in &state.players {
             outcome.extend(lock(player).outcome());
         }
+        // Every wire tells of the same faults.
+        outcome.unmet = self.options.overlay.unmet();
         outcome
     }
 }

@@ -241,6 +241,42 @@ async fn faults_meet_requests() {
 }
 
 #[tokio::test]
+async fn faults_meet_the_requests_and_events_of_connections() {
+    let text = |value: &Value| json!({ "json": value });
+    let event = |n: u64| json!({ "stream": "btcusdt@trade", "data": { "n": n } });
+    let mut messages = vec![(0, Leg::Ws, OUT, ws(1, "open", &json!("/stream")))];
+    for id in 1..=2 {
+        messages.push((0, Leg::Ws, OUT, ws(1, "frame", &text(&json!({ "method": "ping", "id": id })))));
+        messages.push((0, Leg::Ws, BACK, ws(1, "frame", &text(&json!({ "id": id, "status": 200, "result": {} })))));
+    }
+    messages.extend((1..=4).map(|n| (0, Leg::Ws, BACK, ws(1, "frame", &text(&event(n))))));
+    let faults = r#"{"faults": [
+        {"name": "limit", "on": "ping", "nth": 1,
+         "what": {"error": {"code": -1003, "message": "Too many requests.", "status": 429}}},
+        {"name": "twice", "on": "stream btcusdt@*", "nth": 1, "what": "duplicate"},
+        {"name": "lost", "on": "stream btcusdt@trade", "nth": 2, "what": "timeout"},
+        {"name": "gone", "on": "stream btcusdt@trade", "nth": 4, "what": "disconnect"},
+        {"name": "never", "on": "event executionReport", "what": "duplicate"}
+    ]}"#;
+    let overlay = crate::replay::Overlay::parse(faults).unwrap();
+    let host = host(&messages, ExchangeOptions { overlay, ..ExchangeOptions::default() }).await;
+    let mut socket = open(&host, "/stream").await.unwrap();
+    socket.send(Message::text(r#"{"id":"a","method":"ping"}"#)).await.unwrap();
+    let limited = json!({"id": "a", "status": 429, "error": {"code": -1003, "msg": "Too many requests."}});
+    assert_eq!(hear(&mut socket).await, limited);
+    socket.send(Message::text(r#"{"id":"b","method":"ping"}"#)).await.unwrap();
+    assert_eq!(hear(&mut socket).await, json!({"id": "b", "status": 200, "result": {}}));
+    assert_eq!(
+        [hear(&mut socket).await, hear(&mut socket).await, hear(&mut socket).await],
+        [event(1), event(1), event(3)]
+    );
+    assert!(!matches!(socket.next().await, Some(Ok(Message::Text(_) | Message::Close(_)))), "it broke without a word");
+    let outcome = host.stop();
+    assert_eq!(outcome.unmet, ["never"]);
+    assert!(outcome.is_same(true) && !outcome.is_same(false));
+}
+
+#[tokio::test]
 async fn what_is_known_is_not_asked_again() {
     use std::sync::{Arc, Mutex};
 

@@ -12,10 +12,12 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::super::overlay::Act;
 use super::super::player::Due;
 use super::moments::move_on;
 use super::shared::{Opened, Shared, lock};
@@ -48,12 +50,15 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     }
 }
 
-/// A frame that waits.
+/// A frame that waits; nothing stands for the end of the connection.
 struct Waiting {
     at: Instant,
     gate: Option<u64>,
-    frame: Vec<u8>,
+    frame: Option<Vec<u8>>,
 }
+
+/// The longest that a fault keeps a frame back: a day.
+const DELAY_MS_MAX: u64 = 86_400_000;
 
 struct Session {
     shared: Arc<Shared>,
@@ -80,6 +85,8 @@ async fn session(shared: Arc<Shared>, opened: Opened, mut socket: WebSocket) {
             biased;
             frame = session.next(), if !session.waiting.is_empty() => {
                 let Some(frame) = frame else { continue };
+                // Without a frame the connection breaks, without a word.
+                let Some(frame) = frame else { return };
                 if socket.send(frame).await.is_err() {
                     return;
                 }
@@ -101,28 +108,64 @@ async fn session(shared: Arc<Shared>, opened: Opened, mut socket: WebSocket) {
 impl Session {
     fn push(&mut self, due: Vec<Due>) {
         let now = Instant::now();
-        self.shared.unsent.fetch_add(due.len(), Ordering::Relaxed);
-        for Due { after_ms, frame, gate, .. } in due {
-            let at = now + Duration::from_millis(self.shared.options.pace.wait_ms(after_ms));
-            self.waiting.push_back(Waiting { at, gate, frame });
+        for Due { after_ms, frame, gate, delay_ms, hang_up } in due {
+            let act = event_label(&frame).and_then(|label| self.shared.options.overlay.meet(&label));
+            let (mut delay_ms, mut frame) = (delay_ms, (!hang_up).then_some(frame));
+            let mut twice = false;
+            match act {
+                None => {}
+                Some(Act::DelayMs(ms)) => delay_ms = ms,
+                Some(Act::Timeout) => continue,
+                Some(Act::Error { code, message, .. }) => {
+                    frame =
+                        Some(json!({ "id": null, "error": { "code": code, "msg": message } }).to_string().into_bytes());
+                }
+                Some(Act::Malformed) => {
+                    frame = frame.map(|frame| frame.get(..frame.len() / 2).unwrap_or_default().to_vec());
+                }
+                Some(Act::Disconnect) => frame = None,
+                Some(Act::Duplicate) => twice = true,
+            }
+            let wait_ms = self.shared.options.pace.wait_ms(after_ms).saturating_add(delay_ms.min(DELAY_MS_MAX));
+            let at = now + Duration::from_millis(wait_ms);
+            for _ in 0..=u8::from(twice) {
+                self.shared.unsent.fetch_add(1, Ordering::Relaxed);
+                self.waiting.push_back(Waiting { at, gate, frame: frame.clone() });
+            }
         }
     }
 
-    /// The first frame, when its time has come and what it followed has happened.
-    async fn next(&mut self) -> Option<Message> {
+    /// The first frame, when its time has come and what it followed has happened; within, nothing when the connection is
+    /// to break.
+    async fn next(&mut self) -> Option<Option<Message>> {
         let Waiting { at, gate, .. } = self.waiting.front()?;
         let (at, gate) = (*at, *gate);
         sleep_until(at).await;
         self.shared.followed(gate).await;
         let Waiting { frame, .. } = self.waiting.pop_front()?;
         self.shared.unsent.fetch_sub(1, Ordering::Relaxed);
-        let Ok(mut text) = String::from_utf8(frame.clone()) else { return Some(Message::Binary(frame.into())) };
+        let Some(frame) = frame else { return Some(None) };
+        let mut text = match String::from_utf8(frame) {
+            Ok(text) => text,
+            Err(error) => return Some(Some(Message::Binary(error.into_bytes().into()))),
+        };
         if let Some(passed_ms) = self.passed_ms
             && let Ok(mut value) = serde_json::from_str(&text)
         {
             move_on(&mut value, passed_ms);
             text = value.to_string();
         }
-        Some(Message::Text(self.shared.hand_out(&text).into()))
+        Some(Some(Message::Text(self.shared.hand_out(&text).into())))
     }
+}
+
+/// What faults call an event: `stream btcusdt@trade` where the frame names its stream, else its type, as
+/// `event executionReport`. Nothing for answers.
+fn event_label(frame: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(frame).ok()?;
+    if let Some(stream) = value.get("stream").and_then(Value::as_str) {
+        return Some(format!("stream {stream}"));
+    }
+    let event = value.get("event").unwrap_or(&value);
+    event.get("e").and_then(Value::as_str).map(|kind| format!("event {kind}"))
 }
