@@ -28,10 +28,10 @@ impl Slot {
     }
 }
 
-/// An order of a large book is in no cache when it is asked for, so it is small, and its alignment keeps it within two
-/// lines of a cache: what few orders have is kept apart.
+/// An order of a large book is in no cache when it is asked for, so it is small, and its alignment keeps it within a pair
+/// of lines of a cache, which are fetched together: what few orders have is kept apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(align(32))]
+#[repr(align(128))]
 pub(crate) struct OrderRecord {
     /// The limit price; of types that have none, the `quoteOrderQty`.
     pub(super) price_or_quote: i64,
@@ -63,7 +63,7 @@ pub(crate) struct OrderRecord {
     pub(crate) twin_holds: bool,
 }
 
-const _: () = assert!(size_of::<OrderRecord>() == 96);
+const _: () = assert!(size_of::<OrderRecord>() == 128);
 
 /// What most orders have nothing of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
