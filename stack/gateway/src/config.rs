@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use crate::approval::ApprovalBook;
 use crate::audit::{AuditKey, AuditSink};
 use crate::clock::NowMs;
 use crate::kill::KillSwitch;
+use crate::ledger::Ledger;
 
 /// Who is at the other end of a connection.
 ///
@@ -70,6 +72,12 @@ pub struct GatewayConfig {
     /// The policy's name in the audit, usually [`policy_digest`](crate::policy_digest) of its
     /// source. Empty leaves it out.
     pub policy: String,
+    /// Where people are asked. Without it a call that needs approval is denied.
+    pub approvals: Option<ApprovalBook>,
+    /// How long a request waits for a decision, and an approval for its call, in milliseconds. 15 minutes.
+    pub approval_window_ms: u64,
+    /// What calls were charged, on disk before they leave. Without it a restart forgets what was counted.
+    pub ledger: Option<Ledger>,
     /// Stops everything but the policy's safety tools.
     pub kill: KillSwitch,
     /// Bounds for each session.
@@ -89,6 +97,9 @@ impl GatewayConfig {
             audit: Box::new(audit),
             server: server.into(),
             policy: String::new(),
+            approvals: None,
+            approval_window_ms: 15 * 60 * 1000,
+            ledger: None,
             kill: KillSwitch::new(),
             limits: GatewayLimits::default(),
             audit_key: None,

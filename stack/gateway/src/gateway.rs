@@ -3,27 +3,31 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use mcp_policy::{Call, Decision, Guard, Moment, Outcome, Permit, Policy, Settlement, Timestamp};
+use mcp_policy::{Call, Decision, Denial, Guard, Moment, Outcome, Permit, Policy, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
+use crate::approval::ApprovalBook;
 use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, charges, event, shadows, shown};
 use crate::clock::NowMs;
 use crate::config::{GatewayConfig, GatewayLimits, Identity};
 use crate::kill::KillSwitch;
+use crate::ledger::{Entry, Ledger};
 use crate::reload::ReloadError;
+use crate::state_dir::StateError;
 use crate::wire::RequestId;
 
 /// A policy in force, in front of any number of connections. Clones share everything.
 #[derive(Clone)]
 pub struct Gateway {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    court: Mutex<Court>,
+pub(crate) struct Shared {
+    pub(crate) court: Mutex<Court>,
     clock: NowMs,
-    server: String,
+    pub(crate) server: String,
     kill: KillSwitch,
+    pub(crate) approval_window_ms: u64,
     limits: GatewayLimits,
     audit_key: Option<AuditKey>,
     #[cfg(feature = "mutants")]
@@ -31,15 +35,36 @@ struct Shared {
 }
 
 /// Guard and audit are held by one lock, so that records stand in the order of the decisions.
-struct Court {
-    guard: Guard,
+pub(crate) struct Court {
+    pub(crate) guard: Guard,
     /// The digest of the policy that the guard judges by.
-    policy: Arc<str>,
+    pub(crate) policy: Arc<str>,
     /// Whether the kill switch was on when it was last looked at.
     halted: bool,
-    audit: Box<dyn AuditSink>,
-    seq: u64,
-    line: String,
+    pub(crate) approvals: Option<ApprovalBook>,
+    ledger: Option<Ledger>,
+    pub(crate) audit: Box<dyn AuditSink>,
+    pub(crate) seq: u64,
+    pub(crate) line: String,
+}
+
+impl Court {
+    /// Puts what a call is charged on disk.
+    fn reserve(&mut self, permit: &Permit) -> Result<Option<Entry>, StateError> {
+        match &mut self.ledger {
+            None => Ok(None),
+            Some(ledger) => ledger.reserve(&self.guard.reservations(permit)),
+        }
+    }
+
+    /// Takes what a call that never left is charged off the disk. Should this fail, it stays charged after a restart.
+    fn give_back(&mut self, reserved: Option<Entry>) {
+        if let (Some(entry), Some(ledger)) = (reserved, &mut self.ledger)
+            && let Err(error) = ledger.give_back(entry)
+        {
+            tracing::error!(%error, "the store does not give a reservation back");
+        }
+    }
 }
 
 /// A call as it waits for its ruling.
@@ -67,6 +92,8 @@ pub(crate) enum Ruling {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     permit: Permit,
+    /// What the ledger holds for it.
+    reserved: Option<Entry>,
     /// The `seq` of its record.
     seq: u64,
     tool: Box<str>,
@@ -87,11 +114,13 @@ pub(crate) struct Told {
     pub(crate) rule: Option<String>,
     pub(crate) message: String,
     pub(crate) retry_after_ms: Option<u64>,
+    /// The request for approval that it waits for.
+    pub(crate) approval: Option<String>,
 }
 
 impl Told {
-    fn own(reason: &'static str, message: &str) -> Self {
-        Self { reason, rule: None, message: message.to_owned(), retry_after_ms: None }
+    pub(crate) fn own(reason: &'static str, message: &str) -> Self {
+        Self { reason, rule: None, message: message.to_owned(), retry_after_ms: None, approval: None }
     }
 }
 
@@ -102,6 +131,7 @@ impl From<mcp_policy::PublicDenial> for Told {
             rule: public.rule,
             message: public.message,
             retry_after_ms: public.retry_after_ms,
+            approval: None,
         }
     }
 }
@@ -110,13 +140,15 @@ impl Gateway {
     /// Puts `guard` in force.
     pub fn new(guard: Guard, config: GatewayConfig) -> Self {
         let policy = config.policy.into();
-        let court = Court { guard, policy, halted: false, audit: config.audit, seq: 0, line: String::new() };
+        let GatewayConfig { audit, approvals, ledger, .. } = config;
+        let court = Court { guard, policy, halted: false, approvals, ledger, audit, seq: 0, line: String::new() };
         Self {
             shared: Arc::new(Shared {
                 court: Mutex::new(court),
                 clock: config.clock,
                 server: config.server,
                 kill: config.kill,
+                approval_window_ms: config.approval_window_ms,
                 limits: config.limits,
                 audit_key: config.audit_key,
                 #[cfg(feature = "mutants")]
@@ -177,49 +209,46 @@ impl Gateway {
         let handling = court.guard.policy().map(|policy| policy.handling(case.tool));
         let shown = handling.and_then(|handling| shown(handling.shown(), case.arguments));
         let record = Record { shown: shown.as_deref(), ..record };
-        match court.guard.admit(&call, moment) {
-            Decision::Allow(permit) => {
-                let rule = Some(permit.rule());
-                let charges = charges(court.guard.charged(&permit));
-                let shadows = shadows(permit.shadows());
-                let record = Record {
-                    verdict: Verdict::Allow,
-                    rule,
-                    charges: charges.as_deref(),
-                    shadows: shadows.as_deref(),
-                    ..record
-                };
-                if self.put_on_record(&mut court, case.identity, case.now_ms, &record) {
-                    let (tool, decided_ms) = (case.tool.into(), case.now_ms);
-                    return Ruling::Forward(Ticket { permit, seq: court.seq, tool, decided_ms });
-                }
-                court.guard.settle(permit, Outcome::NeverSent);
-                Ruling::Deny(Told::own("audit_unavailable", "the call cannot be put on record, so it was not made"))
-            }
-            Decision::Deny(denial) => {
-                let record = Record {
-                    rule: Some(&denial.rule),
-                    reason: denial.reason.code(),
-                    message: &denial.message,
-                    ..record
-                };
-                self.put_on_record(&mut court, case.identity, case.now_ms, &record);
-                Ruling::Deny(denial.public().into())
-            }
-            Decision::Escalate(escalation) => {
-                let record = Record {
-                    verdict: Verdict::Escalate,
-                    rule: Some(&escalation.rule),
-                    reason: "approval_required",
-                    message: &escalation.message,
-                    ..record
-                };
-                self.put_on_record(&mut court, case.identity, case.now_ms, &record);
-                let mut told = Told::from(escalation.public());
-                told.message.push_str(" (needs approval, and no approval channel is configured)");
-                Ruling::Escalate(told)
-            }
+        let decision = court.guard.admit(&call, moment);
+        match decision {
+            Decision::Allow(permit) => self.let_through(&mut court, case, permit, record),
+            Decision::Deny(denial) => self.refuse(&mut court, case, &denial, record),
+            Decision::Escalate(escalation) => self.ask(&mut court, case, &call, moment, &escalation, record),
         }
+    }
+
+    /// Puts a permitted call on disk and on record, in this order, or takes its permit back.
+    pub(crate) fn let_through(&self, court: &mut Court, case: &Case<'_>, permit: Permit, record: Record<'_>) -> Ruling {
+        let reserved = match court.reserve(&permit) {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                tracing::error!(%error, "the store takes no reservation: calls are denied");
+                court.guard.settle(permit, Outcome::NeverSent);
+                let message = "what the call is charged cannot be stored, so it was not made";
+                let record = Record { reason: "store_unavailable", message, ..record };
+                self.put_on_record(court, case.identity, case.now_ms, &record);
+                return Ruling::Deny(Told::own("store_unavailable", message));
+            }
+        };
+        let rule = Some(permit.rule());
+        let charges = charges(court.guard.charged(&permit));
+        let shadows = shadows(permit.shadows());
+        let (charges, shadows) = (charges.as_deref(), shadows.as_deref());
+        let record = Record { verdict: Verdict::Allow, rule, charges, shadows, ..record };
+        if self.put_on_record(court, case.identity, case.now_ms, &record) {
+            let (tool, decided_ms) = (case.tool.into(), case.now_ms);
+            return Ruling::Forward(Ticket { permit, reserved, seq: court.seq, tool, decided_ms });
+        }
+        court.give_back(reserved);
+        court.guard.settle(permit, Outcome::NeverSent);
+        Ruling::Deny(Told::own("audit_unavailable", "the call cannot be put on record, so it was not made"))
+    }
+
+    pub(crate) fn refuse(&self, court: &mut Court, case: &Case<'_>, denial: &Denial, record: Record<'_>) -> Ruling {
+        let (rule, reason) = (Some(denial.rule.as_str()), denial.reason.code());
+        let record = Record { rule, reason, message: &denial.message, ..record };
+        self.put_on_record(court, case.identity, case.now_ms, &record);
+        Ruling::Deny(denial.public().into())
     }
 
     /// Tells the guard what became of a call, and puts it on record. `error_code` is that of the server's answer, if it
@@ -232,10 +261,13 @@ impl Gateway {
         error_code: Option<i32>,
     ) {
         let settlement = settlement.into();
-        let Ticket { permit, seq, tool, decided_ms } = ticket;
+        let Ticket { permit, reserved, seq, tool, decided_ms } = ticket;
         let ts_ms = self.now_ms();
         // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
         let Ok(mut court) = self.shared.court.lock() else { return };
+        if settlement.outcome() == Outcome::NeverSent {
+            court.give_back(reserved);
+        }
         court.guard.settle(permit, settlement);
         let outcome = match settlement.outcome() {
             Outcome::Succeeded => "succeeded",
@@ -316,7 +348,13 @@ impl Gateway {
         }
     }
 
-    fn put_on_record(&self, court: &mut Court, identity: &Identity, ts_ms: u64, record: &Record<'_>) -> bool {
+    pub(crate) fn put_on_record(
+        &self,
+        court: &mut Court,
+        identity: &Identity,
+        ts_ms: u64,
+        record: &Record<'_>,
+    ) -> bool {
         court.seq += 1;
         let Court { audit, line, seq, policy, .. } = court;
         record.write(&self.stamp(identity, ts_ms, *seq, policy), line);

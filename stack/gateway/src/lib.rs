@@ -45,20 +45,25 @@
 //! notifications `initialized` and `cancelled`, and from the server `progress`, `message` and
 //! `tools/list_changed`. Everything else is answered with an error and goes no further.
 
+mod approval;
+mod ask;
 mod audit;
 mod clock;
 mod config;
 mod error;
 mod gateway;
 mod kill;
+mod ledger;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod reload;
 mod serve;
 mod session;
+mod state_dir;
 pub mod trail;
 mod wire;
 
+pub use approval::{Approval, ApprovalBook, ApprovalChange, ApprovalError, ApprovalState, Asked, NotOpen};
 pub use audit::{
     AuditKey, AuditKeyTooShort, AuditSink, ChainedAudit, ChainedAuditError, FileAudit, MAX_LINE_BYTES, MemoryAudit,
     Rotation, WriterAudit, is_decision, policy_digest,
@@ -68,10 +73,12 @@ pub use config::{GatewayConfig, GatewayLimits, Identity};
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use kill::KillSwitch;
+pub use ledger::Ledger;
 /// The policy crate, for whoever puts a gateway together without naming it as a dependency.
 pub use mcp_policy;
 #[cfg(feature = "mutants")]
 pub use mutants::{GatewayMutation, UnknownGatewayMutation};
 pub use reload::{ReloadError, Reloaded};
 pub use session::{Outbox, Session, SessionSummary, VERDICT_META_KEY};
+pub use state_dir::{Durability, StateDir, StateError};
 pub use wire::{MAX_ID_BYTES, Queue, Refusal, RequestId};

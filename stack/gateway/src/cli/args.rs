@@ -47,6 +47,20 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_key_file: Option<PathBuf>,
 
+    /// The folder of what outlives the gateway: approvals, and what calls were charged. It is made if it is not there, and
+    /// must be out of the agent's reach. Without it a call that needs approval is denied, and a restart forgets what was
+    /// counted.
+    #[arg(long, value_name = "DIR", env = "MCP_GATEWAY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// What a charge on disk survives: `power` waits for the disk on each call, `process` does not.
+    #[arg(long, value_name = "WHAT", default_value = "power")]
+    pub(crate) durability: Survives,
+
+    /// How long a request for approval waits for a person, and an approval for its call, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub(crate) approval_window: u64,
+
     /// The name of the client for limits by grant and for the audit. The client itself cannot choose it.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) grant: String,
@@ -83,6 +97,9 @@ pub(crate) struct GatewayArgs {
 /// What there is to do beside serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
+    /// Decide about calls that wait for a person
+    #[command(subcommand)]
+    Approvals(Approvals),
     /// Throw the kill switch of every gateway that was given the file, or release it
     Kill {
         /// Which
@@ -91,6 +108,59 @@ pub(crate) enum Action {
         #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_KILL_FILE")]
         kill_file: PathBuf,
     },
+}
+
+/// What a person does with requests for approval.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Approvals {
+    /// Show requests, the newest first
+    List {
+        #[command(flatten)]
+        state: State,
+        /// Those that are over as well
+        #[arg(long)]
+        all: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a call through, once, if it comes again unchanged in time
+    Approve(Decide),
+    /// Do not let a call through
+    Deny(Decide),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct State {
+    /// The gateway's state folder
+    #[arg(long = "state", value_name = "DIR", env = "MCP_GATEWAY_STATE")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Decide {
+    /// The id of the request
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) state: State,
+    /// Who decides, for the record
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "")]
+    pub(crate) by: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) note: String,
+    /// How long an approval waits for its call, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub(crate) window: u64,
+}
+
+/// What a record on disk survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Survives {
+    /// The loss of power.
+    Power,
+    /// The death of the process.
+    Process,
 }
 
 /// A position of the kill switch.
@@ -148,6 +218,8 @@ Exit codes:
   5  the server cannot be started
   6  the server ended before the client did
   7  the kill switch cannot be set
+  8  the state folder cannot be used
+  9  there is no such pending approval
 
 Example:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use mcp_gateway::{AuditKeyTooShort, ChainedAuditError, GatewayError};
+use mcp_gateway::{ApprovalError, AuditKeyTooShort, ChainedAuditError, GatewayError, StateError};
 use mcp_policy::PolicyErrors;
 
 /// One class of failure per exit code.
@@ -27,22 +27,39 @@ pub(super) enum Failure {
     AuditKeyShort(#[from] AuditKeyTooShort),
     #[error("cannot start the server `{command}`: {source}")]
     Start { command: String, source: io::Error },
+    #[error("{0}")]
+    State(#[from] StateError),
+    #[error("{0}")]
+    Approval(ApprovalError),
+    #[error("standard output cannot be written: {0}")]
+    Output(io::Error),
     #[error("cannot use the kill switch `{}`: {source}", path.display())]
     Kill { path: PathBuf, source: io::Error },
     #[error("the server ended before its client did")]
     ServerLeft,
 }
 
+impl From<ApprovalError> for Failure {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::State(error) => Self::State(error),
+            error => Self::Approval(error),
+        }
+    }
+}
+
 impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Session(_) | Self::Runtime(_) => 1,
+            Self::Session(_) | Self::Runtime(_) | Self::Output(_) => 1,
             Self::Log(_) => 2,
             Self::PolicyUnread { .. } | Self::PolicyInvalid { .. } => 3,
             Self::Audit { .. } | Self::AuditKeyUnread { .. } | Self::AuditKeyShort(_) => 4,
             Self::Start { .. } => 5,
             Self::ServerLeft => 6,
             Self::Kill { .. } => 7,
+            Self::State(_) => 8,
+            Self::Approval(_) => 9,
         }
     }
 }

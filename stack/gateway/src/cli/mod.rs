@@ -1,5 +1,6 @@
 //! The command `mcp-gateway`: one client on standard input and output, one server as a child.
 
+mod approvals;
 mod args;
 mod failure;
 mod run;

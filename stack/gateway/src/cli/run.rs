@@ -19,6 +19,7 @@ pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.action {
         None => run(&args.gateway),
+        Some(Action::Approvals(approvals)) => super::approvals::run(approvals),
         Some(Action::Kill { position, kill_file }) => set_kill_switch(*position, kill_file),
     };
     match done {
@@ -60,6 +61,7 @@ fn run(args: &GatewayArgs) -> Result<(), Failure> {
     runtime.shutdown_background();
     let summary = served?;
     tracing::info!(?summary, "ended");
+    gateway.record_approvals();
     gateway.record_event("ended", &[]);
     if summary.server_left_first { Err(Failure::ServerLeft) } else { Ok(()) }
 }

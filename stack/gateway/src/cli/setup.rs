@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use mcp_gateway::{
-    AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Gateway, GatewayConfig, GatewayLimits, KillSwitch, Rotation,
-    WriterAudit, policy_digest, system_clock,
+    ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
+    GatewayLimits, KillSwitch, Ledger, Rotation, StateDir, WriterAudit, policy_digest, system_clock,
 };
 use mcp_policy::{Guard, Policy};
 
-use super::args::GatewayArgs;
+use super::args::{GatewayArgs, Survives};
 use super::failure::Failure;
 
 /// A policy with the digest of its source.
@@ -45,8 +45,29 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source) -> Result<Gateway, Fai
         None => KillSwitch::new(),
         Some(path) => kill_switch(path)?,
     };
+    let clock = system_clock();
+    let server = server_name(args);
+    let mut guard = Guard::new(source.policy);
+    let (mut approvals, mut ledger) = (None, None);
+    if let Some(folder) = &args.state {
+        let durability = match args.durability {
+            Survives::Power => Durability::Power,
+            Survives::Process => Durability::Process,
+        };
+        let state = StateDir::new(folder, durability)?;
+        approvals = Some(ApprovalBook::open(&state)?);
+        let reserved = Ledger::open(&state, &server)?;
+        let forgotten = reserved.refill(&mut guard, clock())?;
+        if forgotten > 0 {
+            tracing::warn!(forgotten, "charges of counters that the policy no longer has are not counted");
+        }
+        ledger = Some(reserved);
+    }
     let config = GatewayConfig {
         kill,
+        approvals,
+        approval_window_ms: args.approval_window.saturating_mul(1000),
+        ledger,
         audit,
         audit_key,
         policy: source.digest,
@@ -56,9 +77,11 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source) -> Result<Gateway, Fai
             drain_ms: args.drain,
             ..GatewayLimits::default()
         },
-        ..GatewayConfig::new(system_clock(), |_: &str| Ok(()), server_name(args))
+        ..GatewayConfig::new(clock, |_: &str| Ok(()), server)
     };
-    Ok(Gateway::new(Guard::new(source.policy), config))
+    let gateway = Gateway::new(guard, config);
+    gateway.record_approvals();
+    Ok(gateway)
 }
 
 /// A chain in a file. Standard error and devices keep plain lines: what has no end to read cannot be carried on.

@@ -33,6 +33,9 @@ pub(super) fn denied(told: &Told, shape: Shape) -> CallToolResult {
     if let Some(wait) = told.retry_after_ms {
         fields.insert("retry_after_ms".to_owned(), json!(wait));
     }
+    if let Some(approval) = &told.approval {
+        fields.insert("approval".to_owned(), json!(approval));
+    }
     result(format!("[POLICY DENIED] {}", told.message), fields, shape)
 }
 

@@ -44,6 +44,9 @@ fn main() -> ExitCode {
         trial("the_server_does_not_see_the_gateways_settings", environment),
         trial("a_signal_ends_it_in_order", signal),
         trial("sighup_puts_a_policy_in_force_whole_or_not_at_all", hangup),
+        trial("a_person_approves_on_the_command_line", approvals),
+        trial("after_two_hundred_kills_nothing_is_over_spent_and_nothing_is_lost", killed),
+        trial("without_a_state_folder_kills_do_over_spend", killed_without_state),
         trial("the_kill_switch_works_by_command_and_by_signal", kill_switch),
         trial("a_server_that_does_not_end_is_killed", stubborn_server),
     ];
@@ -361,6 +364,134 @@ fn hangup() {
     assert_eq!(served.call(4, "echo"), "not_available");
     assert_eq!(served.call(5, "slow"), Value::Null);
     served.end();
+}
+
+fn approvals() {
+    let policy = r#"{"version": "1", "default": "deny", "tools":
+        {"echo": {"action": "require_approval", "reason": "a person\u001b[2J\nsigns"}}}"#;
+    let place = Place::new(policy);
+    let state = place.path("state");
+    let folder = state.to_str().unwrap();
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-gateway"));
+        let output = command.arg("approvals").args(arguments).args(["--state", folder]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap(), said(&output))
+    };
+    let (code, _, error) = command(&["list"]);
+    assert!(code == Some(8) && error.contains(folder), "{error}");
+    let audit = place.path("audit.jsonl");
+    let flags = ["--state", folder, "--audit", audit.to_str().unwrap(), "--grant", "desk", "--server", "fixture"];
+    let mut served = Served::start(place.before_fixture(&flags, "rmcp"));
+    let told = served.ask(&call(1, "echo"))["result"]["structuredContent"].clone();
+    assert_eq!(told["reason"], "approval_required", "{told}");
+    let id = told["approval"].as_str().unwrap().to_owned();
+
+    let (code, listed, _) = command(&["list"]);
+    assert_eq!(code, Some(0));
+    assert!(listed.starts_with(&id) && listed.contains("pending") && listed.contains(r#"{"a":"canary"}"#), "{listed}");
+    assert!(listed.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{listed:?}");
+    let (_, listed, _) = command(&["list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((&listed[0]["grant"], &listed[0]["arguments"]["a"]), (&json!("desk"), &json!("canary")));
+
+    let (code, said, _) = command(&["approve", &id, "--by", "ada", "--note", "seen it"]);
+    assert!(code == Some(0) && said.starts_with("approved, once"), "{said}");
+    assert_eq!(served.call(2, "echo"), Value::Null);
+    assert_eq!(served.call(3, "echo"), "approval_required");
+    let (code, _, error) = command(&["deny", &id]);
+    assert!(code == Some(9) && error.contains("is consumed"), "{error}");
+    assert_eq!(command(&["approve", "no-such"]).0, Some(9));
+    let (_, listed, _) = command(&["list", "--json"]);
+    let second = serde_json::from_str::<Value>(&listed).unwrap()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(command(&["deny", &second]).0, Some(0));
+    assert_eq!(served.call(4, "echo"), "approval_denied");
+    assert_eq!(command(&["list"]).1, "");
+    served.end();
+
+    let text = fs::read_to_string(&audit).unwrap();
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let changes: Vec<_> = records.iter().filter(|record| record["event"] == "approval").collect();
+    let states: Vec<_> = changes.iter().map(|change| change["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["pending", "approved", "consumed", "pending", "denied"]);
+    assert_eq!((&changes[1]["by"], &changes[1]["note"]), (&json!("ada"), &json!("seen it")));
+    assert_eq!(records.last().unwrap()["event"], "ended");
+}
+
+/// Spends from a budget of `max` calls a day through gateways that are killed at some moment, and returns how many calls
+/// reached the server in all.
+fn kill_often(place: &Place, flags: &[&str], kills: u64) -> u64 {
+    // Says a word for each call that reaches it, and never answers. Its words end when it has ended.
+    let server = r#"while read -r line; do case "$line" in *tools/call*) echo got;; esac; done >&2"#;
+    let calls = (0..24).map(|id| call(id, "echo").to_string()).collect::<Vec<_>>().join("\n") + "\n";
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let mut reached = 0;
+    for kill in 0..kills {
+        let durability = if kill % 4 == 0 { "power" } else { "process" };
+        let (words, mouth) = std::io::pipe().unwrap();
+        let mut command = place.gateway(flags);
+        command.args(["--durability", durability, "--", "sh", "-c", server]);
+        let mut child = command.stdout(mouth.try_clone().unwrap()).stderr(mouth).spawn().unwrap();
+        // The command holds the ends of the pipe as well.
+        drop(command);
+        let mut input = child.stdin.take().unwrap();
+        // A gateway that was killed early takes no more.
+        let _ = input.write_all(calls.as_bytes());
+        let mut words = BufReader::new(words).lines();
+        let mut count = |line: &str| reached += u64::from(line == "got");
+        // After so many answers and words of the server, and a moment more.
+        for line in words.by_ref().take(usize::try_from(next(20)).unwrap()) {
+            count(&line.unwrap());
+        }
+        for _ in 0..next(200_000) {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(input);
+        for line in words {
+            count(&line.unwrap());
+        }
+    }
+    reached
+}
+
+fn budget(max: u64) -> Place {
+    Place::new(&format!(
+        r#"{{"version": "1", "default": "deny", "tools": {{"echo": {{"limits":
+            [{{"counter": "echo", "window": "day", "max": {max}, "scope": "grant"}}]}}}}}}"#
+    ))
+}
+
+fn killed() {
+    const MAX: u64 = 700;
+    let place = budget(MAX);
+    let (state, audit) = (place.path("state"), place.path("audit.jsonl"));
+    let flags = ["--state", state.to_str().unwrap(), "--audit", audit.to_str().unwrap(), "--server", "s"];
+    let reached = kill_often(&place, &flags, 200);
+    assert!(reached > 0 && reached <= MAX, "{reached} calls reached the server, {MAX} may");
+
+    let dir = mcp_gateway::StateDir::new(&state, mcp_gateway::Durability::Power).unwrap();
+    let reserved = mcp_gateway::Ledger::open(&dir, "s").unwrap().reserved(0).unwrap().len() as u64;
+    assert!(reserved >= reached, "{reached} calls reached the server, and {reserved} are reserved");
+    assert_eq!(reserved, MAX, "the kills have used the budget up");
+    // The audit came through as well: whole, and with a record of every call that reached the server.
+    let files = mcp_gateway::trail::files(&audit).unwrap();
+    let verified = mcp_gateway::trail::verify(&files, None).unwrap();
+    assert!(verified.finding.is_none(), "{verified:?}");
+    let entries = mcp_gateway::trail::entries(&files).unwrap().entries;
+    let allowed = entries.iter().filter(|entry| entry.text("decision") == Some("allow")).count() as u64;
+    assert!(allowed >= reached && allowed <= reserved, "{reached} reached, {allowed} on record, {reserved} reserved");
+}
+
+fn killed_without_state() {
+    let place = budget(20);
+    assert!(kill_often(&place, &["--audit", "/dev/null"], 20) > 20, "what the test above would see");
 }
 
 fn kill_switch() {

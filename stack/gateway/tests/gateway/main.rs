@@ -6,9 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod approvals;
 mod audit;
 mod frames;
 mod fuzz;
+mod ledger;
 mod lifecycle;
 #[cfg(feature = "mutants")]
 mod mutants;

@@ -1,0 +1,146 @@
+//! A call that needs a person's approval.
+
+use mcp_policy::{Call, Decision, Escalation, Moment, Outcome};
+
+use crate::approval::{ApprovalError, Asked, Meeting, meet};
+use crate::audit::{Record, Verdict, event};
+use crate::gateway::{Case, Court, Gateway, Ruling, Told};
+use crate::state_dir::StateError;
+
+impl Gateway {
+    /// Lets an approved call through once, or asks for its approval. Everything else has been judged before, and is judged
+    /// again for an approved call.
+    pub(crate) fn ask(
+        &self,
+        court: &mut Court,
+        case: &Case<'_>,
+        call: &Call<'_>,
+        moment: Moment,
+        escalation: &Escalation,
+        record: Record<'_>,
+    ) -> Ruling {
+        let (rule, verdict) = (Some(escalation.rule.as_str()), Verdict::Escalate);
+        let record = Record { rule, verdict, reason: "approval_required", message: &escalation.message, ..record };
+        let told = Told::from(escalation.public());
+        if court.approvals.is_none() {
+            self.put_on_record(court, case.identity, case.now_ms, &record);
+            let message = format!("{} (needs approval, and no approval channel is configured)", told.message);
+            return Ruling::Escalate(Told { message, ..told });
+        }
+        let server = self.shared.server.as_str();
+        let Some(asked) = Asked::new(server, &case.identity.grant, case.tool, case.arguments) else {
+            self.put_on_record(court, case.identity, case.now_ms, &record);
+            let message = format!("{} (the arguments are too long for a person to look at)", told.message);
+            return Ruling::Escalate(Told { message, ..told });
+        };
+        let asked = asked.by(&court.policy, &escalation.rule, &escalation.message);
+        match self.meet(court, asked, case.now_ms) {
+            Ok((id, Meeting::Use)) => self.use_up(court, case, call, moment, &id, record),
+            Ok((id, Meeting::Refused)) => {
+                let message = "a person has denied this call";
+                let record = Record { reason: "approval_denied", message, approval: Some(&id), ..record };
+                self.put_on_record(court, case.identity, case.now_ms, &record);
+                Ruling::Escalate(Told { rule: told.rule, approval: Some(id), ..Told::own("approval_denied", message) })
+            }
+            Ok((id, Meeting::Ask | Meeting::Wait)) => {
+                self.put_on_record(court, case.identity, case.now_ms, &Record { approval: Some(&id), ..record });
+                let message = format!(
+                    "{} (approval `{id}` was asked for: once a person has given it, send the same call again, unchanged)",
+                    told.message
+                );
+                Ruling::Escalate(Told { message, approval: Some(id), ..told })
+            }
+            Err(error) => {
+                tracing::error!(%error, "approvals cannot be read or written: calls that need one are denied");
+                self.no_approvals(court, case, record)
+            }
+        }
+    }
+
+    /// What the newest request for the call is, and its id; asks if there is none. All changes are on record before.
+    fn meet(&self, court: &mut Court, asked: Asked, now: u64) -> Result<(String, Meeting), ApprovalError> {
+        let window_ms = self.shared.approval_window_ms;
+        let Some(book) = &mut court.approvals else { return Err(StateError::Damaged("there is no book").into()) };
+        book.expire(now)?;
+        let newest = book.newest(&asked.fingerprint())?;
+        let meeting = meet(newest.as_ref(), now);
+        let id = match (newest, meeting) {
+            (Some(newest), Meeting::Wait | Meeting::Refused) => {
+                book.met(&newest.id)?;
+                newest.id
+            }
+            (Some(newest), Meeting::Use) => newest.id,
+            _ => book.ask(asked, now, window_ms)?.id,
+        };
+        self.tell_changes(court)?;
+        Ok((id, meeting))
+    }
+
+    /// Judges an approved call again, and lets it through if nothing but the question was in its way.
+    fn use_up(
+        &self,
+        court: &mut Court,
+        case: &Case<'_>,
+        call: &Call<'_>,
+        moment: Moment,
+        id: &str,
+        record: Record<'_>,
+    ) -> Ruling {
+        let plain =
+            Record { verdict: Verdict::Deny, rule: None, reason: "", message: "", approval: Some(id), ..record };
+        let permit = match court.guard.admit(call, moment.approved(true)) {
+            Decision::Allow(permit) => permit,
+            // The approval stays: the call may pass once there is room for it.
+            Decision::Deny(denial) => return self.refuse(court, case, &denial, plain),
+            Decision::Escalate(_) => return self.no_approvals(court, case, record),
+        };
+        // Used up before the call leaves: whatever happens from here on, it lets nothing else through.
+        let used = match &mut court.approvals {
+            Some(book) => book.consume(id, case.now_ms),
+            None => Err(StateError::Damaged("there is no book").into()),
+        };
+        if let Err(error) = used.and_then(|()| self.tell_changes(court)) {
+            tracing::error!(%error, "an approval cannot be used up: the call is denied");
+            court.guard.settle(permit, Outcome::NeverSent);
+            return self.no_approvals(court, case, record);
+        }
+        self.let_through(court, case, permit, plain)
+    }
+
+    fn no_approvals(&self, court: &mut Court, case: &Case<'_>, record: Record<'_>) -> Ruling {
+        let message = "the call needs approval, and approvals cannot be read or recorded at present";
+        let record = Record { reason: "approval_unavailable", message, ..record };
+        self.put_on_record(court, case.identity, case.now_ms, &record);
+        Ruling::Escalate(Told { rule: record.rule.map(str::to_owned), ..Told::own("approval_unavailable", message) })
+    }
+
+    /// Puts every change of a request on record that is not yet, whoever made it.
+    pub(crate) fn tell_changes(&self, court: &mut Court) -> Result<(), ApprovalError> {
+        let Court { approvals: Some(book), audit, line, .. } = court else { return Ok(()) };
+        for change in book.untold(&self.shared.server)? {
+            let fields = [
+                ("approval", change.id.as_str()),
+                ("state", change.state.name()),
+                ("by", &change.by),
+                ("note", &change.note),
+            ];
+            event("approval", change.at_ms, &self.shared.server, &fields, line);
+            audit.record(line).map_err(|error| {
+                tracing::error!(%error, "the audit does not take the change of an approval");
+                ApprovalError::NotRecorded
+            })?;
+            book.told(change.number)?;
+        }
+        Ok(())
+    }
+
+    /// Puts on record what people have decided, and what has run out of time, since a call last asked.
+    pub fn record_approvals(&self) {
+        let now = self.now_ms();
+        let Ok(mut court) = self.shared.court.lock() else { return };
+        let expired = court.approvals.as_mut().map_or(Ok(()), |book| book.expire(now));
+        if let Err(error) = expired.map_err(ApprovalError::from).and_then(|()| self.tell_changes(&mut court)) {
+            tracing::error!(%error, "approvals cannot be read or recorded");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Reservations on disk, seen from the gateway.
+
+use crate::support::{Bench, POLICY, START_MS, call};
+use mcp_gateway::{Durability, Gateway, GatewayConfig, Identity, Ledger, MemoryAudit, Outbox, Session, StateDir};
+use mcp_policy::{Guard, Policy};
+use serde_json::{Value, json};
+
+/// A gateway that takes up what the one before left on disk.
+fn gateway(state: Option<&StateDir>, now: u64) -> Gateway {
+    let mut guard = Guard::new(Policy::parse(POLICY).unwrap());
+    let mut config = GatewayConfig::new(std::sync::Arc::new(move || now), MemoryAudit::new(), "fixture");
+    if let Some(state) = state {
+        let ledger = Ledger::open(state, "fixture").unwrap();
+        assert_eq!(ledger.refill(&mut guard, now).unwrap(), 0);
+        config.ledger = Some(ledger);
+    }
+    Gateway::new(guard, config)
+}
+
+fn passes(gateway: &Gateway, tool: &str, now: u64) -> bool {
+    let mut session = Session::new(gateway.clone(), Identity::new("agent", "s"));
+    let mut out = Outbox::default();
+    session.from_client(call(1, tool, json!({})).as_bytes(), now, &mut out);
+    !out.to_upstream.pending().is_empty()
+}
+
+#[test]
+fn a_restart_forgets_nothing_that_was_charged() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::new(folder.path(), Durability::Power).unwrap();
+    let hour = 3_600_000;
+    let passed = |state: Option<&StateDir>, now: u64| passes(&gateway(state, now), "twice", now);
+    let with: Vec<bool> = (0..4).map(|n| passed(Some(&state), START_MS + n)).collect();
+    assert_eq!(with, [true, true, false, false]);
+    assert!(passed(Some(&state), START_MS + hour), "the first has left the window");
+    assert!(!passed(Some(&state), START_MS + hour));
+    // Without the ledger each process starts from nothing: the check would be seen to fail.
+    assert_eq!((0..4).map(|n| passed(None, START_MS + n)).collect::<Vec<_>>(), [true; 4]);
+}
+
+#[test]
+fn what_never_left_is_given_back_on_disk_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+    for _ in 0..5 {
+        let gateway = gateway(Some(&state), START_MS);
+        let mut session = Session::new(gateway, Identity::new("agent", "s"));
+        let mut out = Outbox::default();
+        session.from_client(call(1, "twice", json!({})).as_bytes(), START_MS, &mut out);
+        assert!(!out.to_upstream.pending().is_empty());
+        session.upstream_lost(&mut out);
+    }
+    assert!(Ledger::open(&state, "fixture").unwrap().reserved(START_MS).unwrap().is_empty());
+}
+
+#[test]
+fn a_store_that_takes_nothing_denies_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+    let ledger = Ledger::open(&state, "fixture").unwrap();
+    let bench = Bench::with(|config| config.ledger = Some(ledger));
+    let gateway = bench.gateway.clone();
+    assert!(passes(&gateway, "twice", START_MS));
+    // The table is gone, as in a file that was damaged or replaced.
+    let other = rusqlite::Connection::open(folder.path().join("state.db")).unwrap();
+    other.execute_batch("DROP TABLE reservations").unwrap();
+    let mut session = Session::new(gateway.clone(), Identity::new("agent", "s"));
+    let mut out = Outbox::default();
+    session.from_client(call(1, "twice", json!({})).as_bytes(), START_MS, &mut out);
+    assert!(out.to_upstream.pending().is_empty());
+    let told: Value = serde_json::from_slice(out.to_client.pending()).unwrap();
+    assert_eq!(told["result"]["structuredContent"]["reason"], "store_unavailable");
+    assert_eq!(bench.last_audit()["reason"], "store_unavailable");
+    // What is charged to nobody needs no store.
+    assert!(passes(&gateway, "echo", START_MS));
+}
