@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use mcp_policy::{Call, Decision, Denial, Guard, Moment, Outcome, Permit, Policy, Settlement, Timestamp};
+use mcp_policy::{Call, Decision, Denial, Guard, Moment, Outcome, Permit, Policy, ResultRules, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::approval::ApprovalBook;
@@ -98,12 +98,28 @@ pub(crate) struct Ticket {
     seq: u64,
     tool: Box<str>,
     decided_ms: u64,
+    /// What of its result reaches the agent, by the policy that let it through.
+    results: Option<Arc<ResultRules>>,
+}
+
+/// What the audit tells of an answer beside its outcome.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Answered {
+    /// The code of the server's error, if it was one.
+    pub(crate) error_code: Option<i32>,
+    /// What was done to the result before the agent got it.
+    pub(crate) result: Option<&'static str>,
 }
 
 impl Ticket {
     /// Whether the guard would learn something from the call's result.
     pub(crate) fn wants_value(&self) -> bool {
         self.permit.wants_value()
+    }
+
+    /// What of the call's result reaches the agent, if the policy has a say in it.
+    pub(crate) fn results(&self) -> Option<Arc<ResultRules>> {
+        self.results.clone()
     }
 }
 
@@ -237,7 +253,8 @@ impl Gateway {
         let record = Record { verdict: Verdict::Allow, rule, charges, shadows, ..record };
         if self.put_on_record(court, case.identity, case.now_ms, &record) {
             let (tool, decided_ms) = (case.tool.into(), case.now_ms);
-            return Ruling::Forward(Ticket { permit, reserved, seq: court.seq, tool, decided_ms });
+            let results = court.guard.policy().and_then(|policy| policy.handling(case.tool).result().cloned());
+            return Ruling::Forward(Ticket { permit, reserved, seq: court.seq, tool, decided_ms, results });
         }
         court.give_back(reserved);
         court.guard.settle(permit, Outcome::NeverSent);
@@ -251,17 +268,16 @@ impl Gateway {
         Ruling::Deny(denial.public().into())
     }
 
-    /// Tells the guard what became of a call, and puts it on record. `error_code` is that of the server's answer, if it
-    /// was an error.
+    /// Tells the guard what became of a call, and puts it on record.
     pub(crate) fn settle<'v>(
         &self,
         identity: &Identity,
         ticket: Ticket,
         settlement: impl Into<Settlement<'v>>,
-        error_code: Option<i32>,
+        answered: Answered,
     ) {
         let settlement = settlement.into();
-        let Ticket { permit, reserved, seq, tool, decided_ms } = ticket;
+        let Ticket { permit, reserved, seq, tool, decided_ms, .. } = ticket;
         let ts_ms = self.now_ms();
         // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
         let Ok(mut court) = self.shared.court.lock() else { return };
@@ -275,7 +291,9 @@ impl Gateway {
             Outcome::Unknown => "unknown",
             Outcome::NeverSent => "never_sent",
         };
-        let settled = Settled { tool: &tool, outcome, error_code, latency_ms: ts_ms.saturating_sub(decided_ms) };
+        let Answered { error_code, result } = answered;
+        let settled =
+            Settled { tool: &tool, outcome, error_code, result, latency_ms: ts_ms.saturating_sub(decided_ms) };
         let Court { audit, line, .. } = &mut *court;
         settled.write(&self.stamp(identity, ts_ms, seq, ""), line);
         // The call has been made. A record that stays a decision without an outcome says as much: unknown.

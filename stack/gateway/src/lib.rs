@@ -57,6 +57,7 @@ mod ledger;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod reload;
+mod results;
 mod serve;
 mod session;
 mod state_dir;

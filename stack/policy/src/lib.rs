@@ -50,7 +50,7 @@ mod pointer;
 
 pub use counters::Reservation;
 pub use decision::{Call, Charged, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
-pub use document::{Handling, Loader, Place, Policy, PolicyError, PolicyErrors, Warning};
+pub use document::{Handling, Instructions, Loader, Place, Policy, PolicyError, PolicyErrors, ResultRules, Warning};
 pub use guard::{Guard, GuardLimits};
 pub use jcs::{Digest, arguments_digest, canonical_json};
 pub use moment::{Moment, Settlement};

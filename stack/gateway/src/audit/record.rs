@@ -197,6 +197,8 @@ pub(crate) struct Settled<'a> {
     pub(crate) outcome: &'static str,
     /// The code of the server's JSON-RPC error, if it answered with one.
     pub(crate) error_code: Option<i32>,
+    /// What was done to the result before the agent got it.
+    pub(crate) result: Option<&'static str>,
     /// From the decision to the answer.
     pub(crate) latency_ms: u64,
 }
@@ -212,6 +214,9 @@ impl Settled<'_> {
         let _ = write!(line, r#","latency_ms":{}"#, self.latency_ms);
         if let Some(code) = self.error_code {
             let _ = write!(line, r#","error_code":{code}"#);
+        }
+        if let Some(result) = self.result {
+            text(line, "result", result, NAME_BYTES);
         }
         line.push('}');
     }

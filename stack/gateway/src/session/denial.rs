@@ -70,6 +70,16 @@ pub(super) fn lost(lost: Lost, shape: Shape) -> CallToolResult {
     result(format!("{mark} {message}"), fields, shape)
 }
 
+/// The call was made, and its result is not passed on by rule. `failed` is what the server said of it.
+pub(super) fn withheld(reason: &'static str, message: &str, failed: bool, shape: Shape) -> CallToolResult {
+    let word = if failed { "failed" } else { "succeeded" };
+    let message = format!("the call was made and {word}, and its result is withheld: {message}");
+    let fields =
+        [("denied", json!(false)), ("reason", json!(reason)), ("outcome", json!(word)), ("message", json!(message))];
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    result(format!("[RESULT WITHHELD] {message}"), fields, shape)
+}
+
 fn result(text: String, fields: Map<String, Value>, shape: Shape) -> CallToolResult {
     let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
     let mut meta = MetaObject::new();

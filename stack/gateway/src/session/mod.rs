@@ -25,7 +25,7 @@ pub use denial::VERDICT_META_KEY;
 pub use summary::SessionSummary;
 
 use crate::config::Identity;
-use crate::gateway::Gateway;
+use crate::gateway::{Answered, Gateway};
 use crate::wire::{Queue, Refusal};
 use in_flight::{Asked, InFlight, Pending};
 
@@ -117,7 +117,7 @@ impl Session {
                 } else {
                     (Outcome::NeverSent, denial::Lost::NotSent)
                 };
-                self.gateway.settle(&self.identity, ticket, outcome, None);
+                self.gateway.settle(&self.identity, ticket, outcome, Answered::default());
                 if !pending.cancelled {
                     let result = denial::lost(lost, pending.shape);
                     crate::wire::reply::push_result(out, &pending.client_id, &result);
@@ -135,7 +135,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         while let Some(pending) = self.in_flight.take_oldest() {
             if let Asked::Call(ticket) = pending.asked {
-                self.gateway.settle(&self.identity, ticket, Outcome::Unknown, None);
+                self.gateway.settle(&self.identity, ticket, Outcome::Unknown, Answered::default());
             }
         }
     }

@@ -1,13 +1,15 @@
 //! The way of a server's frame.
 
 use mcp_policy::{Outcome, Settlement};
-use rmcp::model::ErrorCode;
+use rmcp::model::{ErrorCode, ErrorData};
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::denial::{self, Lost};
 use super::in_flight::{Asked, Pending};
 use super::{Outbox, Session, catalogue, methods};
+use crate::gateway::Answered;
+use crate::results::{self, Handled};
 use crate::wire::answer::{self, Answer};
 use crate::wire::text::shown;
 use crate::wire::{RequestId, probe_id, reply};
@@ -21,12 +23,7 @@ impl Session {
                 None => self.drop_from_server("a response to no request in flight"),
             },
             Ok(Answer::Error { id, error }) => match self.in_flight.take(id) {
-                Some(pending) => {
-                    if let Asked::Call(ticket) = pending.asked {
-                        self.gateway.settle(&self.identity, ticket, Outcome::Failed, Some(error.code.0));
-                    }
-                    reply::push_error(out.to_client.tail(), Some(&pending.client_id), &error);
-                }
+                Some(pending) => self.error(pending, &error, out),
                 None => self.drop_from_server("an error for no request in flight"),
             },
             Ok(Answer::LooseError { error }) => {
@@ -65,8 +62,17 @@ impl Session {
                     let value = if ticket.wants_value() { answer::call_value(result) } else { None };
                     let settlement = Settlement::new(settled);
                     let settlement = value.as_ref().map_or(settlement, |value| settlement.with_value(value));
-                    self.gateway.settle(&self.identity, ticket, settlement, None);
-                    reply::push_raw_result(client, id, result);
+                    let handled = ticket.results().map_or(Handled::Untouched, |rules| results::handle(&rules, result));
+                    let answered = Answered { result: handled.name(), ..Answered::default() };
+                    self.gateway.settle(&self.identity, ticket, settlement, answered);
+                    match handled {
+                        Handled::Untouched => reply::push_raw_result(client, id, result),
+                        Handled::Changed { result, .. } => reply::push_result(client, id, &result),
+                        Handled::Withheld { reason, message } => {
+                            let result = denial::withheld(reason, &message, outcome.failed, pending.shape);
+                            reply::push_result(client, id, &result);
+                        }
+                    }
                 }
                 // An incomplete result asks the client for something, like the requests that do
                 // not pass; what the call did up to there nobody knows.
@@ -90,6 +96,28 @@ impl Session {
                 }
             },
             Asked::Plain => reply::push_raw_result(client, id, result),
+        }
+    }
+
+    /// An error in place of a result, which the policy has the same say in.
+    fn error(&mut self, pending: Pending, error: &ErrorData, out: &mut Outbox) {
+        let client = out.to_client.tail();
+        let Asked::Call(ticket) = pending.asked else {
+            return reply::push_error(client, Some(&pending.client_id), error);
+        };
+        let handled = match (ticket.results(), serde_json::value::to_raw_value(error)) {
+            (Some(rules), Ok(raw)) => results::handle(&rules, &raw),
+            _ => Handled::Untouched,
+        };
+        let answered = Answered { error_code: Some(error.code.0), result: handled.name() };
+        self.gateway.settle(&self.identity, ticket, Outcome::Failed, answered);
+        match handled {
+            Handled::Untouched => reply::push_error(client, Some(&pending.client_id), error),
+            Handled::Changed { result, .. } => reply::push_error(client, Some(&pending.client_id), &result),
+            Handled::Withheld { reason, message } => {
+                let result = denial::withheld(reason, &message, true, pending.shape);
+                reply::push_result(client, &pending.client_id, &result);
+            }
         }
     }
 
@@ -127,7 +155,7 @@ impl Session {
         let client = out.to_client.tail();
         if let Asked::Call(ticket) = pending.asked {
             self.summary.unknown_outcomes += 1;
-            self.gateway.settle(&self.identity, ticket, Outcome::Unknown, None);
+            self.gateway.settle(&self.identity, ticket, Outcome::Unknown, Answered::default());
             let result = denial::lost(Lost::BadAnswer, pending.shape);
             reply::push_result(client, &pending.client_id, &result);
             return;

@@ -17,6 +17,7 @@ mod mutants;
 mod passing;
 mod peers;
 mod reload;
+mod results;
 mod server_side;
 mod trail;
 mod without_io;

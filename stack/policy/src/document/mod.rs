@@ -48,7 +48,7 @@ mod warn;
 
 pub use crate::strict::Place;
 pub use error::{PolicyError, PolicyErrors};
-pub use handling::Handling;
+pub use handling::{Handling, Instructions, ResultRules};
 pub use includes::Loader;
 pub use model::Policy;
 pub use warn::Warning;

@@ -110,6 +110,8 @@ fn full() -> Value {
                 "limits": [ on(json!({ "counter": "c", "window": 5, "max": "0.5", "of": "facts.n", "each": "facts.symbol", "scope": "organisation" })) ],
                 "rate_limit": { "max": 5, "window": "hour" },
                 "audit": { "show": ["symbol"] },
+                "approve_if": [ on(json!({ "conditions": [ condition("args.price", "gt", json!(5)) ] })) ],
+                "result": { "redact": ["listenKey"], "max_bytes": 1000, "instructions": "mark" },
                 "requires_prior": [ on(json!({ "tool": "test", "within": 60, "but": ["name"] })) ],
                 "no_self_cross": on(json!({})),
                 "open_orders": [ on(json!({ "max": 5, "per": "symbol" })) ],

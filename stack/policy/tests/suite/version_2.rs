@@ -369,3 +369,23 @@ fn the_audit_shows_declared_arguments_alone() {
     let old = json!({ "version": "1", "default": "deny", "tools": { "bn_ping": { "audit": {} } } }).to_string();
     refuses(&old, "/tools/bn_ping/audit", "unknown key");
 }
+
+#[test]
+fn what_of_results_reaches_the_agent_is_read_whole_or_not_at_all() {
+    use mcp_policy::Instructions;
+    let rules = |result: Value| desk(&json!({ "result": result }));
+    let policy = policy(&rules(json!({ "redact": ["listenKey"], "max_bytes": 9, "instructions": "refuse" })));
+    let read = policy.handling("bn_new_order").result().unwrap();
+    assert_eq!(
+        (read.redact(), read.bytes_max(), read.instructions()),
+        (["listenKey".to_owned()].as_slice(), Some(9), Instructions::Refuse)
+    );
+    assert!(policy.handling("bn_ping").result().is_none());
+    let at = |key: &str| format!("/tools/bn_new_order/result/{key}");
+    refuses(&rules(json!({ "redact": "listenKey" })).to_string(), &at("redact"), "is a string");
+    refuses(&rules(json!({ "redact": [""] })).to_string(), &at("redact/0"), "no name");
+    refuses(&rules(json!({ "max_bytes": 0 })).to_string(), &at("max_bytes"), "whole number");
+    refuses(&rules(json!({ "max_bytes": "9" })).to_string(), &at("max_bytes"), "whole number");
+    refuses(&rules(json!({ "instructions": "mrk" })).to_string(), &at("instructions"), "`mrk` is no");
+    refuses(&rules(json!({ "redcat": [] })).to_string(), &at("redcat"), "unknown key `redcat`");
+}
