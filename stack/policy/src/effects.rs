@@ -75,6 +75,8 @@ pub(crate) struct Answer {
     pub(crate) order_id: Option<String>,
     pub(crate) client_order_id: Option<String>,
     pub(crate) filled: Option<String>,
+    /// When the order was placed, in milliseconds since 1970.
+    pub(crate) placed_at: Option<String>,
     pub(crate) status: Option<String>,
     /// The words of `status` for an order that may still trade, and for one that will not.
     pub(crate) open: Vec<String>,
@@ -115,6 +117,7 @@ pub(crate) struct Told {
     pub(crate) client_order_id: Option<String>,
     /// In units of 10⁻⁸.
     pub(crate) filled: Option<u64>,
+    pub(crate) placed_at: Option<u64>,
     pub(crate) is_closed: Option<bool>,
 }
 
@@ -151,6 +154,7 @@ impl Answer {
             order_id: at(&self.order_id).and_then(id_text),
             client_order_id: at(&self.client_order_id).and_then(id_text),
             filled: at(&self.filled).and_then(|value| decimal::of_value(value).ok()).and_then(exact_units),
+            placed_at: at(&self.placed_at).and_then(Value::as_u64),
             is_closed: match (is_one_of(&self.open), is_one_of(&self.closed)) {
                 (false, true) => Some(true),
                 (true, false) => Some(false),

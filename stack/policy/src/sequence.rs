@@ -11,7 +11,7 @@ use crate::document::{Policy, ToolRules};
 use crate::effects::{Effect, Intent, OneOrder, Side, id_text};
 use crate::facts;
 use crate::jcs::arguments_digest;
-use crate::register::{Deed, Orders, Register, Registers, Trace};
+use crate::register::{Deed, Orders, Register, Registers, Standing, Trace};
 use crate::seam::Seam;
 
 /// What a tool's entry says of what must have gone before.
@@ -169,7 +169,7 @@ impl Hearing<'_> {
     /// Whether the order or listen key that the call is about is the grant's own.
     fn own(&self, sequence: &Sequence, effect: Option<&Effect>, docket: &mut Docket) -> Result<(), Denial> {
         if let (Some(head), Some(Effect::Cancels(one) | Effect::Reads(one))) = (&sequence.own_orders, effect)
-            && self.order_of(one).is_none()
+            && !self.owns(one, matches!(effect, Some(Effect::Reads(_))))
         {
             docket.rule(head, Reason::NotOwn, "this order was not placed under this grant".to_owned())?;
         }
@@ -235,6 +235,17 @@ impl Hearing<'_> {
             docket.rule(&cap.head, Reason::Exposure, words)?;
         }
         Ok(())
+    }
+
+    /// Whether the call names an own order. One of which nobody knows what became may be looked up, and no more: somebody
+    /// else's order may bear its name.
+    fn owns(&self, one: &OneOrder, looks_up: bool) -> bool {
+        let standing = self.order_of(one).and_then(|number| self.register?.orders.standing(number));
+        match standing {
+            Some(Standing::Confirmed(_)) => true,
+            Some(Standing::Doubtful) => looks_up,
+            Some(Standing::UnderWay) | None => false,
+        }
     }
 
     /// The grant's own order that the call names, if it is one.

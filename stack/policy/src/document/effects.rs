@@ -113,16 +113,24 @@ impl Effects<'_, '_, '_> {
 
     fn answer(&mut self, node: &Node<'_>, members: &Map<String, Value>) -> Option<Answer> {
         let node = self.required(node, members, "answer")?;
-        let keys = ["symbol", "order_id", "client_order_id", "filled", "status"];
+        let keys = ["symbol", "order_id", "client_order_id", "filled", "placed_at", "status"];
         let members = self.reader.object(&node, "`answer`", &keys)?;
         let mut at = |key: &str| match node.member(members, key) {
             Some(node) => self.pointer(&node).map(Some),
             None => Some(None),
         };
         let (symbol, order_id) = (at("symbol")?, at("order_id")?);
-        let (client_order_id, filled) = (at("client_order_id")?, at("filled")?);
-        let mut answer =
-            Answer { symbol, order_id, client_order_id, filled, status: None, open: Vec::new(), closed: Vec::new() };
+        let (client_order_id, filled, placed_at) = (at("client_order_id")?, at("filled")?, at("placed_at")?);
+        let mut answer = Answer {
+            symbol,
+            order_id,
+            client_order_id,
+            filled,
+            placed_at,
+            status: None,
+            open: Vec::new(),
+            closed: Vec::new(),
+        };
         if let Some(status) = node.member(members, "status") {
             let members = self.reader.object(&status, "`status`", &["at", "open", "closed"])?;
             let at = self.required(&status, members, "at")?;

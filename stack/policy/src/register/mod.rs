@@ -25,7 +25,7 @@ use crate::moment::Settlement;
 use crate::window::{Measure, Window};
 
 use orders::Strangers;
-pub(crate) use orders::{Listed, Orders};
+pub(crate) use orders::{Listed, Orders, Standing};
 pub(crate) use trace::{Deed, Trace};
 
 /// How many test orders that passed are held for a grant.
@@ -198,10 +198,16 @@ impl Register {
         let mut first_trades = 0_u64;
         match (&trace.deed, done) {
             (Deed::Places { number, .. }, Done::NeverWas) => self.orders.never_was(*number),
-            (Deed::Places { number, .. } | Deed::Reads(Some(number)), Done::Succeeded) => {
+            (Deed::Places { number, .. }, Done::Unknown) => self.orders.is_doubtful(*number),
+            (Deed::Places { number, .. }, Done::Succeeded) => {
+                self.orders.is_confirmed(*number, step);
                 first_trades += u64::from(self.orders.told(*number, &told, step));
             }
-            (Deed::Cancels(Some(number)), Done::Succeeded) => {
+            (Deed::Reads(Some(number)), Done::Succeeded) => {
+                first_trades += u64::from(self.orders.told(*number, &told, step));
+            }
+            // What was cancelled by the name of a doubtful order may have been another's.
+            (Deed::Cancels(Some(number)), Done::Succeeded) if self.orders.is_this(*number, &told) => {
                 first_trades += u64::from(self.orders.told(*number, &told, step));
                 // A cancel that succeeded leaves nothing open, whatever the result says of it.
                 self.orders.is_over(*number, told.filled.is_some());
@@ -254,7 +260,9 @@ impl Register {
                 continue;
             };
             let by_id = self.orders.find(of, told.order_id.as_deref(), None);
-            let Some(number) = by_id.or_else(|| self.orders.find(of, None, told.client_order_id.as_deref())) else {
+            let by_name = || self.orders.find(of, None, told.client_order_id.as_deref());
+            let found = by_id.or_else(by_name).filter(|number| self.orders.is_this(*number, &told));
+            let Some(number) = found else {
                 read.strangers.any = true;
                 read.strangers.any_without_id |= told.order_id.is_none();
                 read.strangers.any_without_name |= told.client_order_id.is_none();

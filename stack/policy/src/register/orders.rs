@@ -26,9 +26,23 @@ struct Order {
     /// What it trades, if the policy says so.
     asset: Option<Arc<str>>,
     placed_at: u64,
-    /// At which step of the guard a result confirmed it.
-    confirmed: Option<u64>,
+    standing: Standing,
 }
+
+/// What is known of an order's being the grant's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its call is under way. Its name proves nothing: another's order may bear it.
+    UnderWay,
+    /// Nobody knows what became of its call. It may be looked up by its name, and what is found there is its own only if
+    /// it is no older.
+    Doubtful,
+    /// A result confirmed it, at this step of the guard.
+    Confirmed(u64),
+}
+
+/// How far the clocks of the exchange and of the guard may be apart.
+const CLOCKS_APART_MS: u64 = 10_000;
 
 /// The open orders of one symbol.
 #[derive(Debug, Default)]
@@ -140,7 +154,7 @@ impl Orders {
             client_id: client_order_id.clone(),
             asset,
             placed_at: now,
-            confirmed: None,
+            standing: Standing::UnderWay,
         };
         if let Some(asset) = &order.asset {
             self.exposures.entry(Arc::clone(asset)).or_default().opens(order.side, order.quantity);
@@ -171,10 +185,35 @@ impl Orders {
         self.forget(number);
     }
 
-    /// Takes note of what a result tells of an order. Returns whether it is the first that tells of a trade.
+    /// What is known of an order's being the grant's.
+    pub(crate) fn standing(&self, number: u64) -> Option<Standing> {
+        self.all.get(&number).map(|order| order.standing)
+    }
+
+    /// The call that placed the order is over, and nobody knows what came of it.
+    pub(super) fn is_doubtful(&mut self, number: u64) {
+        if let Some(order) = self.all.get_mut(&number).filter(|order| order.standing == Standing::UnderWay) {
+            order.standing = Standing::Doubtful;
+        }
+    }
+
+    /// The call that placed the order succeeded.
+    pub(super) fn is_confirmed(&mut self, number: u64, step: u64) {
+        if let Some(order) = self.all.get_mut(&number)
+            && !matches!(order.standing, Standing::Confirmed(_))
+        {
+            order.standing = Standing::Confirmed(step);
+        }
+    }
+
+    /// Takes note of what a result tells of an order, if it can be told to be this one. Returns whether it is the first
+    /// that tells of a trade.
     pub(super) fn told(&mut self, number: u64, told: &Told, step: u64) -> bool {
+        if !self.is_this(number, told) {
+            return false;
+        }
+        self.is_confirmed(number, step);
         let Some(order) = self.all.get_mut(&number) else { return false };
-        order.confirmed = order.confirmed.or(Some(step));
         let symbol = order.symbol.clone();
         if let Some(id) = &told.order_id
             && order.id.is_none()
@@ -236,6 +275,17 @@ impl Orders {
         }
     }
 
+    /// Whether what is told can be told to be this order. A name alone is not enough: it may be that of an older one.
+    pub(super) fn is_this(&self, number: u64, told: &Told) -> bool {
+        self.all.get(&number).is_some_and(|order| match order.standing {
+            Standing::Confirmed(_) => true,
+            Standing::Doubtful => {
+                told.placed_at.is_some_and(|at| at.saturating_add(CLOCKS_APART_MS) >= order.placed_at)
+            }
+            Standing::UnderWay => false,
+        })
+    }
+
     fn is_open(&self, number: u64) -> bool {
         self.all.get(&number).is_some_and(|order| order.is_open)
     }
@@ -281,9 +331,9 @@ impl Order {
 
     /// Whether a list of all open orders names it if it is open.
     fn would_be_in(&self, listed: Listed<'_>) -> bool {
-        let has_arrived = match self.confirmed {
-            Some(step) => step < listed.step,
-            None => self.placed_at.saturating_add(listed.late_ms) < listed.at,
+        let has_arrived = match self.standing {
+            Standing::Confirmed(step) => step < listed.step,
+            Standing::UnderWay | Standing::Doubtful => self.placed_at.saturating_add(listed.late_ms) < listed.at,
         };
         has_arrived && listed.symbol.is_none_or(|symbol| symbol == &*self.symbol)
     }

@@ -77,6 +77,7 @@ struct Order {
     quantity: i64,
     filled: i64,
     open: bool,
+    at: u64,
 }
 
 impl Order {
@@ -88,7 +89,7 @@ impl Order {
             (false, _) => "CANCELED",
         };
         let name = self.name.clone().unwrap_or_else(|| format!("x-{}", self.id));
-        json!({ "symbol": "BTCUSDT", "orderId": self.id, "clientOrderId": name, "origClientOrderId": name, "status": status,
+        json!({ "symbol": "BTCUSDT", "orderId": self.id, "clientOrderId": name, "origClientOrderId": name, "status": status, "time": self.at,
                 "executedQty": format!("{}.{:02}000000", self.filled / 100, self.filled % 100) })
     }
 }
@@ -155,7 +156,8 @@ fn play(guard: &mut Guard, happens: &[Happens]) -> (Option<String>, usize) {
                     return (Some(format!("step {step}: an order meets an own one")), placed);
                 }
                 let id = step as u64;
-                let new = Order { id, name, buy: *buy, price: *price, quantity: *hundredths, filled: 0, open: true };
+                let new =
+                    Order { id, name, buy: *buy, price: *price, quantity: *hundredths, filled: 0, open: true, at: now };
                 let value = new.told();
                 if fate.is_done() {
                     exchange.orders.push(new);

@@ -59,7 +59,7 @@ fn full() -> Value {
         rule
     };
     let condition = |path: &str, op: &str, value: Value| json!({ "path": path, "op": op, "value": value });
-    let answer = json!({ "symbol": "/s", "order_id": "/o", "client_order_id": "/c", "filled": "/f",
+    let answer = json!({ "symbol": "/s", "order_id": "/o", "client_order_id": "/c", "filled": "/f", "placed_at": "/at",
                          "status": { "at": "/t", "open": ["NEW"], "closed": ["FILLED"] } });
     let refused = json!({ "at": "/error", "is": false });
     let arguments = json!(["symbol", "side", "quantity", "price", "name", "id", "key"]);

@@ -111,23 +111,86 @@ fn only_own_orders_are_cancelled_and_looked_up() {
     }
 }
 
-#[test]
-fn an_order_of_which_nobody_knows_may_be_looked_up_by_its_own_name() {
+/// A desk on which an order of somebody else's bears the name `theirs` since long ago.
+fn own_only() -> Guard {
     let own = json!({ "own_orders_only": true });
-    let mut guard = guard(&desk(&json!({ "bn_new_order": {}, "bn_cancel_order": own })));
-    let named = |name: &str| ask("bn_cancel_order").with(json!({ "symbol": "BTCUSDT", "origClientOrderId": name }));
-    for (name, outcome) in [("lost", Outcome::Unknown), ("failed", Outcome::Failed)] {
-        let permit = order(&json!({ "newClientOrderId": name })).allowed(&mut guard, 0);
+    guard(&desk(&json!({ "bn_new_order": {}, "bn_cancel_order": own, "bn_query_order": own })))
+}
+
+fn named(tool: &str, name: &str) -> crate::support::Ask {
+    ask(tool).with(json!({ "symbol": "BTCUSDT", "origClientOrderId": name }))
+}
+
+const CANCEL_RULE: &str = "/tools/bn_cancel_order/own_orders_only";
+
+#[test]
+fn an_order_of_which_nobody_knows_is_looked_up_before_it_is_cancelled() {
+    for outcome in [Outcome::Unknown, Outcome::Failed] {
+        let mut guard = own_only();
+        let at = 100 * MINUTE;
+        let permit = order(&json!({ "newClientOrderId": "lost" })).allowed(&mut guard, at);
         guard.settle(permit, outcome);
-        drop(named(name).allowed(&mut guard, 1));
+        named("bn_cancel_order", "lost").refused(&mut guard, at, CANCEL_RULE, "not_own");
+        // A look that does not say when it was placed proves nothing.
+        let look = |guard: &mut Guard, placed_at: Value| {
+            let permit = named("bn_query_order", "lost").allowed(guard, at + 1);
+            let mut value = told(7, "NEW", "0");
+            value["clientOrderId"] = json!("lost");
+            value["time"] = placed_at;
+            succeeds(guard, permit, &value);
+        };
+        look(&mut guard, Value::Null);
+        named("bn_cancel_order", "lost").refused(&mut guard, at + 1, CANCEL_RULE, "not_own");
+        look(&mut guard, json!(at + 20));
+        drop(named("bn_cancel_order", "lost").allowed(&mut guard, at + 2));
+        drop(about("bn_cancel_order", 7).allowed(&mut guard, at + 2));
     }
+    let mut guard = own_only();
     let permit = order(&json!({ "newClientOrderId": "never" })).allowed(&mut guard, 0);
     guard.settle(permit, Outcome::NeverSent);
     let permit = order(&json!({ "newClientOrderId": "refused" })).allowed(&mut guard, 0);
     is_refused(&mut guard, permit);
-    for name in ["never", "refused"] {
-        named(name).refused(&mut guard, 1, "/tools/bn_cancel_order/own_orders_only", "not_own");
+    for (tool, name) in [("bn_cancel_order", "never"), ("bn_query_order", "refused")] {
+        named(tool, name).refused(&mut guard, 1, &format!("/tools/{tool}/own_orders_only"), "not_own");
     }
+}
+
+#[test]
+fn a_name_is_not_claimed_by_an_order_under_way_or_lost() {
+    let mut guard = own_only();
+    let at = 100 * MINUTE;
+    // The agent asks for an order under the name of somebody else's, and does not wait for the refusal.
+    let claim = order(&json!({ "newClientOrderId": "theirs" })).allowed(&mut guard, at);
+    named("bn_cancel_order", "theirs").refused(&mut guard, at, CANCEL_RULE, "not_own");
+    named("bn_query_order", "theirs").refused(&mut guard, at, "/tools/bn_query_order/own_orders_only", "not_own");
+    // It breaks its connection off. What then bears the name is older, and stays somebody else's.
+    guard.settle(claim, Outcome::Unknown);
+    let permit = named("bn_query_order", "theirs").allowed(&mut guard, at + 1);
+    let mut value = told(7, "NEW", "0");
+    value["clientOrderId"] = json!("theirs");
+    value["time"] = json!(at - MINUTE);
+    succeeds(&mut guard, permit, &value);
+    named("bn_cancel_order", "theirs").refused(&mut guard, at + 2, CANCEL_RULE, "not_own");
+    about("bn_cancel_order", 7).refused(&mut guard, at + 2, CANCEL_RULE, "not_own");
+}
+
+#[test]
+fn what_bears_the_name_of_a_lost_order_does_not_close_it() {
+    let tools = json!({ "bn_new_order": { "open_orders": [ { "max": 1 } ] }, "bn_cancel_order": {}, "bn_query_order": {},
+                        "bn_open_orders": {} });
+    let mut guard = guard(&desk(&tools));
+    let at = 100 * MINUTE;
+    let permit = order(&json!({ "newClientOrderId": "twice" })).allowed(&mut guard, at);
+    guard.settle(permit, Outcome::Unknown);
+    let mut older = told(7, "CANCELED", "0");
+    older["clientOrderId"] = json!("twice");
+    older["origClientOrderId"] = json!("twice");
+    older["time"] = json!(at - MINUTE);
+    for tool in ["bn_query_order", "bn_cancel_order"] {
+        let permit = named(tool, "twice").allowed(&mut guard, at + 1);
+        succeeds(&mut guard, permit, &older);
+    }
+    refused_as(&mut guard, &json!({}), at + 2, "/open_orders/0", "open_orders");
 }
 
 #[test]
