@@ -14,6 +14,7 @@
 //!
 //! `—` cannot be evaluated: `true` is not `"true"`, and nobody knows what the server makes of it.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use regex::Regex;
@@ -99,6 +100,29 @@ pub(crate) struct Evidence<'a> {
     pub(crate) bound: &'a Bound<'a>,
     pub(crate) arguments: &'a Map<String, Value>,
     pub(crate) facts: Option<&'a ToolFacts>,
+    pub(crate) memo: &'a Memo,
+}
+
+/// The facts of one call that were computed already: several rules and budgets ask for the same.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    known: RefCell<[Option<Result<Decimal, Cause>>; REMEMBERED]>,
+}
+
+/// How many of a tool's facts are remembered; the others are computed each time.
+const REMEMBERED: usize = 16;
+
+impl Memo {
+    fn value(&self, fact: usize, compute: impl FnOnce() -> Result<Decimal, Cause>) -> Result<Decimal, Cause> {
+        if let Some(Some(known)) = self.known.borrow().get(fact) {
+            return *known;
+        }
+        let value = compute();
+        if let Some(slot) = self.known.borrow_mut().get_mut(fact) {
+            *slot = Some(value);
+        }
+        value
+    }
 }
 
 /// What a subject is in one call.
@@ -116,11 +140,12 @@ impl<'a> Evidence<'a> {
         let found = |value: Option<&'a Value>| value.map_or(Operand::Absent, Operand::Value);
         match subject {
             Subject::Argument(path) => found(self.bound.get(path)),
-            Subject::Fact { name, .. } => match self.facts.and_then(|facts| facts.facts.get(name)) {
-                Some(Fact::Argument(argument)) => found(self.arguments.get(argument)),
-                Some(Fact::Computed(expression)) => {
-                    expression.value(self.arguments).map_or_else(Operand::Unknown, Operand::Exact)
-                }
+            Subject::Fact { name, .. } => match self.facts.and_then(|facts| facts.facts.get_full(name)) {
+                Some((_, _, Fact::Argument(argument))) => found(self.arguments.get(argument)),
+                Some((index, _, Fact::Computed(expression))) => self
+                    .memo
+                    .value(index, || expression.value(self.arguments))
+                    .map_or_else(Operand::Unknown, Operand::Exact),
                 None => Operand::Unknown(Cause::NoCase),
             },
         }

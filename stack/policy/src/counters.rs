@@ -22,8 +22,8 @@ use crate::window::Window;
 
 pub use carry::Reservation;
 
-/// How many expired counters a call reclaims on its way, at most.
-const RECLAIMED_PER_CALL: usize = 4;
+/// How many expired counters a call reclaims on its way, at most: as many as most calls make.
+const RECLAIMED_PER_CALL: usize = 8;
 
 /// How many a call looks through when it finds no room.
 const RECLAIMED_WHEN_FULL: usize = 64;
@@ -182,7 +182,6 @@ impl Counters {
     ) -> Result<(), Shortage<'p>> {
         let Bill { specs, now, seam, .. } = bill;
         self.passed_over.clear();
-        self.reclaim(specs, now, RECLAIMED_PER_CALL);
         self.find(limits.clone(), amounts, bill);
         let mut reached: Option<Shortage<'p>> = None;
         for (position, (limit, found)) in limits.clone().zip(&self.found).enumerate() {
@@ -220,7 +219,10 @@ impl Counters {
             });
         }
         match reached {
-            Some(shortage) => Err(shortage),
+            Some(shortage) => {
+                self.reclaim(specs, now, RECLAIMED_PER_CALL);
+                Err(shortage)
+            }
             None => self.make_room(limits, amounts, bill),
         }
     }
@@ -276,6 +278,8 @@ impl Counters {
             self.windows.insert(key.clone(), window);
             charged.push(Charge { key, amount, used: amount });
         }
+        // Only now, so that a counter whose calls have expired is used again and not made anew.
+        self.reclaim(specs, now, RECLAIMED_PER_CALL);
         charged
     }
 

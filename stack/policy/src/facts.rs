@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use crate::condition::Cause;
 use crate::decimal;
 use crate::effects::Effect;
+use crate::own_keys::{OwnMap, OwnSet};
 
 /// The price of each symbol by which the policy values what has no price of its own.
 pub(crate) type References = IndexMap<String, Decimal>;
@@ -21,8 +22,8 @@ pub(crate) type References = IndexMap<String, Decimal>;
 #[derive(Debug, Default)]
 pub(crate) struct ToolFacts {
     /// Every argument that the tool has. A call with another one is denied.
-    pub(crate) arguments: IndexSet<String>,
-    pub(crate) facts: IndexMap<String, Fact>,
+    pub(crate) arguments: OwnSet,
+    pub(crate) facts: OwnMap<Fact>,
     /// What the tool does, if the manifest says so.
     pub(crate) effect: Option<Effect>,
 }
@@ -137,21 +138,26 @@ pub(crate) fn unsigned(value: &Value) -> Result<Decimal, Cause> {
 
 /// The product with all its digits. The decimal type itself would round.
 pub(crate) fn exact_product(a: Decimal, b: Decimal) -> Result<Decimal, Cause> {
-    let (a, b) = (a.normalize(), b.normalize());
-    let mantissa = a.mantissa().checked_mul(b.mantissa()).ok_or(Cause::Digits)?;
-    Decimal::try_from_i128_with_scale(mantissa, a.scale() + b.scale()).map_err(|_| Cause::Digits)
+    let product = |a: Decimal, b: Decimal| {
+        let mantissa = a.mantissa().checked_mul(b.mantissa()).ok_or(Cause::Digits)?;
+        Decimal::try_from_i128_with_scale(mantissa, a.scale() + b.scale()).map_err(|_| Cause::Digits)
+    };
+    // Taking idle zeros away costs more than the product, and is rarely needed.
+    product(a, b).or_else(|_| product(a.normalize(), b.normalize()))
 }
 
 /// The difference with all its digits. The decimal type itself would round.
 pub(crate) fn exact_difference(a: Decimal, b: Decimal) -> Result<Decimal, Cause> {
-    let (a, b) = (a.normalize(), b.normalize());
-    let scale = a.scale().max(b.scale());
-    let scaled = |number: Decimal| {
-        let factor = 10_i128.checked_pow(scale - number.scale()).ok_or(Cause::Digits)?;
-        number.mantissa().checked_mul(factor).ok_or(Cause::Digits)
+    let difference = |a: Decimal, b: Decimal| {
+        let scale = a.scale().max(b.scale());
+        let scaled = |number: Decimal| {
+            let factor = 10_i128.checked_pow(scale - number.scale()).ok_or(Cause::Digits)?;
+            number.mantissa().checked_mul(factor).ok_or(Cause::Digits)
+        };
+        let mantissa = scaled(a)?.checked_sub(scaled(b)?).ok_or(Cause::Digits)?;
+        Decimal::try_from_i128_with_scale(mantissa, scale).map_err(|_| Cause::Digits)
     };
-    let mantissa = scaled(a)?.checked_sub(scaled(b)?).ok_or(Cause::Digits)?;
-    Decimal::try_from_i128_with_scale(mantissa, scale).map_err(|_| Cause::Digits)
+    difference(a, b).or_else(|_| difference(a.normalize(), b.normalize()))
 }
 
 /// How many digits behind the point a budget counts.
@@ -159,7 +165,6 @@ pub(crate) const UNIT_DIGITS: u32 = 8;
 
 /// An amount in units of 10⁻⁸, rounded up, so that what is too fine to count is never free.
 pub(crate) fn units(amount: Decimal) -> Result<u64, Cause> {
-    let amount = amount.normalize();
     let power = |digits: u32| 10_i128.checked_pow(digits).ok_or(Cause::Digits);
     let units = if let Some(missing) = UNIT_DIGITS.checked_sub(amount.scale()) {
         amount.mantissa().checked_mul(power(missing)?).ok_or(Cause::Digits)?

@@ -84,6 +84,11 @@ fn by_utf16(a: &str, b: &str) -> Ordering {
 
 fn string(string: &str, text: &mut String) {
     text.push('"');
+    if string.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        text.push_str(string);
+        text.push('"');
+        return;
+    }
     for character in string.chars() {
         match character {
             '"' => text.push_str("\\\""),

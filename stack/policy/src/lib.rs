@@ -46,6 +46,7 @@ mod mutation;
 mod seam;
 mod state;
 
+mod own_keys;
 mod pointer;
 
 pub use counters::Reservation;

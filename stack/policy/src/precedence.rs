@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::condition::{Cause, Condition, Evidence};
+use crate::arguments::Bound;
+use crate::condition::{Cause, Condition, Evidence, Memo};
 use crate::counters::{Amount, Amounts, Bill, Shortage};
 use crate::decision::{Call, Denial, Escalation, Reason};
 use crate::docket::{Docket, denial};
@@ -85,8 +86,14 @@ pub(crate) fn judge<'p>(
         Standing::Listed(rules) => Some(rules),
         Standing::Free => None,
     };
+    let bound = match rules {
+        Some(rules) => bind(rules, call)?,
+        None => Bound::default(),
+    };
+    let facts = rules.and_then(|rules| rules.facts.as_deref());
+    let evidence = Evidence { bound: &bound, arguments: call.arguments, facts, memo: &Memo::default() };
     let asks = match rules {
-        Some(rules) => arguments(rules, call, seam, docket)?,
+        Some(rules) => arguments(rules, &evidence, seam, docket)?,
         None => None,
     };
     let trace = match rules {
@@ -96,7 +103,7 @@ pub(crate) fn judge<'p>(
     state.breakers.check(policy.breakers(), policy.applying(rules), call, now, seam, docket)?;
     let own: &[LimitUse] = rules.map_or(&[], |rules| &rules.limits);
     let limits = policy.all_tools().iter().chain(own);
-    let amounts = amounts(limits.clone(), rules, call, docket)?;
+    let amounts = amounts(limits.clone(), &evidence, call, docket)?;
     let shadowed = |shortage: &Shortage<'_>| docket.shadows.push(out_of(shortage, policy));
     state
         .counters
@@ -111,13 +118,8 @@ pub(crate) fn judge<'p>(
     Ok(Pass::Allow { rule, rules, limits, amounts, trace })
 }
 
-/// Lines 5 to 8: what the tool's own rules say of the call's arguments, and whether a person is to be asked.
-fn arguments(
-    rules: &ToolRules,
-    call: &Call<'_>,
-    seam: Seam,
-    docket: &mut Docket,
-) -> Result<Option<Escalation>, Denial> {
+/// Lines 5 and 6: finds the arguments that the tool's rules speak of.
+fn bind<'c>(rules: &ToolRules, call: &Call<'c>) -> Result<Bound<'c>, Denial> {
     if let Action::Deny(Reasoned { rule, reason }) = &rules.action {
         let message = reason.as_deref().unwrap_or("the policy denies this tool");
         return Err(denial(Reason::ActionDenied, rule, message));
@@ -133,10 +135,19 @@ fn arguments(
         let message = "the tool has no such argument as one of this call's";
         return Err(denial(Reason::UndeclaredArgument, &rules.rule, message));
     }
-    let evidence = Evidence { bound: &bound, arguments: call.arguments, facts: rules.facts.as_deref() };
+    Ok(bound)
+}
+
+/// Lines 7 and 8: what the tool's own rules say of the call's arguments, and whether a person is to be asked.
+fn arguments(
+    rules: &ToolRules,
+    evidence: &Evidence<'_>,
+    seam: Seam,
+    docket: &mut Docket,
+) -> Result<Option<Escalation>, Denial> {
     let deny_if: &[Clause] = if seam.ignores_deny_if() { &[] } else { &rules.deny_if };
     for clause in deny_if {
-        match all(&clause.conditions, &evidence, seam) {
+        match all(&clause.conditions, evidence, seam) {
             AllTruth::False(_) => {}
             AllTruth::True => docket.refuse(clause.shadow, refused(clause))?,
             AllTruth::Unevaluable(condition, cause) => {
@@ -146,7 +157,7 @@ fn arguments(
     }
     let require: &[Clause] = if seam.ignores_require() { &[] } else { &rules.require };
     for clause in require {
-        match all(&clause.conditions, &evidence, seam) {
+        match all(&clause.conditions, evidence, seam) {
             AllTruth::True => {}
             AllTruth::False(condition) => docket.refuse(clause.shadow, unmet(clause, condition))?,
             AllTruth::Unevaluable(condition, cause) => {
@@ -159,7 +170,7 @@ fn arguments(
         return Ok(Some(Escalation { rule: rule.clone(), message }));
     }
     for clause in &rules.approve_if {
-        match all(&clause.conditions, &evidence, seam) {
+        match all(&clause.conditions, evidence, seam) {
             AllTruth::False(_) => {}
             AllTruth::True => {
                 let message = clause.on_deny.clone().unwrap_or_else(|| "a person must approve this call".to_owned());
@@ -180,7 +191,7 @@ fn arguments(
 /// How much each limit is to be charged. Most calls have no budget, and then nothing is allocated.
 fn amounts(
     limits: Limits<'_>,
-    rules: Option<&ToolRules>,
+    evidence: &Evidence<'_>,
     call: &Call<'_>,
     docket: &mut Docket,
 ) -> Result<Amounts, Denial> {
@@ -191,17 +202,17 @@ fn amounts(
         let message = format!("the policy cannot count this call: `{path}` {cause}");
         denial(Reason::Unevaluable, &limit.rule, &message)
     };
-    // The tool's own rules have bound the arguments before, so that this finds nothing ambiguous.
-    let bound = rules.and_then(|rules| rules.mentions.bind(call.arguments).ok()).unwrap_or_default();
-    let facts = rules.and_then(|rules| rules.facts.as_deref());
-    let evidence = Evidence { bound: &bound, arguments: call.arguments, facts };
+    let mut digest = None;
     let amount = |limit: &LimitUse| match &limit.of {
         None => Ok(1),
         Some(of) => evidence.amount(of).and_then(facts::units).map_err(|cause| unevaluable(limit, of.text(), cause)),
     };
-    let part = |limit: &LimitUse| match &limit.each {
+    let mut part = |limit: &LimitUse| match &limit.each {
         None => Ok(None),
-        Some(Each::Arguments) => Ok(Some(arguments_digest(call.tool, call.arguments, &[]))),
+        // Several limits may ask for the same.
+        Some(Each::Arguments) => {
+            Ok(Some(*digest.get_or_insert_with(|| arguments_digest(call.tool, call.arguments, &[]))))
+        }
         Some(Each::Subject(each)) => {
             evidence.part(each).map(Some).map_err(|cause| unevaluable(limit, each.text(), cause))
         }

@@ -9,7 +9,7 @@
 //!     "refused": { "at": "/error/outcomeUnknown", "is": false } } } }
 //! ```
 
-use indexmap::IndexSet;
+use crate::own_keys::OwnSet;
 use serde_json::{Map, Value};
 
 use super::reader::{Node, Reader, quoted};
@@ -27,7 +27,7 @@ const KINDS: [&str; 8] = [
 ];
 
 /// Reads `effect`.
-pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &IndexSet<String>) -> Option<Effect> {
+pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &OwnSet) -> Option<Effect> {
     let members = reader.object(node, "an effect", &KINDS)?;
     let (Some(kind), 1) = (members.keys().next(), members.len()) else {
         reader.wrong(&node.pointer, "a tool has exactly one effect", format!("write one of {}", KINDS.join(", ")));
@@ -50,7 +50,7 @@ pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &Index
 
 struct Effects<'r, 's, 'm> {
     reader: &'r mut Reader<'s>,
-    arguments: &'m IndexSet<String>,
+    arguments: &'m OwnSet,
 }
 
 impl Effects<'_, '_, '_> {

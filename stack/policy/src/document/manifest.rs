@@ -14,13 +14,14 @@
 
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::effects;
 use super::reader::{Node, Reader, kind, quoted};
 use crate::decimal;
 use crate::facts::{Expression, Fact, Guard, References, ToolFacts};
+use crate::own_keys::{OwnMap, OwnSet};
 use crate::pointer;
 
 /// The tools of a manifest.
@@ -72,7 +73,7 @@ fn tools(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>)
 fn tool(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>) -> Option<ToolFacts> {
     let members = reader.object(node, "a tool of the manifest", &["arguments", "facts", "effect"])?;
     let list = reader.required(node, members, "arguments", "name every argument that the tool has")?;
-    let mut arguments = IndexSet::new();
+    let mut arguments = OwnSet::default();
     for node in reader.array(&list, "`arguments`") {
         if let Some(name) = reader.string(&node, "an argument's name")
             && !arguments.insert(name.to_owned())
@@ -81,7 +82,7 @@ fn tool(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>) 
         }
     }
     let mut read = Facts { reader, arguments: &arguments, references };
-    let mut facts = IndexMap::new();
+    let mut facts = OwnMap::default();
     if let Some(node) = node.member(members, "facts") {
         for (name, value) in read.reader.open_object(&node, "`facts`").into_iter().flatten() {
             let node = Node { value, pointer: pointer::child(&node.pointer, name) };
@@ -99,7 +100,7 @@ fn tool(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>) 
 /// Reads the facts of one tool.
 struct Facts<'r, 's, 'm> {
     reader: &'r mut Reader<'s>,
-    arguments: &'m IndexSet<String>,
+    arguments: &'m OwnSet,
     references: &'m Arc<References>,
 }
 
@@ -150,18 +151,19 @@ impl Facts<'_, '_, '_> {
     fn case(&mut self, node: &Node<'_>) -> Option<(Vec<Guard>, Expression)> {
         let members = self.reader.object(node, "a case", &["one_of", "at_most", "with", "without", "is"])?;
         let mut guards = Vec::new();
+        // First those that tell most cases apart.
+        for (name, node) in self.guarded(node, members, "one_of")? {
+            let nodes = self.reader.array(&node, "the list of words");
+            let words: Option<Vec<String>> =
+                nodes.iter().map(|node| self.reader.string(node, "a word").map(str::to_owned)).collect();
+            guards.push(Guard::OneOf(name, words?));
+        }
         for (key, guard) in [("with", Guard::With as fn(String) -> Guard), ("without", Guard::Without)] {
             if let Some(list) = node.member(members, key) {
                 for name in self.reader.array(&list, "the list of arguments") {
                     guards.push(guard(self.argument(&name)?));
                 }
             }
-        }
-        for (name, node) in self.guarded(node, members, "one_of")? {
-            let nodes = self.reader.array(&node, "the list of words");
-            let words: Option<Vec<String>> =
-                nodes.iter().map(|node| self.reader.string(node, "a word").map(str::to_owned)).collect();
-            guards.push(Guard::OneOf(name, words?));
         }
         for (name, node) in self.guarded(node, members, "at_most")? {
             guards.push(Guard::AtMost(name, amount(self.reader, &node, "the bound")?));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
 use super::handling::{self, Handling};
 use super::sequences::Assets;
@@ -12,6 +12,7 @@ use crate::breakers::Breaker;
 use crate::canonical_json;
 use crate::condition::{Condition, Subject};
 use crate::facts::ToolFacts;
+use crate::own_keys::OwnMap;
 use crate::sequence::{Proof, Sequence};
 use crate::strict;
 use crate::term::Term;
@@ -24,7 +25,7 @@ pub struct Policy {
     pub(super) hides_all: bool,
     /// How the names of tools begin that are hidden without being named.
     pub(super) hidden_prefixes: Vec<String>,
-    pub(super) names: IndexMap<String, Named>,
+    pub(super) names: OwnMap<Named>,
     /// The names of `names`, folded: what a lenient server could take a name for.
     pub(super) folded: IndexSet<String>,
     pub(super) safety_tools: IndexSet<String>,

@@ -18,6 +18,7 @@ use super::reader::{Node, Reader, Version, quoted};
 use super::sequences::{self, Assets};
 use super::vain;
 use crate::condition::Subject;
+use crate::own_keys::OwnMap;
 use crate::pointer;
 
 /// Those of version "1" first.
@@ -91,7 +92,7 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>, parts: &[Part]) -> Option<
         Version::Two => Some(read_manifest(reader, &whole, default)?),
     };
 
-    let mut names: IndexMap<String, Named> = IndexMap::new();
+    let mut names: OwnMap<Named> = OwnMap::default();
     let mut hidden_prefixes = Vec::new();
     let mut hides_all = false;
     for list in whole.members("hide") {
@@ -173,12 +174,7 @@ impl<'v> Whole<'v> {
 }
 
 /// Reads `tools`, wherever it stands: the entries by name first, then the patterns for what they leave.
-fn read_tools(
-    reader: &mut Reader<'_>,
-    whole: &Whole<'_>,
-    context: &mut Context<'_>,
-    names: &mut IndexMap<String, Named>,
-) {
+fn read_tools(reader: &mut Reader<'_>, whole: &Whole<'_>, context: &mut Context<'_>, names: &mut OwnMap<Named>) {
     let mut entries: IndexMap<&str, Node<'_>> = IndexMap::new();
     for node in whole.members("tools") {
         for (name, value) in reader.open_object(&node, "`tools`").into_iter().flatten() {
@@ -296,7 +292,7 @@ fn version(reader: &mut Reader<'_>, root: &Node<'_>, members: &Map<String, Value
 }
 
 /// Reads `safety_tools`, which must be tools that may be called.
-fn safety_tools(reader: &mut Reader<'_>, node: &Node<'_>, names: &IndexMap<String, Named>) -> IndexSet<String> {
+fn safety_tools(reader: &mut Reader<'_>, node: &Node<'_>, names: &OwnMap<Named>) -> IndexSet<String> {
     let mut tools = IndexSet::new();
     for node in reader.array(node, "`safety_tools`") {
         let Some(name) = reader.string(&node, "a tool's name") else { continue };
@@ -313,12 +309,7 @@ fn safety_tools(reader: &mut Reader<'_>, node: &Node<'_>, names: &IndexMap<Strin
 }
 
 /// Reads `hide`, and returns whether it hides every tool.
-fn hide(
-    reader: &mut Reader<'_>,
-    list: &Node<'_>,
-    names: &mut IndexMap<String, Named>,
-    prefixes: &mut Vec<String>,
-) -> bool {
+fn hide(reader: &mut Reader<'_>, list: &Node<'_>, names: &mut OwnMap<Named>, prefixes: &mut Vec<String>) -> bool {
     let mut hides_all = false;
     for node in reader.array(list, "`hide`") {
         let Some(name) = reader.string(&node, "a hidden tool's name") else { continue };

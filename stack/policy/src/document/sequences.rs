@@ -11,6 +11,7 @@ use super::reader::{Node, Reader, kind, quoted};
 use crate::docket::Head;
 use crate::effects::Effect;
 use crate::facts::ToolFacts;
+use crate::own_keys::OwnMap;
 use crate::sequence::{CancelToFill, ExposureCap, OpenOrders, Prior, Proof, Sequence};
 
 /// The keys of a tool's entry that are read here.
@@ -93,7 +94,7 @@ type Fits = Option<fn(&Effect) -> bool>;
 
 /// Tells each tool what its calls prove to others, and returns the lengths of the windows in which cancels are set
 /// against trades.
-pub(super) fn link(reader: &mut Reader<'_>, names: &mut IndexMap<String, Named>) -> Arc<[u64]> {
+pub(super) fn link(reader: &mut Reader<'_>, names: &mut OwnMap<Named>) -> Arc<[u64]> {
     let mut ratios = std::collections::BTreeSet::new();
     let mut proofs: Vec<(String, String, Arc<Proof>)> = Vec::new();
     for sequence in names.values().filter_map(|named| named.rules.as_ref()?.sequence.as_deref()) {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use indexmap::{Equivalent, IndexMap};
 use rust_decimal::Decimal;
 
 use super::exposure::Exposure;
@@ -55,14 +56,27 @@ struct Book {
     market_sells: usize,
 }
 
+/// Which order has an id: by symbol and id.
+type Ids = IndexMap<(Box<str>, Box<str>), u64>;
+
+/// A key of [`Ids`], borrowed.
+#[derive(Hash)]
+struct IdRef<'a>(&'a str, &'a str);
+
+impl Equivalent<(Box<str>, Box<str>)> for IdRef<'_> {
+    fn equivalent(&self, key: &(Box<str>, Box<str>)) -> bool {
+        (self.0, self.1) == (&*key.0, &*key.1)
+    }
+}
+
 /// The orders of one grant.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     all: BTreeMap<u64, Order>,
     placed: u64,
     open: usize,
-    by_order_id: BTreeMap<(Box<str>, Box<str>), u64>,
-    by_client_order_id: BTreeMap<(Box<str>, Box<str>), u64>,
+    by_order_id: Ids,
+    by_client_order_id: Ids,
     books: BTreeMap<Box<str>, Book>,
     exposures: BTreeMap<Arc<str>, Exposure>,
     /// Orders that are over, oldest first.
@@ -122,8 +136,7 @@ impl Orders {
 
     /// The order of that symbol with these ids, of which at least one is given. Ids of different orders are none's.
     pub(crate) fn find(&self, symbol: &str, order_id: Option<&str>, client_order_id: Option<&str>) -> Option<u64> {
-        let of =
-            |index: &BTreeMap<(Box<str>, Box<str>), u64>, id: &str| index.get(&(symbol.into(), id.into())).copied();
+        let of = |index: &Ids, id: &str| index.get(&IdRef(symbol, id)).copied();
         match (order_id.map(|id| of(&self.by_order_id, id)), client_order_id.map(|id| of(&self.by_client_order_id, id)))
         {
             (Some(Some(order)), Some(Some(same))) => (order == same).then_some(order),
@@ -224,8 +237,8 @@ impl Orders {
         if let Some(id) = &told.client_order_id
             && order.client_id.as_deref().is_none_or(|own| own == id)
         {
-            order.client_id = Some(id.as_str().into());
-            self.by_client_order_id.insert((symbol, id.as_str().into()), number);
+            let id = order.client_id.get_or_insert_with(|| id.as_str().into()).clone();
+            self.by_client_order_id.insert((symbol, id), number);
         }
         let mut first_trade = false;
         if let Some(filled) = told.filled.filter(|filled| *filled > order.filled) {
@@ -304,15 +317,15 @@ impl Orders {
 
     fn forget(&mut self, number: u64) {
         let Some(order) = self.all.remove(&number) else { return };
-        let forget = |index: &mut BTreeMap<(Box<str>, Box<str>), u64>, id: Option<Box<str>>| {
+        let forget = |index: &mut Ids, id: Option<&str>| {
             let Some(id) = id else { return };
-            let key = (order.symbol.clone(), id);
+            let key = IdRef(&order.symbol, id);
             if index.get(&key) == Some(&number) {
-                index.remove(&key);
+                index.swap_remove(&key);
             }
         };
-        forget(&mut self.by_order_id, order.id.clone());
-        forget(&mut self.by_client_order_id, order.client_id.clone());
+        forget(&mut self.by_order_id, order.id.as_deref());
+        forget(&mut self.by_client_order_id, order.client_id.as_deref());
     }
 }
 
