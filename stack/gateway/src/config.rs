@@ -7,6 +7,7 @@ use crate::audit::{AuditKey, AuditSink};
 use crate::clock::NowMs;
 use crate::kill::KillSwitch;
 use crate::ledger::Ledger;
+use crate::pins::Pins;
 
 /// Who is at the other end of a connection.
 ///
@@ -78,6 +79,9 @@ pub struct GatewayConfig {
     pub approval_window_ms: u64,
     /// What calls were charged, on disk before they leave. Without it a restart forgets what was counted.
     pub ledger: Option<Ledger>,
+    /// The tool definitions that somebody has looked at. With them, a tool whose definition is another, or was not listed,
+    /// may not be called.
+    pub pins: Option<Pins>,
     /// Stops everything but the policy's safety tools.
     pub kill: KillSwitch,
     /// Bounds for each session.
@@ -100,6 +104,7 @@ impl GatewayConfig {
             approvals: None,
             approval_window_ms: 15 * 60 * 1000,
             ledger: None,
+            pins: None,
             kill: KillSwitch::new(),
             limits: GatewayLimits::default(),
             audit_key: None,

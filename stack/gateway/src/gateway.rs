@@ -12,6 +12,7 @@ use crate::clock::NowMs;
 use crate::config::{GatewayConfig, GatewayLimits, Identity};
 use crate::kill::KillSwitch;
 use crate::ledger::{Entry, Ledger};
+use crate::pins::Pins;
 use crate::reload::ReloadError;
 use crate::state_dir::StateError;
 use crate::wire::RequestId;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     clock: NowMs,
     pub(crate) server: String,
     kill: KillSwitch,
+    pins: Option<Pins>,
     pub(crate) approval_window_ms: u64,
     limits: GatewayLimits,
     audit_key: Option<AuditKey>,
@@ -75,6 +77,27 @@ pub(crate) struct Case<'a> {
     pub(crate) tool: &'a str,
     pub(crate) arguments: &'a Map<String, Value>,
     pub(crate) now_ms: u64,
+}
+
+impl<'a> Record<'a> {
+    /// The record of a call that is denied for no reason yet.
+    fn of(case: &Case<'a>) -> Self {
+        Record {
+            verdict: Verdict::Deny,
+            id: Some(case.id),
+            method: Some("tools/call"),
+            tool: Some(case.tool),
+            rule: None,
+            reason: "",
+            message: "",
+            arguments: Some(case.arguments),
+            arguments_hmac: None,
+            shown: None,
+            charges: None,
+            shadows: None,
+            approval: None,
+        }
+    }
 }
 
 /// What became of it.
@@ -164,6 +187,7 @@ impl Gateway {
                 clock: config.clock,
                 server: config.server,
                 kill: config.kill,
+                pins: config.pins,
                 approval_window_ms: config.approval_window_ms,
                 limits: config.limits,
                 audit_key: config.audit_key,
@@ -192,21 +216,7 @@ impl Gateway {
     pub(crate) fn judge(&self, case: &Case<'_>) -> Ruling {
         // Hashing needs no lock.
         let digest = self.shared.audit_key.as_ref().map(|key| key.digest(case.arguments));
-        let record = Record {
-            verdict: Verdict::Deny,
-            id: Some(case.id),
-            method: Some("tools/call"),
-            tool: Some(case.tool),
-            rule: None,
-            reason: "",
-            message: "",
-            arguments: Some(case.arguments),
-            arguments_hmac: digest.as_deref(),
-            shown: None,
-            charges: None,
-            shadows: None,
-            approval: None,
-        };
+        let record = Record { arguments_hmac: digest.as_deref(), ..Record::of(case) };
         let call = Call {
             tool: case.tool,
             arguments: case.arguments,
@@ -349,6 +359,20 @@ impl Gateway {
             Err(error) => tracing::error!(%error, "the audit does not take the position of the kill switch"),
             Ok(()) => court.halted = halted,
         }
+    }
+
+    pub(crate) fn pins(&self) -> Option<&Pins> {
+        self.shared.pins.as_ref()
+    }
+
+    /// Denies a call without asking the guard, which charges nothing, and puts it on record.
+    pub(crate) fn deny(&self, case: &Case<'_>, reason: &'static str, message: &str) -> Ruling {
+        let digest = self.shared.audit_key.as_ref().map(|key| key.digest(case.arguments));
+        let record = Record { arguments_hmac: digest.as_deref(), reason, message, ..Record::of(case) };
+        if let Ok(mut court) = self.shared.court.lock() {
+            self.put_on_record(&mut court, case.identity, case.now_ms, &record);
+        }
+        Ruling::Deny(Told::own(reason, message))
     }
 
     /// Which of `tools` a client may see; none if that cannot be told.

@@ -56,6 +56,7 @@ mod kill;
 mod ledger;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod pins;
 mod reload;
 mod results;
 mod serve;
@@ -79,6 +80,7 @@ pub use ledger::Ledger;
 pub use mcp_policy;
 #[cfg(feature = "mutants")]
 pub use mutants::{GatewayMutation, UnknownGatewayMutation};
+pub use pins::{Pins, PinsError};
 pub use reload::{ReloadError, Reloaded};
 pub use session::{Outbox, Session, SessionSummary, VERDICT_META_KEY};
 pub use state_dir::{Durability, StateDir, StateError};

@@ -61,6 +61,11 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     pub(crate) approval_window: u64,
 
+    /// The tool definitions that somebody has looked at, as `mcp-gateway pin` writes them. A tool whose definition is
+    /// another is quarantined; one that was not listed yet may not be called.
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_PINS")]
+    pub(crate) pins: Option<PathBuf>,
+
     /// The name of the client for limits by grant and for the audit. The client itself cannot choose it.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) grant: String,
@@ -100,6 +105,15 @@ pub(crate) enum Action {
     /// Decide about calls that wait for a person
     #[command(subcommand)]
     Approvals(Approvals),
+    /// Write down what each tool of a server is, for --pins
+    Pin {
+        /// The pin file; one that is there is replaced
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The server's command and its arguments, after `--`
+        #[arg(last = true, value_name = "COMMAND", required = true)]
+        command: Vec<OsString>,
+    },
     /// Throw the kill switch of every gateway that was given the file, or release it
     Kill {
         /// Which
@@ -220,6 +234,7 @@ Exit codes:
   7  the kill switch cannot be set
   8  the state folder cannot be used
   9  there is no such pending approval
+  10 the pins cannot be read, or the tools cannot be pinned
 
 Example:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp

@@ -31,6 +31,8 @@ pub(super) enum Failure {
     State(#[from] StateError),
     #[error("{0}")]
     Approval(ApprovalError),
+    #[error("{0}")]
+    Pin(String),
     #[error("standard output cannot be written: {0}")]
     Output(io::Error),
     #[error("cannot use the kill switch `{}`: {source}", path.display())]
@@ -60,6 +62,7 @@ impl Failure {
             Self::Kill { .. } => 7,
             Self::State(_) => 8,
             Self::Approval(_) => 9,
+            Self::Pin(_) => 10,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod approvals;
 mod args;
 mod failure;
+mod pin;
 mod run;
 mod setup;
 mod signals;

@@ -20,6 +20,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match &args.action {
         None => run(&args.gateway),
         Some(Action::Approvals(approvals)) => super::approvals::run(approvals),
+        Some(Action::Pin { out, command }) => super::pin::pin(out, command),
         Some(Action::Kill { position, kill_file }) => set_kill_switch(*position, kill_file),
     };
     match done {
@@ -86,7 +87,7 @@ async fn serve(args: &GatewayArgs, gateway: &Gateway) -> Result<SessionSummary, 
     Ok(served?)
 }
 
-fn start(command: &[OsString]) -> Result<Child, Failure> {
+pub(super) fn start(command: &[OsString]) -> Result<Child, Failure> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(start_failed(command, io::ErrorKind::NotFound.into()));
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
-    GatewayLimits, KillSwitch, Ledger, Rotation, StateDir, WriterAudit, policy_digest, system_clock,
+    GatewayLimits, KillSwitch, Ledger, Pins, Rotation, StateDir, WriterAudit, policy_digest, system_clock,
 };
 use mcp_policy::{Guard, Policy};
 
@@ -63,8 +63,10 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source) -> Result<Gateway, Fai
         }
         ledger = Some(reserved);
     }
+    let pins = args.pins.as_deref().map(pins).transpose()?;
     let config = GatewayConfig {
         kill,
+        pins,
         approvals,
         approval_window_ms: args.approval_window.saturating_mul(1000),
         ledger,
@@ -102,6 +104,12 @@ fn audit(args: &GatewayArgs, key: Option<&AuditKey>) -> Result<Box<dyn AuditSink
 
 pub(super) fn kill_switch(path: &Path) -> Result<KillSwitch, Failure> {
     KillSwitch::with_file(path).map_err(|source| Failure::Kill { path: path.to_owned(), source })
+}
+
+fn pins(path: &Path) -> Result<Pins, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| Failure::Pin(format!("cannot read the pins `{}`: {source}", path.display())))?;
+    Pins::parse(&text).map_err(|error| Failure::Pin(format!("`{}`: {error}", path.display())))
 }
 
 /// The name given, or that of the command without its folder.

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::listed::Listed;
 use crate::gateway::Gateway;
 use crate::wire::{Members, Text};
 
@@ -51,6 +52,7 @@ pub(super) fn filter_tools<'a>(
     result: &'a RawValue,
     gateway: &Gateway,
     with_output_schema: &mut BTreeSet<String>,
+    listed: &mut Listed,
 ) -> Result<Members<'a>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Tool<'a> {
@@ -68,9 +70,19 @@ pub(super) fn filter_tools<'a>(
     let tools = raw.iter().map(|tool| serde_json::from_str::<Tool<'_>>(tool.get())).collect::<Result<Vec<_>, _>>()?;
     let visible = gateway.visible(tools.iter().map(|tool| tool.name.0.as_ref()));
 
+    let pinned = if gateway.pins().is_some() {
+        let definition = |(tool, raw): (&Tool<'_>, &&RawValue)| {
+            Ok((tool.name.0.clone().into_owned(), serde_json::from_str(raw.get())?))
+        };
+        let definitions = tools.iter().zip(&raw).map(definition).collect::<Result<Vec<_>, serde_json::Error>>()?;
+        listed.look(gateway, &definitions)
+    } else {
+        vec![true; tools.len()]
+    };
+
     let mut kept = Vec::with_capacity(raw.len());
-    for ((tool, raw), visible) in tools.iter().zip(raw).zip(visible) {
-        if !visible {
+    for (((tool, raw), visible), pinned) in tools.iter().zip(raw).zip(visible).zip(pinned) {
+        if !visible || !pinned {
             continue;
         }
         kept.push(raw);

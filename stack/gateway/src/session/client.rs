@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::denial::{self, Shape};
 use super::in_flight::{Asked, Pending};
+use super::listed::Trust;
 use super::methods::{Method, Notification};
 use super::{Outbox, Session, Upstream, catalogue};
 use crate::audit::{Record, Verdict};
@@ -124,7 +125,11 @@ impl Session {
             return self.forward(id, Method::CallTool, Some(params), Asked::Plain, shape, out);
         }
         let case = Case { identity: &self.identity, id: &id, tool, arguments: &arguments, now_ms };
-        let told = match self.gateway.judge(&case) {
+        let ruling = match self.distrust(tool) {
+            None => self.gateway.judge(&case),
+            Some((reason, message)) => self.gateway.deny(&case, reason, message),
+        };
+        let told = match ruling {
             Ruling::Forward(ticket) => {
                 self.summary.allowed += 1;
                 let asked = Asked::Call(ticket);
@@ -140,6 +145,24 @@ impl Session {
             }
         };
         reply::push_result(out.to_client.tail(), &id, &denial::denied(&told, shape));
+    }
+
+    /// Why a tool that the policy knows may not be called all the same, if there are pins and it does not fit them.
+    fn distrust(&self, tool: &str) -> Option<(&'static str, &'static str)> {
+        self.gateway.pins()?;
+        // What the policy hides is answered as ever, so that pins tell nobody which tools there are.
+        if self.gateway.visible([tool].into_iter()) != [true] {
+            return None;
+        }
+        match self.listed.trust(tool) {
+            Trust::Pinned => None,
+            Trust::Quarantined => {
+                Some(("tool_quarantined", "the server describes this tool in another way than when it was pinned"))
+            }
+            Trust::Unseen => {
+                Some(("tool_unverified", "this tool was not listed yet: send `tools/list`, then call again"))
+            }
+        }
     }
 
     fn forward(

@@ -58,7 +58,10 @@ impl Notification {
     }
 }
 
+/// The server says that its tools are others now.
+pub(super) const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
+
 /// Whether a server's notification reaches the client.
 pub(super) fn server_notification_passes(name: &str) -> bool {
-    matches!(name, "notifications/progress" | "notifications/message" | "notifications/tools/list_changed")
+    matches!(name, "notifications/progress" | "notifications/message" | TOOLS_CHANGED)
 }

@@ -13,6 +13,7 @@ mod catalogue;
 mod client;
 mod denial;
 mod in_flight;
+mod listed;
 mod methods;
 mod summary;
 mod upstream;
@@ -28,6 +29,7 @@ use crate::config::Identity;
 use crate::gateway::{Answered, Gateway};
 use crate::wire::{Queue, Refusal};
 use in_flight::{Asked, InFlight, Pending};
+use listed::Listed;
 
 /// Frames on their way out, each one line.
 #[derive(Debug, Default)]
@@ -56,6 +58,8 @@ pub struct Session {
     in_flight: InFlight,
     /// Tools that declared an `outputSchema` when they were listed.
     with_output_schema: BTreeSet<String>,
+    /// Which tools are what was pinned.
+    listed: Listed,
     summary: SessionSummary,
     /// The `params` of the frame at hand, for the mutant that forwards them as they came.
     #[cfg(feature = "mutants")]
@@ -71,6 +75,7 @@ impl Session {
             upstream: Upstream::Reading,
             in_flight: InFlight::default(),
             with_output_schema: BTreeSet::new(),
+            listed: Listed::default(),
             summary: SessionSummary::default(),
             #[cfg(feature = "mutants")]
             raw_params: None,

@@ -32,6 +32,9 @@ impl Session {
             }
             Ok(Answer::Request { id, method }) => self.request_from_server(&id, &method, out),
             Ok(Answer::Notification { method, params }) => {
+                if method == methods::TOOLS_CHANGED {
+                    self.listed.changed();
+                }
                 if methods::server_notification_passes(&method) {
                     reply::push_raw_notification(out.to_client.tail(), &method, params);
                 } else {
@@ -81,13 +84,15 @@ impl Session {
                     self.answer_bad(pending, out);
                 }
             },
-            Asked::Tools => match catalogue::filter_tools(result, &self.gateway, &mut self.with_output_schema) {
-                Ok(filtered) => reply::push_members(client, id, &filtered),
-                Err(error) => {
-                    tracing::warn!(%error, "a list of tools cannot be read and was not passed on");
-                    self.answer_bad(pending, out);
+            Asked::Tools => {
+                match catalogue::filter_tools(result, &self.gateway, &mut self.with_output_schema, &mut self.listed) {
+                    Ok(filtered) => reply::push_members(client, id, &filtered),
+                    Err(error) => {
+                        tracing::warn!(%error, "a list of tools cannot be read and was not passed on");
+                        self.answer_bad(pending, out);
+                    }
                 }
-            },
+            }
             Asked::Capabilities => match catalogue::trim_server_capabilities(result) {
                 Ok(trimmed) => reply::push_members(client, id, &trimmed),
                 Err(error) => {

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         trial("the_server_does_not_see_the_gateways_settings", environment),
         trial("a_signal_ends_it_in_order", signal),
         trial("sighup_puts_a_policy_in_force_whole_or_not_at_all", hangup),
+        trial("pin_writes_what_the_gateway_then_holds_a_server_to", pin),
         trial("a_person_approves_on_the_command_line", approvals),
         trial("after_two_hundred_kills_nothing_is_over_spent_and_nothing_is_lost", killed),
         trial("without_a_state_folder_kills_do_over_spend", killed_without_state),
@@ -364,6 +365,51 @@ fn hangup() {
     assert_eq!(served.call(4, "echo"), "not_available");
     assert_eq!(served.call(5, "slow"), Value::Null);
     served.end();
+}
+
+fn pin() {
+    let place = Place::new(POLICY);
+    let out = place.path("pins.json");
+    let file = out.to_str().unwrap();
+    let fixture = std::env::current_exe().unwrap();
+    let pin = |command: &[&str]| {
+        let mut pin = Command::new(env!("CARGO_BIN_EXE_mcp-gateway"));
+        let output = pin.args(["pin", "--out", file, "--"]).args(command).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let (code, error) = pin(&[fixture.to_str().unwrap(), "--fixture", "rmcp"]);
+    assert_eq!(code, Some(0), "{error}");
+    let pins = fs::read_to_string(&out).unwrap();
+    assert!(pins.contains("\"withdraw\"") && pins.contains("\"echo\""), "{pins}");
+
+    let listing = json!({"jsonrpc": "2.0", "id": "l", "method": "tools/list"});
+    let mut served = Served::start(place.before_fixture(&["--pins", file], "rmcp"));
+    assert_eq!(served.call(1, "echo"), "tool_unverified");
+    let shown = |list: &Value| {
+        let tools = list["result"]["tools"].as_array().unwrap().clone();
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&served.ask(&listing)), ["echo", "slow"]);
+    assert_eq!(served.call(2, "echo"), Value::Null);
+    served.end();
+
+    // Pinned when it was another tool.
+    let mut other: Value = serde_json::from_str(&pins).unwrap();
+    other["tools"]["echo"] = json!("0".repeat(64));
+    fs::write(&out, other.to_string()).unwrap();
+    let mut served = Served::start(place.before_fixture(&["--pins", file], "rmcp"));
+    assert_eq!(shown(&served.ask(&listing)), ["slow"]);
+    assert_eq!(served.call(1, "echo"), "tool_quarantined");
+    assert_eq!(served.event("tool_quarantined")["tool"], "echo");
+    served.end();
+
+    fs::write(&out, "{}").unwrap();
+    let output = place.before_fixture(&["--pins", file], "rmcp").output().unwrap();
+    assert!(output.status.code() == Some(10) && said(&output).contains("pins.json"), "{}", said(&output));
+    // What cannot be listed replaces no file.
+    let (code, error) = pin(&["true"]);
+    assert!(code == Some(10) && error.contains("ended before it answered `initialize`"), "{code:?} {error}");
+    assert_eq!(fs::read_to_string(&out).unwrap(), "{}");
 }
 
 fn approvals() {

@@ -16,6 +16,7 @@ mod lifecycle;
 mod mutants;
 mod passing;
 mod peers;
+mod pins;
 mod reload;
 mod results;
 mod server_side;
