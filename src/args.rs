@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod audit;
+mod policy;
 mod replay;
 mod serve;
 mod tapes;
@@ -15,6 +16,7 @@ use rogue_harness::replay::{Days, Mode};
 use rogue_harness::target::TargetKind;
 
 pub(crate) use self::audit::{Audit, AuditFile, AuditQuery};
+pub(crate) use self::policy::{Explain, Policy};
 pub(crate) use self::replay::{Part, Repeats, Replay, WhenOld};
 pub(crate) use self::serve::{ClockChoice, Serve};
 pub(crate) use self::tapes::ToScenario;
@@ -99,6 +101,9 @@ pub(crate) enum Command {
     /// Read the audit of `mcp-gateway`: is its chain whole, what was decided, what became of it
     #[command(subcommand)]
     Audit(Audit),
+    /// Check policies, explain what they say of a call, and test them
+    #[command(subcommand)]
+    Policy(Policy),
     /// Print a JSON Schema, for editors and pipelines
     Schema(Schema),
     /// Print completions for a shell

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Cassette(cassette) => commands::cassette(cassette, folder, &mut output),
         Command::Serve(serve) => commands::serve(serve, folder, &mut output),
         Command::Audit(audit) => commands::audit(audit, &mut output),
+        Command::Policy(policy) => commands::policy(policy, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),
         Command::Completions(completions) => commands::completions(completions, &mut output),
         // It ends as the server ends that it records.

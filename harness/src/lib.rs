@@ -10,6 +10,8 @@ pub mod audit;
 pub mod backtest;
 pub mod cassette;
 pub mod distill;
+#[cfg(feature = "embedded")]
+pub mod policy;
 pub mod record;
 pub mod replay;
 pub mod report;
@@ -21,3 +23,6 @@ pub mod soft;
 pub mod target;
 pub mod verdict;
 mod witness;
+
+#[cfg(feature = "embedded")]
+pub use mcp_gateway::mcp_policy;

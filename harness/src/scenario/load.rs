@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, Options, SnippetMode};
 
 use super::comments;
@@ -43,6 +44,11 @@ pub struct Loaded {
 
 /// Reads YAML into a scenario. `path` is only named in problems.
 pub fn parse(path: &Path, source: &str) -> Result<Scenario, Problem> {
+    from_yaml(path, source)
+}
+
+/// Reads YAML of any shape, by the rules that hold for scenarios.
+pub(crate) fn from_yaml<T: DeserializeOwned>(path: &Path, source: &str) -> Result<T, Problem> {
     serde_saphyr::from_str_with_options(source, options()).map_err(|error| yaml_problem(path, source, &error))
 }
 

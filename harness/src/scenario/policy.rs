@@ -7,10 +7,17 @@ use super::load::PolicyFile;
 /// nothing.
 #[cfg(feature = "embedded")]
 pub fn check_policy(policy: &PolicyFile) -> Vec<Problem> {
-    use mcp_gateway::mcp_policy::Policy;
+    problems(policy, mcp_gateway::mcp_policy::Policy::parse(&policy.text).as_ref())
+}
 
+/// What the gateway has to say about a document that it has read.
+#[cfg(feature = "embedded")]
+pub(crate) fn problems(
+    policy: &PolicyFile,
+    parsed: Result<&mcp_gateway::mcp_policy::Policy, &mcp_gateway::mcp_policy::PolicyErrors>,
+) -> Vec<Problem> {
     let place = |line: usize, column: usize| (line as u64, column as u64);
-    match Policy::parse(&policy.text) {
+    match parsed {
         Ok(parsed) => parsed
             .warnings()
             .iter()

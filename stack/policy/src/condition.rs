@@ -167,6 +167,21 @@ impl<'a> Evidence<'a> {
         }
     }
 
+    /// Each fact of the call as a person reads it, or why it has no value.
+    pub(crate) fn told(&self, facts: &ToolFacts) -> Vec<(String, Result<String, String>)> {
+        let told = |name: &String| {
+            let subject = Subject::Fact { text: String::new(), name: name.clone() };
+            match self.of(&subject) {
+                Operand::Absent => Err("is not given".to_owned()),
+                Operand::Value(Value::String(text)) => Ok(text.clone()),
+                Operand::Value(value) => Ok(value.to_string()),
+                Operand::Exact(number) => Ok(decimal::text(number)),
+                Operand::Unknown(cause) => Err(cause.to_string()),
+            }
+        };
+        facts.facts.keys().map(|name| (name.clone(), told(name))).collect()
+    }
+
     pub(crate) fn judge(&self, condition: &Condition, seam: Seam) -> Truth {
         match (self.of(&condition.path), condition.absent, &condition.test) {
             (Operand::Absent, Some(truth), _) => truth,

@@ -13,20 +13,41 @@ pub(crate) struct Head {
     pub(crate) shadow: bool,
 }
 
-/// What the rules in shadow would have refused.
+/// What the rules in shadow would have refused; on the docket of an explanation, what any rule does.
 #[derive(Debug, Default)]
 pub(crate) struct Docket {
     pub(crate) shadows: Vec<Denial>,
+    /// Whether each refusal is taken down, and the next rule asked, with whether the rule is in shadow.
+    explains: Option<Vec<bool>>,
 }
 
 impl Docket {
+    /// One on which every rule that can be asked has its say.
+    pub(crate) fn explaining() -> Self {
+        Self { shadows: Vec::new(), explains: Some(Vec::new()) }
+    }
+
+    /// What was taken down, and whether the rule is in shadow.
+    pub(crate) fn told(self) -> impl Iterator<Item = (Denial, bool)> {
+        let flags = self.explains.unwrap_or_default();
+        self.shadows.into_iter().zip(flags.into_iter().chain(std::iter::repeat(true)))
+    }
+
     /// A rule refuses: it decides, unless it is in shadow.
     pub(crate) fn refuse(&mut self, shadow: bool, denial: Denial) -> Result<(), Denial> {
-        if shadow {
-            self.shadows.push(denial);
-            return Ok(());
+        if let Some(explains) = &mut self.explains {
+            explains.push(shadow);
+        } else if !shadow {
+            return Err(denial);
         }
-        Err(denial)
+        self.shadows.push(denial);
+        Ok(())
+    }
+
+    /// A rule in shadow would have refused.
+    pub(crate) fn shadow(&mut self, denial: Denial) {
+        self.explains.iter_mut().for_each(|explains| explains.push(true));
+        self.shadows.push(denial);
     }
 
     /// A rule refuses with its own message, or with `words`.

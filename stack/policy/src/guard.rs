@@ -154,6 +154,15 @@ impl Guard {
         self.state.counters.len()
     }
 
+    pub(crate) fn unruled() -> Denial {
+        Denial {
+            reason: Reason::NoPolicy,
+            rule: "(no policy)".to_owned(),
+            message: "no policy is in force, so nothing is allowed".to_owned(),
+            retry_after_ms: None,
+        }
+    }
+
     /// Judges `call` and, if it may pass, charges it in the same step.
     ///
     /// A time before an earlier one counts as that one, so that a clock set back opens no window.
@@ -162,12 +171,7 @@ impl Guard {
         self.now = self.now.max(moment.now());
         let now = self.now.as_millis();
         let Some(policy) = &self.policy else {
-            return Decision::Deny(Denial {
-                reason: Reason::NoPolicy,
-                rule: "(no policy)".to_owned(),
-                message: "no policy is in force, so nothing is allowed".to_owned(),
-                retry_after_ms: None,
-            });
+            return Decision::Deny(Self::unruled());
         };
         if self.state.seam.admits_everything() {
             return Decision::Allow(Permit::new(policy.default_rule().clone(), now, Vec::new()));

@@ -104,7 +104,7 @@ pub(crate) fn judge<'p>(
     let own: &[LimitUse] = rules.map_or(&[], |rules| &rules.limits);
     let limits = policy.all_tools().iter().chain(own);
     let amounts = amounts(limits.clone(), &evidence, call, docket)?;
-    let shadowed = |shortage: &Shortage<'_>| docket.shadows.push(out_of(shortage, policy));
+    let shadowed = |shortage: &Shortage<'_>| docket.shadow(out_of(shortage, policy));
     state
         .counters
         .check(limits.clone(), &amounts, Bill { specs: policy.counters(), call, now, seam }, shadowed)
@@ -178,7 +178,7 @@ fn arguments(
                 if !clause.shadow {
                     return Ok(Some(escalation));
                 }
-                docket.shadows.push(escalation.as_denial());
+                docket.shadow(escalation.as_denial());
             }
             AllTruth::Unevaluable(condition, cause) => {
                 docket.refuse(clause.shadow, unevaluable(clause, condition, cause))?;

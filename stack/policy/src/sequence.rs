@@ -71,6 +71,14 @@ pub(crate) struct CancelToFill {
 }
 
 impl Sequence {
+    /// Its rules, in the order in which they are asked.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
+        let own = [&self.own_orders, &self.own_listen_keys, &self.self_cross].into_iter().flatten();
+        let caps = self.open_orders.iter().map(|rule| &rule.head).chain(self.exposure.iter().map(|rule| &rule.head));
+        let ratios = self.cancel_to_fill.iter().map(|rule| &rule.head);
+        self.prior.iter().map(|rule| &rule.head).chain(own).chain(caps).chain(ratios)
+    }
+
     /// Whether it says anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.prior.is_empty()

@@ -43,6 +43,7 @@ mod manifest;
 mod parse;
 mod patterns;
 mod sequences;
+mod told;
 mod vain;
 mod warn;
 

@@ -1,0 +1,11 @@
+//! What an author of policies asks of one: whether it is sound, how it would judge a call, and whether its tests hold.
+//!
+//! What the language means is the gateway's business: this asks its guard.
+
+mod read;
+mod suite;
+mod words;
+
+pub use read::read_policy;
+pub use suite::{Failure, Suite, TestRun, Tested, load};
+pub use words::in_words;

@@ -1,0 +1,53 @@
+//! How a call would be judged, for a person.
+
+use std::fmt::Write as _;
+
+use mcp_gateway::mcp_policy::Explanation;
+
+/// Step by step: what the call comes to, what each rule says, and which of them decides.
+pub fn in_words(told: &Explanation) -> String {
+    let mut text = String::new();
+    let decisive = told.decisive();
+    // Writing to a text cannot fail.
+    let _ = match (decisive, &told.asks) {
+        (Some(denial), _) => writeln!(text, "DENIED by {} ({}): {}", denial.rule, denial.reason.code(), denial.message),
+        (None, Some(ask)) => writeln!(text, "ASKS A PERSON by {}: {}", ask.rule, ask.message),
+        (None, None) => writeln!(text, "ALLOWED by {}", told.entry.as_deref().unwrap_or("/default")),
+    };
+    let width = told.facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    if !told.facts.is_empty() {
+        text.push_str("\nwhat the call comes to\n");
+    }
+    for (name, value) in &told.facts {
+        let _ = match value {
+            Ok(value) => writeln!(text, "  {name:<width$}  {value}"),
+            Err(why) => writeln!(text, "  {name:<width$}  - {why}"),
+        };
+    }
+    if !told.rules.is_empty() {
+        text.push_str("\nwhat each rule says, in the order in which they are asked\n");
+    }
+    let mut stopped = false;
+    for rule in &told.rules {
+        let refused = told.refusals.iter().find(|refused| refused.denial.rule == *rule);
+        let asks = told.asks.as_ref().is_some_and(|ask| ask.rule == *rule);
+        let _ = match refused {
+            Some(refused) if refused.shadow => {
+                writeln!(text, "  shadow   {rule}: {}", refused.denial.message)
+            }
+            Some(refused) => {
+                let mark = if decisive == Some(&refused.denial) { "DECIDES" } else { "refuses" };
+                writeln!(text, "  {mark}  {rule}: {}", refused.denial.message)
+            }
+            None if asks => writeln!(text, "  asks     {rule}"),
+            None if stopped => writeln!(text, "  -        {rule}"),
+            None => writeln!(text, "  passes   {rule}"),
+        };
+        // After a limit that is used up, or what comes before all rules, nothing is asked.
+        stopped |= refused.is_some_and(|refused| refused.denial.reason.code() == "limit_reached");
+    }
+    for refused in told.refusals.iter().filter(|refused| !told.rules.contains(&refused.denial.rule)) {
+        let _ = writeln!(text, "  before any rule: {}", refused.denial.message);
+    }
+    text
+}

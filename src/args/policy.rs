@@ -1,0 +1,69 @@
+//! The words of `rogue policy`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+const TEST_HELP: &str = "\
+A file of tests:
+
+  policy: desk.json               # beside this file
+  tests:
+    - name: a second listen key within thirty minutes is one too many
+      steps:
+        - { call: bn_create_listen_key, expect: allow }
+        - { advance: 29m }
+        - { call: bn_create_listen_key, expect: deny, rule: /tools/bn_create_listen_key/limits/0 }
+
+A step may also say `args`, `reason`, `says`, `shadow`, `times`, `grant`, `session`, `halted`, `approved`, `outcome` and `result`.
+
+Exit codes: 0 every test holds; 1 one does not, or with --all-rules a rule is not tested; 65 a file cannot be read.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Say what is wrong with policies and what they say in vain: place, reason, remedy
+    ///
+    /// Exit codes: 0 nothing is wrong; 1 with --strict, something is said in vain; 65 something is wrong.
+    Check {
+        /// The policies
+        #[arg(required = true, value_name = "FILE")]
+        policies: Vec<PathBuf>,
+        /// Whether what is said in vain counts as wrong
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Tell how a policy would judge a call: what it comes to, what each rule says, which one decides
+    ///
+    /// Nothing is counted before it. Exit codes: 0 it is allowed; 4 it is denied, or a person is asked.
+    Explain(Explain),
+    /// Carry out tests of a policy, and tell which of its rules no test makes refuse
+    #[command(after_help = TEST_HELP)]
+    Test {
+        /// The files of tests
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Whether every rule must refuse in some test of its file
+        #[arg(long)]
+        all_rules: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The policy
+    pub(crate) policy: PathBuf,
+    /// The tool's name
+    pub(crate) tool: String,
+    /// The arguments, as JSON
+    #[arg(default_value = "{}", value_name = "JSON")]
+    pub(crate) arguments: String,
+    /// The kill switch is on
+    #[arg(long)]
+    pub(crate) halted: bool,
+    /// A person has approved the call
+    #[arg(long)]
+    pub(crate) approved: bool,
+}

@@ -1,0 +1,115 @@
+//! `rogue policy`.
+
+use std::path::{Path, PathBuf};
+
+use rogue_harness::mcp_policy::{Call, Guard, Moment, Timestamp, strict};
+use rogue_harness::policy::{self, Tested, in_words};
+use rogue_harness::verdict::ExitClass;
+use serde_json::{Value, json};
+
+use crate::args::{Explain, Policy};
+use crate::output::{Failure, Output};
+
+pub(crate) fn policy(args: &Policy, output: &mut Output) -> Result<ExitClass, Failure> {
+    match args {
+        Policy::Check { policies, strict } => check(policies, *strict, output),
+        Policy::Explain(args) => explain(args, output),
+        Policy::Test { files, all_rules, json } => test(files, *all_rules, *json, output),
+    }
+}
+
+fn check(policies: &[PathBuf], strict: bool, output: &mut Output) -> Result<ExitClass, Failure> {
+    let mut wrong = Vec::new();
+    let mut class = ExitClass::Good;
+    for path in policies {
+        match policy::read_policy(path) {
+            Ok((_, warnings)) => {
+                if strict && !warnings.is_empty() {
+                    class = ExitClass::Breached;
+                }
+                output.problems(&warnings);
+                let said = match warnings.len() {
+                    0 => "sound".to_owned(),
+                    1 => "sound, with 1 warning".to_owned(),
+                    count => format!("sound, with {count} warnings"),
+                };
+                output.print(&format!("{}: {said}\n", path.display()))?;
+            }
+            Err(problems) => wrong.extend(problems),
+        }
+    }
+    if wrong.is_empty() { Ok(class) } else { Err(Failure::Files(wrong)) }
+}
+
+fn explain(args: &Explain, output: &mut Output) -> Result<ExitClass, Failure> {
+    let (policy, warnings) = policy::read_policy(&args.policy).map_err(Failure::Files)?;
+    output.problems(&warnings);
+    let remedy = "write a JSON object, such as '{\"symbol\":\"BTCUSDT\"}'";
+    let arguments = match strict::parse(args.arguments.as_bytes(), strict::Limits::default()) {
+        Ok(Value::Object(arguments)) => arguments,
+        Ok(_) => return Err(Failure::usage("the arguments are no JSON object".to_owned(), remedy)),
+        Err(error) => return Err(Failure::usage(format!("the arguments cannot be read: {error}"), remedy)),
+    };
+    let call = Call { tool: &args.tool, arguments: &arguments, grant: "desk", session: "session-1" };
+    let moment = Moment::new(Timestamp::from_millis(0)).halted(args.halted).approved(args.approved);
+    let told = Guard::new(policy).explain(&call, moment);
+    output.print(&in_words(&told))?;
+    Ok(if told.decisive().is_none() && told.asks.is_none() { ExitClass::Good } else { ExitClass::Blocked })
+}
+
+fn test(files: &[PathBuf], all_rules: bool, as_json: bool, output: &mut Output) -> Result<ExitClass, Failure> {
+    let mut class = ExitClass::Good;
+    let mut reports = Vec::new();
+    for path in files {
+        let tested = policy::load(path).map_err(Failure::Files)?;
+        output.problems(&tested.warnings);
+        if !tested.holds() || (all_rules && !tested.untested.is_empty()) {
+            class = ExitClass::Breached;
+        }
+        if as_json {
+            reports.push(report(path, &tested));
+        } else {
+            output.print(&in_lines(path, &tested))?;
+        }
+    }
+    if as_json {
+        output.print(&format!("{:#}\n", Value::Array(reports)))?;
+    }
+    Ok(class)
+}
+
+fn in_lines(path: &Path, tested: &Tested) -> String {
+    let mut lines = Vec::new();
+    for test in &tested.tests {
+        let verdict = if test.failures.is_empty() { "ok    " } else { "FAILED" };
+        lines.push(format!("{verdict} {}", test.name));
+        lines.extend(
+            test.failures.iter().map(|failure| format!("       {}:{}: {}", path.display(), failure.line, failure.what)),
+        );
+    }
+    let failed = tested.tests.iter().filter(|test| !test.failures.is_empty()).count();
+    let rules = tested.reached.len() + tested.untested.len();
+    lines.push(format!(
+        "{}: {} of {} tests hold; {} of {rules} rules refused something",
+        path.display(),
+        tested.tests.len() - failed,
+        tested.tests.len(),
+        tested.reached.len(),
+    ));
+    lines.extend(tested.untested.iter().map(|rule| format!("  not tested: {rule}")));
+    lines.join("\n") + "\n"
+}
+
+fn report(path: &Path, tested: &Tested) -> Value {
+    let tests = tested.tests.iter().map(|test| {
+        let failures: Vec<Value> =
+            test.failures.iter().map(|failure| json!({ "line": failure.line, "what": failure.what })).collect();
+        json!({ "name": test.name, "holds": test.failures.is_empty(), "failures": failures })
+    });
+    json!({
+        "file": path.display().to_string(),
+        "holds": tested.holds(),
+        "tests": tests.collect::<Vec<_>>(),
+        "rules": { "reached": tested.reached, "untested": tested.untested },
+    })
+}

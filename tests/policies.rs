@@ -1,0 +1,123 @@
+//! `rogue policy` as a person meets it.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn rogue(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_rogue")).args(args).current_dir(folder).output().expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_rule_of_the_shipped_policy_refuses_in_a_test_of_it() {
+    let file = "scenarios/policies/binance-v2.tests.yaml";
+    let (code, told, errors) = rogue(here(), &["policy", "test", "--all-rules", "--json", file]);
+    assert_eq!(code, Some(0), "{told}{errors}");
+    let report: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(report.pointer("/0/rules/untested"), Some(&Value::Array(Vec::new())));
+    assert!(report.pointer("/0/tests").and_then(Value::as_array).is_some_and(|tests| tests.len() > 20));
+}
+
+/// Each of these is the shipped policy with one number or word changed, and some test of it notices.
+#[test]
+fn a_test_notices_what_is_changed_in_the_policy() {
+    let policy = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
+    let tests = fs::read_to_string(here().join("scenarios/policies/binance-v2.tests.yaml")).expect("tests");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("tests.yaml"), tests).expect("a file");
+    for (from, to) in [
+        (r#""max": "5000""#, r#""max": "5250""#),
+        (r#"["10", "500"], "on_deny""#, r#"["10", "501"], "on_deny""#),
+        (r#""max": 10, "scope": "grant""#, r#""max": 11, "scope": "grant""#),
+        (r#""no_self_cross": true,"#, ""),
+        (r#""max": "0.05""#, r#""max": "0.06""#),
+        (r#""window": 1800"#, r#""window": 1801"#),
+        (r#""scope": "organisation""#, r#""scope": "grant""#),
+        (r#""concurrency": [{ "max": 8 }]"#, r#""concurrency": [{ "max": 9 }]"#),
+    ] {
+        assert_eq!(policy.matches(from).count(), 1, "{from}");
+        fs::write(folder.path().join("binance-v2.json"), policy.replace(from, to)).expect("a file");
+        let (code, told, errors) = rogue(folder.path(), &["policy", "test", "tests.yaml"]);
+        assert_eq!(code, Some(1), "{from} as {to}: {told}{errors}");
+        assert!(told.contains("FAILED "), "{told}");
+    }
+}
+
+#[test]
+fn a_policy_is_checked_with_place_and_remedy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+    write("good.json", r#"{ "version": "1", "default": "deny", "tools": { "bn_ping": {} } }"#);
+    write("vain.json", r#"{ "version": "1", "default": "deny", "hide": ["bn_ping"] }"#);
+    write("bad.json", "{ \"version\": \"1\", \"default\": \"deny\",\n  \"tool\": {} }");
+    write(
+        "whole.json",
+        r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp", "include": ["part.json"] }"#,
+    );
+    write("part.json", r#"{ "tools": { "bn_ping": {} } }"#);
+    let (code, told, _) = rogue(folder.path(), &["policy", "check", "good.json", "whole.json"]);
+    assert_eq!((code, told.as_str()), (Some(0), "good.json: sound\nwhole.json: sound\n"));
+    let (code, told, warned) = rogue(folder.path(), &["policy", "check", "vain.json"]);
+    assert_eq!((code, told.as_str()), (Some(0), "vain.json: sound, with 1 warning\n"));
+    assert!(warned.contains("warning[denies_everything]"), "{warned}");
+    assert_eq!(rogue(folder.path(), &["policy", "check", "--strict", "vain.json"]).0, Some(1));
+    let (code, _, errors) = rogue(folder.path(), &["policy", "check", "bad.json", "good.json"]);
+    assert_eq!(code, Some(65));
+    assert!(errors.contains("bad.json:2:3") && errors.contains("tools"), "{errors}");
+}
+
+#[test]
+fn a_call_is_explained_rule_by_rule() {
+    let policy = "scenarios/policies/binance-v2.json";
+    let order =
+        r#"{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","timeInForce":"GTC","quantity":"0.05","price":"200000"}"#;
+    let (code, told, _) = rogue(here(), &["policy", "explain", policy, "bn_new_order", order]);
+    assert_eq!(code, Some(4));
+    for part in [
+        "DENIED by /tools/bn_new_order/require/2 (require_failed): an order is worth 10 to 500 USDT\n",
+        "  notional         10000\n",
+        "  passes   /tools/bn_new_order/require/0\n",
+        "  DECIDES  /tools/bn_new_order/require/2: an order is worth 10 to 500 USDT\n",
+        "  refuses  /tools/bn_new_order/require/3: the price",
+        "  -        /tools/bn_new_order/limits/2\n",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    let (code, told, _) = rogue(here(), &["policy", "explain", policy, "bn_ping"]);
+    assert_eq!(code, Some(0));
+    assert!(told.starts_with("ALLOWED by /tools/bn_ping\n"), "{told}");
+    let (code, told, _) = rogue(here(), &["policy", "explain", policy, "bn_ping", "--halted"]);
+    assert_eq!(code, Some(4));
+    assert!(told.starts_with("DENIED by (halted) (halted): the kill switch is on"), "{told}");
+    let (code, _, errors) = rogue(here(), &["policy", "explain", policy, "bn_ping", r#"{"a":1,"a":2}"#]);
+    assert_eq!(code, Some(2), "{errors}");
+}
+
+#[test]
+fn tests_that_make_no_sense_are_refused_with_their_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("p.json"), r#"{ "version": "1", "default": "deny" }"#).expect("a file");
+    for (step, says) in [
+        ("{ call: bn_ping }", "the call has no verdict"),
+        ("{ advance: 1m, expect: deny }", "time passes without a verdict"),
+        ("{ call: bn_ping, advance: 1m, expect: deny }", "a step is a `call` or an `advance`"),
+        ("{ call: bn_ping, expect: deny, times: 0 }", "`times: 0` does nothing"),
+        ("{ call: bn_ping, expects: deny }", "expects"),
+    ] {
+        let file = format!("policy: p.json\ntests:\n  - name: one\n    steps:\n      - {step}\n");
+        fs::write(folder.path().join("tests.yaml"), file).expect("a file");
+        let (code, _, errors) = rogue(folder.path(), &["policy", "test", "tests.yaml"]);
+        assert_eq!(code, Some(65), "{step}");
+        assert!(errors.contains(says) && errors.contains("tests.yaml:5"), "{errors}");
+    }
+}
