@@ -202,6 +202,15 @@ Without --against, the candidate is held against the decisions on the tapes.
 Exit codes: 0 no call changes its verdict, 1 something that was stopped would pass, 4 something that passed would be
 stopped and nothing the other way round.";
 
+/// What a person says to a call that is to be approved.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Answer {
+    /// No, or nothing in time: the call is stopped
+    Denied,
+    /// Yes; other rules still hold, and the call is charged
+    Granted,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Backtest {
     /// The policy that judges
@@ -211,6 +220,10 @@ pub(crate) struct Backtest {
     /// The policy that it is held against [default: the decisions on the tapes]
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Option<PathBuf>,
+
+    /// What the person says who is asked for an approval
+    #[arg(long, value_name = "ANSWER", default_value = "denied")]
+    pub(crate) approvals: Answer,
 
     /// Print JSON
     #[arg(long)]

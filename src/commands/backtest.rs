@@ -1,12 +1,12 @@
 //! `rogue backtest`.
 
-use rogue_harness::backtest::{self, BacktestError};
+use rogue_harness::backtest::{self, Approvals, BacktestError};
 use rogue_harness::scenario::Problem;
 use rogue_harness::verdict::ExitClass;
 
 use super::cassette::open;
 use super::run::policy;
-use crate::args::Backtest;
+use crate::args::{Answer, Backtest};
 use crate::output::{Failure, Output};
 
 pub(crate) fn backtest(args: &Backtest, output: &mut Output) -> Result<ExitClass, Failure> {
@@ -17,6 +17,10 @@ pub(crate) fn backtest(args: &Backtest, output: &mut Output) -> Result<ExitClass
     };
     let mut backtest =
         backtest::Backtest::new(&candidate, against.as_deref()).map_err(|error| failed(&args.policy, &error))?;
+    backtest = backtest.with_approvals(match args.approvals {
+        Answer::Denied => Approvals::Denied,
+        Answer::Granted => Approvals::Granted,
+    });
     let watched = Output::is_watched();
     let tapes = args.tapes.iter().map(|path| (path, false)).chain(args.honest.iter().map(|path| (path, true)));
     let count = args.tapes.len() + args.honest.len();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use mcp_gateway::mcp_policy::{Call, Decision, Guard, Outcome, Policy, PolicyErrors, Reason, Timestamp};
+use mcp_gateway::mcp_policy::{Call, Decision, Guard, Moment, Outcome, Policy, PolicyErrors, Reason, Timestamp};
 use serde_json::{Map, Value};
 
 use super::frame::{Body, Frame, Glance, Params, Told};
@@ -25,11 +25,22 @@ pub enum BacktestError {
     Tape(#[from] TapeError),
 }
 
+/// What the person says who is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Approvals {
+    /// No, or nothing in time: what is asked for is stopped.
+    #[default]
+    Denied,
+    /// Yes, each time. An approval lifts no other rule, and an approved call is charged as any other.
+    Granted,
+}
+
 /// Judges tapes by a candidate policy.
 #[derive(Debug)]
 pub struct Backtest {
     candidate: String,
     against: Option<String>,
+    approvals: Approvals,
     changes: Changes,
 }
 
@@ -83,7 +94,14 @@ impl Backtest {
             Policy::parse(document)?;
         }
         let against = against.map(ToOwned::to_owned);
-        Ok(Self { candidate: candidate.to_owned(), against, changes: Changes::default() })
+        let approvals = Approvals::default();
+        Ok(Self { candidate: candidate.to_owned(), against, approvals, changes: Changes::default() })
+    }
+
+    /// The same with another answer of the person who is asked.
+    #[must_use]
+    pub fn with_approvals(self, approvals: Approvals) -> Self {
+        Self { approvals, ..self }
     }
 
     /// Judges one tape; each begins with nothing counted.
@@ -126,8 +144,8 @@ impl Backtest {
                     let call = Call { tool: &tool, arguments: &arguments, grant: &grant, session: &session };
                     let now = Timestamp::from_millis(origin_ms.saturating_add(at_ms));
                     let meters = Some((&mut self.changes.meters, of.name, seq));
-                    let after = judged(&mut candidate, &call, now, meters);
-                    let before = other.as_mut().map(|guard| judged(guard, &call, now, None));
+                    let after = judged(&mut candidate, &call, now, self.approvals, meters);
+                    let before = other.as_mut().map(|guard| judged(guard, &call, now, self.approvals, None));
                     let call = Waiting { seq, at_ms, tool, arguments, after, before, decided: None };
                     // Of two calls under one id the answer is the later one's.
                     if let Some(unanswered) = waiting.insert(id, call) {
@@ -214,17 +232,31 @@ impl Backtest {
 }
 
 /// `meters` are told what a limit was charged or refused, by the call of this number on this tape.
-fn judged(guard: &mut Guard, call: &Call<'_>, now: Timestamp, meters: Option<(&mut Meters, &str, u64)>) -> Verdict {
-    let (passes, word, rule, message) = match guard.admit(call, now) {
+fn judged(
+    guard: &mut Guard,
+    call: &Call<'_>,
+    now: Timestamp,
+    approvals: Approvals,
+    mut meters: Option<(&mut Meters, &str, u64)>,
+) -> Verdict {
+    let mut decision = guard.admit(call, now);
+    let asked = match (&decision, approvals) {
+        (Decision::Escalate(escalation), Approvals::Granted) => Some(escalation.rule.clone()),
+        _ => None,
+    };
+    if asked.is_some() {
+        decision = guard.admit(call, Moment::new(now).approved(true));
+    }
+    let (passes, word, rule, message) = match decision {
         Decision::Allow(permit) => {
-            if let Some((meters, tape, seq)) = meters {
+            if let Some((meters, tape, seq)) = &mut meters {
                 for charged in guard.charged(&permit) {
-                    meters.charge(&charged, || format!("{tape}:{}", seq + 1));
+                    meters.charge(&charged, || format!("{tape}:{}", *seq + 1));
                 }
             }
-            let rule = permit.rule().to_owned();
+            let rule = asked.clone().unwrap_or_else(|| permit.rule().to_owned());
             guard.settle(permit, Outcome::Succeeded);
-            (true, "allow", rule, String::new())
+            (true, if asked.is_some() { "approved" } else { "allow" }, rule, String::new())
         }
         Decision::Deny(denial) => {
             if let Some((meters, ..)) = meters.filter(|_| denial.reason == Reason::LimitReached) {

@@ -22,6 +22,6 @@ mod timeline;
 mod tests;
 
 pub use headroom::Headroom;
-pub use judge::{Backtest, BacktestError};
+pub use judge::{Approvals, Backtest, BacktestError};
 pub use report::{Change, Changes, Example, Worth};
 pub use timeline::{Span, Timeline};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Backtest, Changes};
+use super::{Approvals, Backtest, Changes};
 use crate::cassette::{Direction, FORMAT, Header, Leg, Redactor, TapeReader, TapeWriter};
 
 /// At most three orders in a minute, and as many pings as one likes.
@@ -107,4 +107,25 @@ fn no_call_is_lost_whatever_is_left_open_on_a_tape() {
     let mut backtest = Backtest::new(CANDIDATE, None).unwrap();
     backtest.tape("open", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
     assert_eq!(backtest.finish().calls, 10_000);
+}
+
+#[test]
+fn a_person_who_is_asked_says_no_or_yes_and_a_limit_stays_a_limit() {
+    let asks = r#"{ "version": "1", "default": "deny", "tools": { "bn_new_order": { "action": "require_approval",
+        "limits": [ { "counter": "orders", "window": "minute", "max": 3 } ] } } }"#;
+    let orders: Vec<_> = (0..5).map(|second| (ORDER, second * 1_000, true)).collect();
+    let bytes = tape(&orders);
+    let judged = |approvals| {
+        let mut backtest = Backtest::new(asks, None).unwrap().with_approvals(approvals);
+        backtest.tape("asked", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
+        backtest.finish()
+    };
+    let denied = judged(Approvals::Denied);
+    assert_eq!((denied.allowed, denied.stopped.calls), (0, 5));
+    assert!(denied.headroom.is_empty(), "what nobody approved was charged to nothing");
+    let granted = judged(Approvals::Granted);
+    assert_eq!((granted.allowed, granted.stopped.calls), (3, 2));
+    assert_eq!((granted.headroom[0].charged, granted.headroom[0].refused), (3, 2));
+    let changes: Vec<_> = granted.changes.iter().map(|change| change.after.as_str()).collect();
+    assert_eq!(changes, ["deny /tools/bn_new_order/limits/0"]);
 }
