@@ -1,5 +1,6 @@
 //! A signed order over REST, beside a constant answer of the same size from a bare wiremock server. Both servers run
-//! on a thread of their own, and the client asks them in turn.
+//! on a thread of their own, and the client asks them in turn. All of it shares one core: a server that happens to have
+//! the client's core is woken in a fraction of the time that the other one takes, whichever it is.
 
 use std::error::Error;
 use std::time::Instant;
@@ -7,6 +8,8 @@ use std::time::Instant;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mock_binance::engine::{LimitsSpec, WindowLimit};
 use mock_binance::{Account, Builder, ManualClock, MockBinance};
+#[cfg(target_os = "linux")]
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use sha2::Sha256;
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::oneshot;
@@ -86,7 +89,28 @@ fn median(mut nanos: Vec<u64>) -> u64 {
     nanos.get(nanos.len() / 2).copied().unwrap_or_default().max(1)
 }
 
+/// Keeps this thread, and those that it starts, on one of its cores, and tells on which they were.
+#[cfg(target_os = "linux")]
+fn on_one_core() -> std::io::Result<CpuSet> {
+    let all = sched_getaffinity(None)?;
+    let mut one = CpuSet::new();
+    if let Some(core) = (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)) {
+        one.set(core);
+    }
+    sched_setaffinity(None, &one)?;
+    Ok(all)
+}
+
 pub fn measure(size: Size) -> Result<Vec<Row>, Box<dyn Error>> {
+    #[cfg(target_os = "linux")]
+    let cores = on_one_core()?;
+    let measured = side_by_side(size);
+    #[cfg(target_os = "linux")]
+    sched_setaffinity(None, &cores)?;
+    measured
+}
+
+fn side_by_side(size: Size) -> Result<Vec<Row>, Box<dyn Error>> {
     let clock = ManualClock::new(START_MS);
     let mock = start(builder(&clock))?;
     let url = format!("{}/api/v3/order", mock.rest_url());
