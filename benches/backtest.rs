@@ -6,23 +6,13 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rogue_harness::backtest::Backtest;
-use rogue_harness::cassette::{Direction, FORMAT, Header, Leg, Redactor, TapeReader, TapeWriter};
+use rogue_harness::cassette::{Direction, Header, Leg, Redactor, TapeReader, TapeWriter};
 
 const SHIPPED: &str = include_str!("../scenarios/policies/binance.json");
 
 /// A tape of so many calls, a second apart: orders and what is read between them, with decisions and answers.
 fn tape(calls: u64) -> Vec<u8> {
-    let header = Header {
-        rogue_tape: FORMAT,
-        writer: "bench".to_owned(),
-        seed: None,
-        clock_origin_ms: 1_767_571_200_000,
-        target: None,
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    };
+    let header = Header::new("bench", 1_767_571_200_000);
     let redactor = Redactor::new(&[]).expect("no rules");
     let mut tape = TapeWriter::new(Vec::new(), &header, redactor).expect("memory");
     for id in 0..calls {

@@ -7,7 +7,8 @@
 use std::fmt::Write as _;
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use mcp_policy::{Call, Decision, Guard, Outcome, Policy, Settlement, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -53,6 +54,25 @@ fn document(tools: usize) -> String {
     text
 }
 
+/// The same call every so often. The windows are as full as they get at this pace, and nothing is denied.
+fn steady(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    document: &str,
+    (tool, arguments): (&str, &Map<String, Value>),
+    step_ms: u64,
+) {
+    let mut guard = Guard::new(Policy::parse(document).expect("the shipped policy is valid"));
+    let mut now = 0;
+    let call = Call { tool, arguments, grant: "desk", session: "s-1" };
+    group.bench_function(name, |b| {
+        b.iter(|| {
+            now += step_ms;
+            admit(&mut guard, &call, Timestamp::from_millis(now));
+        });
+    });
+}
+
 fn shipped(c: &mut Criterion) {
     let mut group = c.benchmark_group("policy/admit");
     let calls = [
@@ -62,16 +82,7 @@ fn shipped(c: &mut Criterion) {
         ("shipped ping", "bn_ping", Map::new(), 1_000),
     ];
     for (name, tool, arguments, step_ms) in calls {
-        // Steady state: the windows are as full as they get at this pace, and nothing is denied.
-        let mut guard = Guard::new(Policy::parse(SHIPPED).expect("the shipped policy is valid"));
-        let mut now = 0;
-        let call = Call { tool, arguments: &arguments, grant: "desk", session: "s-1" };
-        group.bench_function(name, |b| {
-            b.iter(|| {
-                now += step_ms;
-                admit(&mut guard, &call, Timestamp::from_millis(now));
-            });
-        });
+        steady(&mut group, name, SHIPPED, (tool, &arguments), step_ms);
     }
     let mut guard = Guard::new(Policy::parse(SHIPPED).expect("the shipped policy is valid"));
     let mut over = order();
@@ -94,15 +105,7 @@ fn shipped_2(c: &mut Criterion) {
         ("version 2 ping", "bn_ping", Map::new(), 2_100),
     ];
     for (name, tool, arguments, step_ms) in reads {
-        let mut guard = Guard::new(Policy::parse(SHIPPED_2).expect("the shipped policy is valid"));
-        let mut now = 0;
-        let call = Call { tool, arguments: &arguments, grant: "desk", session: "s-1" };
-        group.bench_function(name, |b| {
-            b.iter(|| {
-                now += step_ms;
-                admit(&mut guard, &call, Timestamp::from_millis(now));
-            });
-        });
+        steady(&mut group, name, SHIPPED_2, (tool, &arguments), step_ms);
     }
 
     // Bought and sold in turn, so that the position stays where it is, and far enough apart for every limit.

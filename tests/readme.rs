@@ -68,15 +68,19 @@ fn exits_as_it_says(folder: &Path, line: &str) {
 }
 
 #[test]
-fn every_command_about_tapes_does_what_it_says() {
+fn every_command_about_policies_and_tapes_does_what_it_says() {
     let folder = tempfile::tempdir().expect("a folder");
     std::os::unix::fs::symlink(root().join("scenarios"), folder.path().join("scenarios")).expect("a link");
     let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
-    let section = readme.split("## Record, replay, backtest").nth(1).expect("the section");
-    let section = section.split("\n## ").next().expect("its end");
-    let blocks = section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+    let section = |title: &str| {
+        let section = readme.split(title).nth(1).expect("the section");
+        section.split("\n## ").next().expect("its end")
+    };
+    let sections = ["## Write a policy\n", "## Record, replay, backtest\n"].map(section);
+    let blocks = sections.iter().flat_map(|section| section.split("```sh\n").skip(1));
+    let blocks = blocks.map(|block| block.split("```").next().unwrap_or_default());
     let (chores, commands): (Vec<_>, Vec<_>) = blocks.flat_map(str::lines).partition(|line| line.starts_with("just "));
-    assert!(commands.len() > 8, "{commands:?}");
+    assert!(commands.len() > 13, "{commands:?}");
     for command in commands {
         assert!(command.starts_with("cargo run --release -- "), "a command that nothing here runs: {command}");
         exits_as_it_says(folder.path(), command);

@@ -8,7 +8,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use rogue_harness::cassette::tools::{open, stats, verify};
-use rogue_harness::cassette::{Direction, FORMAT, Header, Leg, Redactor, TapeWriter};
+use rogue_harness::cassette::{Direction, Header, Leg, Redactor, TapeWriter};
 
 /// How much the process may have taken more at its highest: a page cache of the allocator, no message.
 const GROWN_KIB_MAX: u64 = 3_000;
@@ -21,17 +21,7 @@ fn peak_kib() -> u64 {
 }
 
 fn write(path: &Path, calls: u64) {
-    let header = Header {
-        rogue_tape: FORMAT,
-        writer: "test".to_owned(),
-        seed: None,
-        clock_origin_ms: 1_767_571_200_000,
-        target: None,
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    };
+    let header = Header::new("test", 1_767_571_200_000);
     let file = BufWriter::new(File::create(path).unwrap());
     let mut tape = TapeWriter::new(file, &header, Redactor::new(&[]).unwrap()).unwrap();
     for id in 0..calls {

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitStatus;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rogue_harness::cassette::{FORMAT, Header};
+use rogue_harness::cassette::Header;
 use rogue_harness::record::{Known, Proxy, Recorder, Speaks, record_stdio};
 use rogue_harness::replay::Plan;
 use rogue_harness::verdict::ExitClass;
@@ -33,17 +33,7 @@ pub(super) fn header(args: &Record) -> Header {
         // A command line may hold credentials: only its program is named.
         (None, None) => args.command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
     };
-    Header {
-        rogue_tape: FORMAT,
-        writer: writer(),
-        seed: None,
-        clock_origin_ms: now_ms(),
-        target: Some(target),
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    }
+    Header { target: Some(target), ..Header::new(writer(), now_ms()) }
 }
 
 /// Records onto a tape.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Approvals, Backtest, Changes};
-use crate::cassette::{Direction, FORMAT, Header, Leg, Redactor, TapeReader, TapeWriter};
+use crate::cassette::{Direction, Header, Leg, Redactor, TapeReader, TapeWriter};
 
 /// At most three orders in a minute, and as many pings as one likes.
 const CANDIDATE: &str = r#"{ "version": "1", "default": "deny", "tools": {
@@ -12,17 +12,7 @@ const CANDIDATE: &str = r#"{ "version": "1", "default": "deny", "tools": {
 
 /// A tape of calls, each of a tool at a moment, which the gateway of its day let through or not.
 fn tape(calls: &[(&str, u64, bool)]) -> Vec<u8> {
-    let header = Header {
-        rogue_tape: FORMAT,
-        writer: "test".to_owned(),
-        seed: None,
-        clock_origin_ms: 1_767_571_200_000,
-        target: None,
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    };
+    let header = Header::new("test", 1_767_571_200_000);
     let mut tape = TapeWriter::new(Vec::new(), &header, Redactor::new(&[]).unwrap()).unwrap();
     for (id, (tool, at_ms, passed)) in calls.iter().enumerate() {
         let arguments = if *tool == "bn_ping" { json!({}) } else { json!({"quantity": "0.5", "price": "100"}) };
@@ -85,17 +75,7 @@ fn honest_calls_that_would_break_are_told_apart() {
 
 #[test]
 fn no_call_is_lost_whatever_is_left_open_on_a_tape() {
-    let header = Header {
-        rogue_tape: FORMAT,
-        writer: "test".to_owned(),
-        seed: None,
-        clock_origin_ms: 0,
-        target: None,
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    };
+    let header = Header::new("test", 0);
     let mut tape = TapeWriter::new(Vec::new(), &header, Redactor::new(&[]).unwrap()).unwrap();
     // Ten thousand calls that nobody answers, every other one under an id that is taken.
     for number in 0..10_000_u64 {

@@ -38,6 +38,23 @@ pub struct Header {
     pub exchange: Option<Value>,
 }
 
+impl Header {
+    /// Of a tape of which nothing more is known than who writes it and what its times count from.
+    pub fn new(writer: impl Into<String>, clock_origin_ms: u64) -> Self {
+        Self {
+            rogue_tape: FORMAT,
+            writer: writer.into(),
+            seed: None,
+            clock_origin_ms,
+            target: None,
+            scenario: None,
+            policy: None,
+            tools: None,
+            exchange: None,
+        }
+    }
+}
+
 /// One message, and every line between the first and the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,17 +3,7 @@ use std::io::Read;
 use super::*;
 
 fn header() -> Header {
-    Header {
-        rogue_tape: FORMAT,
-        writer: "test".to_owned(),
-        seed: Some(7),
-        clock_origin_ms: 1_000,
-        target: None,
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    }
+    Header { seed: Some(7), ..Header::new("test", 1_000) }
 }
 
 fn writer() -> TapeWriter<Vec<u8>> {

@@ -216,13 +216,9 @@ impl Suite {
         let rules: Vec<String> = parsed.rules_told().into_iter().map(ToOwned::to_owned).collect();
         let mut seen = BTreeSet::new();
         let mut tests = Vec::new();
-        let mut parsed = Some(parsed);
         for test in &self.tests {
-            let policy = match parsed.take() {
-                Some(policy) => policy,
-                None => read_policy(policy)?.0,
-            };
-            tests.push(self.run(test, policy, &mut seen));
+            // A guard keeps its policy, so each has one of its own.
+            tests.push(self.run(test, read_policy(policy)?.0, &mut seen));
         }
         let (reached, untested) = rules.into_iter().partition(|rule| seen.contains(rule));
         Ok(Tested { tests, reached, untested, warnings })

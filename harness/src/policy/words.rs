@@ -27,7 +27,8 @@ pub fn in_words(told: &Explanation) -> String {
     if !told.rules.is_empty() {
         text.push_str("\nwhat each rule says, in the order in which they are asked\n");
     }
-    let mut stopped = false;
+    // What comes before all rules keeps every one of them from being asked.
+    let mut stopped = told.ended && told.refusals.last().is_some_and(|last| !told.rules.contains(&last.denial.rule));
     for rule in &told.rules {
         let refused = told.refusals.iter().find(|refused| refused.denial.rule == *rule);
         let asks = told.asks.as_ref().is_some_and(|ask| ask.rule == *rule);
@@ -43,8 +44,7 @@ pub fn in_words(told: &Explanation) -> String {
             None if stopped => writeln!(text, "  -        {rule}"),
             None => writeln!(text, "  passes   {rule}"),
         };
-        // After a limit that is used up, or what comes before all rules, nothing is asked.
-        stopped |= refused.is_some_and(|refused| refused.denial.reason.code() == "limit_reached");
+        stopped |= told.ended && refused.is_some() && refused == told.refusals.last();
     }
     for refused in told.refusals.iter().filter(|refused| !told.rules.contains(&refused.denial.rule)) {
         let _ = writeln!(text, "  before any rule: {}", refused.denial.message);

@@ -9,7 +9,7 @@ use sha2::Sha256;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::*;
-use crate::cassette::{Body, Direction, End, FORMAT, Header, Leg, Message, Redactor, TapeReader, TapeWriter};
+use crate::cassette::{Body, Direction, End, Header, Leg, Message, Redactor, TapeReader, TapeWriter};
 
 const START_MS: u64 = 1_700_000_040_000;
 
@@ -38,17 +38,7 @@ struct Bench {
 async fn bench() -> Bench {
     let clock = ManualClock::new(START_MS);
     let mock = MockBinance::builder().clock(&clock).start().await.unwrap();
-    let header = Header {
-        rogue_tape: FORMAT,
-        writer: "test".to_owned(),
-        seed: None,
-        clock_origin_ms: START_MS,
-        target: None,
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    };
+    let header = Header::new("test", START_MS);
     let tape = Shared::default();
     let writer: Box<dyn std::io::Write + Send> = Box::new(tape.clone());
     let writer = TapeWriter::new(writer, &header, Redactor::new(&[]).unwrap()).unwrap();

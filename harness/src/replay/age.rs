@@ -57,21 +57,10 @@ pub fn check_age(header: &Header, allowed: Days, now_ms: u64) -> Result<(), Expi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cassette::FORMAT;
 
     #[test]
     fn a_tape_expires_after_its_last_day() {
-        let header = Header {
-            rogue_tape: FORMAT,
-            writer: "test".to_owned(),
-            seed: None,
-            clock_origin_ms: 1_000,
-            target: None,
-            scenario: None,
-            policy: None,
-            tools: None,
-            exchange: None,
-        };
+        let header = Header::new("test", 1_000);
         let thirty: Days = "30".parse().unwrap();
         let last_ms = 1_000 + 30 * DAY_MS;
         for now_ms in [0, 1_000, last_ms] {

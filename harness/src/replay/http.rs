@@ -31,8 +31,6 @@ use crate::cassette::LINE_BYTES_MAX;
 const PATH: &str = "/mcp";
 /// There is one tape, and so one session.
 const SESSION: HeaderValue = HeaderValue::from_static("tape");
-/// The longest that a fault keeps an answer back: a day.
-const DELAY_MS_MAX: u64 = 86_400_000;
 
 /// A tape that is served over HTTP until it is stopped.
 #[derive(Debug)]
@@ -112,11 +110,11 @@ impl Round {
     /// Hands out what is due. An answer ends the stream of its request; other frames go along with the request that
     /// brought them about, or to whoever listens.
     fn send(&mut self, due: Vec<Due>, asked: Option<&str>, pace: Pace) {
-        for Due { after_ms, frame, delay_ms, hang_up, .. } in due {
-            let wait = Duration::from_millis(pace.wait_ms(after_ms).saturating_add(delay_ms.min(DELAY_MS_MAX)));
-            let answers = answered_id(&frame);
+        for due in due {
+            let wait = due.wait(pace);
+            let answers = answered_id(&due.frame);
             let whose = answers.as_deref().filter(|id| self.waiting.contains_key(*id)).or(asked);
-            let sent = (wait, (!hang_up).then_some(frame));
+            let sent = (wait, (!due.hang_up).then_some(due.frame));
             let to = whose.and_then(|id| self.waiting.get(id)).or(self.listener.as_ref());
             // Whoever has hung up hears no more.
             match to {

@@ -1,6 +1,7 @@
 //! A tape that answers as the MCP server did.
 
 use std::io::BufRead;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,12 +12,16 @@ use super::miss::{Miss, Why};
 use super::names;
 use super::outcome::{Outcome, Played, WrongAnswer};
 use super::overlay::{Act, Overlay};
+use super::pace::Pace;
 use super::pointers::differences;
 use super::script::{Dialect, Kind, Script, Step, Turn};
 use crate::cassette::{Body, Redactor, TapeError, TapeReader};
 
 /// The JSON-RPC code of an answer that the tape does not have. Of the range that is left to servers.
 const NOT_ON_TAPE: i64 = -32_040;
+
+/// The longest that a fault keeps a frame back: a day.
+const DELAY_MS_MAX: u64 = 86_400_000;
 
 /// A frame that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +41,27 @@ pub struct Due {
 impl Due {
     pub(super) fn new(after_ms: u64, frame: Vec<u8>) -> Self {
         Self { after_ms, frame, gate: None, delay_ms: 0, hang_up: false }
+    }
+
+    /// How long it is kept back at this pace.
+    pub(super) fn wait(&self, pace: Pace) -> Duration {
+        Duration::from_millis(pace.wait_ms(self.after_ms).saturating_add(self.delay_ms.min(DELAY_MS_MAX)))
+    }
+
+    /// What is sent in its place when something goes wrong with it. `error` makes the frame of an error of a code, a
+    /// message and a status.
+    pub(super) fn met(mut self, act: &Act, error: impl FnOnce(i64, &str, u16) -> Value) -> Vec<Self> {
+        match act {
+            Act::DelayMs(ms) => self.delay_ms = *ms,
+            Act::Timeout => return Vec::new(),
+            Act::Error { code, message, status, .. } => {
+                self.frame = error(*code, message, status.unwrap_or(400)).to_string().into_bytes();
+            }
+            Act::Malformed => self.frame.truncate(self.frame.len() / 2),
+            Act::Disconnect => self.hang_up = true,
+            Act::Duplicate => return vec![self.clone(), self],
+        }
+        vec![self]
     }
 }
 
@@ -244,7 +270,10 @@ impl Player {
                     let frame = self.in_live_words(&body, answers, token, &live);
                     let said = Due { gate, ..Due::new(at_ms.saturating_sub(from_ms), frame) };
                     match &live.act {
-                        Some(act) if answers => due.extend(self.met(act, said, &live)),
+                        Some(act) if answers => {
+                            let id = live.id.clone().unwrap_or_default();
+                            due.extend(said.met(act, |code, message, status| self.error(&id, code, message, status)));
+                        }
                         _ => due.push(said),
                     }
                 }
@@ -255,23 +284,6 @@ impl Player {
             }
         }
         due
-    }
-
-    /// What is sent in place of an answer with which something goes wrong.
-    fn met(&self, act: &Act, mut said: Due, live: &Live) -> Vec<Due> {
-        match act {
-            Act::DelayMs(ms) => said.delay_ms = *ms,
-            Act::Timeout => return Vec::new(),
-            Act::Error { code, message, status, .. } => {
-                let id = live.id.clone().unwrap_or_default();
-                let error = self.error(&id, *code, message, status.unwrap_or(400));
-                said.frame = error.to_string().into_bytes();
-            }
-            Act::Malformed => said.frame.truncate(said.frame.len() / 2),
-            Act::Disconnect => said.hang_up = true,
-            Act::Duplicate => return vec![said.clone(), said],
-        }
-        vec![said]
     }
 
     fn error(&self, id: &Value, code: i64, message: &str, status: u16) -> Value {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, sleep_until};
@@ -71,9 +70,6 @@ async fn next_line(lines: &mut BufReader<impl AsyncRead + Unpin>, line: &mut Vec
     Ok(line.len() > before)
 }
 
-/// The longest that a fault keeps an answer back: a day.
-const DELAY_MS_MAX: u64 = 86_400_000;
-
 /// What is to be sent, and when; nothing stands for hanging up.
 struct Queue {
     pace: Pace,
@@ -83,12 +79,11 @@ struct Queue {
 impl Queue {
     fn push(&mut self, due: Vec<Due>) {
         let now = Instant::now();
-        for Due { after_ms, frame, delay_ms, hang_up, .. } in due {
-            let at =
-                now + Duration::from_millis(self.pace.wait_ms(after_ms).saturating_add(delay_ms.min(DELAY_MS_MAX)));
+        for due in due {
+            let at = now + due.wait(self.pace);
             // After whatever is due at the same time, so that nothing that the tape has in order is turned round.
             let place = self.due.partition_point(|(other, _)| *other <= at);
-            self.due.insert(place, (at, (!hang_up).then_some(frame)));
+            self.due.insert(place, (at, (!due.hang_up).then_some(due.frame)));
         }
     }
 }

@@ -3,24 +3,14 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::Instant;
 
 use super::*;
-use crate::cassette::{Direction, FORMAT, Header, Leg, Redactor, TapeReader, TapeWriter};
+use crate::cassette::{Direction, Header, Leg, Redactor, TapeReader, TapeWriter};
 
 pub(super) const OUT: Direction = Direction::Out;
 pub(super) const BACK: Direction = Direction::Back;
 
 /// A tape of these messages: when, on which wire, which way, what.
 pub(super) fn tape(messages: &[(u64, Leg, Direction, &str)]) -> Vec<u8> {
-    let header = Header {
-        rogue_tape: FORMAT,
-        writer: "test".to_owned(),
-        seed: None,
-        clock_origin_ms: 0,
-        target: None,
-        scenario: None,
-        policy: None,
-        tools: None,
-        exchange: None,
-    };
+    let header = Header::new("test", 0);
     let mut tape = TapeWriter::new(Vec::new(), &header, Redactor::new(&[]).unwrap()).unwrap();
     for (at_ms, leg, dir, frame) in messages {
         tape.message(*at_ms, *leg, *dir, frame.as_bytes()).unwrap();

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::one::Plan;
 use super::stage::Stage;
 use crate::agent::transcript::{self, Event, Frame, Transcript};
-use crate::cassette::{Body, Direction, FORMAT, Header, Leg, Redactor, TapeWriter};
+use crate::cassette::{Body, Direction, Header, Leg, Redactor, TapeWriter};
 use crate::record::{Proxy, Speaks};
 use crate::target::Capability;
 
@@ -54,15 +54,13 @@ pub(super) fn write(
     let path = folder.join(format!("{}.{}.jsonl", scenario.id.value, plan.role.word()));
     let failed = |error: &dyn std::fmt::Display| format!("the tape `{}` cannot be written: {error}", path.display());
     let header = Header {
-        rogue_tape: FORMAT,
-        writer: concat!("rogue ", env!("CARGO_PKG_VERSION")).to_owned(),
         seed: Some(plan.seed.unwrap_or(scenario.exchange.seed)),
-        clock_origin_ms: start_ms,
         target: Some(plan.target_name.to_owned()),
         scenario: Some(scenario.id.value.clone()),
         policy: plan.target.capabilities().contains(&Capability::Policy).then(|| digest(plan.policy.as_bytes())),
         tools: events.iter().find_map(tools),
         exchange: serde_json::to_value(&scenario.exchange).ok(),
+        ..Header::new(concat!("rogue ", env!("CARGO_PKG_VERSION")), start_ms)
     };
     let mut redactor = Redactor::new(&[]).map_err(|error| failed(&error))?;
     stage.tell(&mut redactor);

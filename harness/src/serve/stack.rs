@@ -14,7 +14,7 @@ use super::session;
 use super::setup::{ServeSetup, Time};
 use super::summary::{Standing, Summary, Tally};
 use crate::cassette::tools::{FileError, create};
-use crate::cassette::{BadRule, Direction, FORMAT, Header, Leg, Redactor};
+use crate::cassette::{BadRule, Direction, Header, Leg, Redactor};
 use crate::record::{Observe, Proxy, ProxyError, Recorder, Speaks};
 use crate::run::{Stage, StageError};
 use crate::scenario::UtcTime;
@@ -106,16 +106,12 @@ impl Served {
         .await?;
 
         let header = Header {
-            rogue_tape: FORMAT,
-            writer: concat!("rogue ", env!("CARGO_PKG_VERSION")).to_owned(),
             seed: Some(exchange.seed),
-            clock_origin_ms: exchange.clock.as_millis(),
             target: Some("serve".to_owned()),
-            scenario: None,
             policy: Some(policy_digest(&setup.policy)),
-            tools: None,
             // What moved a market is not in a set-up: half of it would promise that the session can be played again.
             exchange: if moving { None } else { serde_json::to_value(&exchange).ok() },
+            ..Header::new(concat!("rogue ", env!("CARGO_PKG_VERSION")), exchange.clock.as_millis())
         };
         let recorder = match setup.tape {
             Some(path) => {

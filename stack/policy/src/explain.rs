@@ -22,6 +22,8 @@ pub struct Explanation {
     pub asks: Option<Escalation>,
     /// Every rule that could refuse the call, in the order in which they are asked.
     pub rules: Vec<String>,
+    /// Whether the last refusal kept those after it from being asked.
+    pub ended: bool,
 }
 
 /// A rule that refuses.
@@ -52,7 +54,14 @@ impl Guard {
         let Some(policy) = &self.policy else {
             let denial = Self::unruled();
             let refusals = vec![Refused { denial, shadow: false }];
-            return Explanation { entry: None, facts: Vec::new(), refusals, asks: None, rules: Vec::new() };
+            return Explanation {
+                entry: None,
+                facts: Vec::new(),
+                refusals,
+                asks: None,
+                rules: Vec::new(),
+                ended: true,
+            };
         };
         let rules = match policy.standing(call.tool) {
             Standing::Hidden(rules) => rules,
@@ -64,6 +73,7 @@ impl Guard {
         let all_in_shadow = policy.is_in_shadow();
         let mut refusals: Vec<Refused> =
             docket.told().map(|(denial, shadow)| Refused { denial, shadow: shadow || all_in_shadow }).collect();
+        let ended = verdict.is_err();
         let asks = match verdict {
             Err(denial) => {
                 let shadow = all_in_shadow && denial.reason != crate::Reason::Halted;
@@ -82,6 +92,7 @@ impl Guard {
             refusals,
             asks,
             rules: policy.rules_for(rules).map(ToOwned::to_owned).collect(),
+            ended,
         }
     }
 }

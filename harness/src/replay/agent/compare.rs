@@ -23,18 +23,15 @@ struct Take<'a> {
 impl<'a> Take<'a> {
     fn of(messages: &'a [Message], legs: &[Leg]) -> Self {
         let mut asked = Vec::new();
-        let mut roots: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut places: BTreeMap<u64, usize> = BTreeMap::new();
         let mut by_root: BTreeMap<Option<usize>, Vec<&Message>> = BTreeMap::new();
-        for message in messages {
-            let root = message.cause.and_then(|cause| roots.get(&cause)).copied();
-            if (message.leg, message.dir) == (Leg::Agent, Direction::Out) {
-                roots.insert(message.seq, asked.len());
+        for (message, root) in messages.iter().zip(roots(messages)) {
+            if is_asked(message) {
+                places.insert(message.seq, asked.len());
                 asked.push(message);
                 continue;
             }
-            if let Some(root) = root {
-                roots.insert(message.seq, root);
-            }
+            let root = root.and_then(|root| places.get(&root).copied());
             // What the gateway gives back is what the server gave it, and is not told twice.
             let told = legs.contains(&message.leg) && (message.leg, message.dir) != (Leg::Upstream, Direction::Back);
             if told && !is_liveness(message) {
@@ -48,6 +45,24 @@ impl<'a> Take<'a> {
         let of = self.messages.get(&root).map(Vec::as_slice).unwrap_or_default();
         of.iter().filter(|message| (message.leg, message.dir) == (leg, dir)).copied().collect()
     }
+}
+
+/// Whether the agent sent it.
+pub(super) fn is_asked(message: &Message) -> bool {
+    (message.leg, message.dir) == (Leg::Agent, Direction::Out)
+}
+
+/// The agent's message that brought about each message: itself, or what its chain of causes leads to.
+pub(super) fn roots(messages: &[Message]) -> Vec<Option<u64>> {
+    let mut known: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut roots = Vec::with_capacity(messages.len());
+    for message in messages {
+        let before = || message.cause.and_then(|cause| known.get(&cause).copied());
+        let root = if is_asked(message) { Some(message.seq) } else { before() };
+        known.extend(root.map(|root| (message.seq, root)));
+        roots.push(root);
+    }
+    roots
 }
 
 fn is_liveness(message: &Message) -> bool {

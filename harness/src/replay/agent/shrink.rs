@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 
 use serde_json::Value;
 
-use super::compare::compare;
+use super::compare::{compare, is_asked, roots};
 use super::ids::Ids;
 use super::report::{CallDifference, Place};
 use super::rules::Rules;
@@ -154,11 +154,10 @@ pub async fn shrink<R: BufRead>(
 ) -> Result<Shrunk, RerunError> {
     let header = tape.header().clone();
     let messages = tape.by_ref().collect::<Result<Vec<Message>, _>>()?;
-    let is_asked = |message: &&Message| (message.leg, message.dir) == (Leg::Agent, Direction::Out);
-    let (greeting, mut left): (Vec<u64>, Vec<u64>) = (
-        messages.iter().filter(is_asked).filter(|message| greets(message)).map(|message| message.seq).collect(),
-        messages.iter().filter(is_asked).filter(|message| !greets(message)).map(|message| message.seq).collect(),
-    );
+    let (greeting, calls): (Vec<&Message>, Vec<&Message>) =
+        messages.iter().filter(|message| is_asked(message)).partition(|message| greets(message));
+    let seqs = |messages: Vec<&Message>| messages.iter().map(|message| message.seq).collect::<Vec<u64>>();
+    let (greeting, mut left) = (seqs(greeting), seqs(calls));
     if greeting.is_empty() && left.is_empty() {
         return Err(RerunError::NoAgent);
     }
@@ -195,17 +194,4 @@ pub async fn shrink<R: BufRead>(
     let (after, tried) = (left.len(), whole.tried);
     let rest = whole.rest(&with_greeting(&left)).cloned().collect();
     Ok(Shrunk { messages: rest, header, before, after, tried })
-}
-
-/// The agent's message that brought about each message: itself, or what its chain of causes leads to.
-fn roots(messages: &[Message]) -> Vec<Option<u64>> {
-    let mut known: BTreeMap<u64, u64> = BTreeMap::new();
-    let mut roots = Vec::with_capacity(messages.len());
-    for message in messages {
-        let own = (message.leg, message.dir) == (Leg::Agent, Direction::Out);
-        let root = if own { Some(message.seq) } else { message.cause.and_then(|cause| known.get(&cause).copied()) };
-        known.extend(root.map(|root| (message.seq, root)));
-        roots.push(root);
-    }
-    roots
 }

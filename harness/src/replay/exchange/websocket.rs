@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -17,7 +16,6 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::super::overlay::Act;
 use super::super::player::Due;
 use super::moments::move_on;
 use super::shared::{Opened, Shared, lock};
@@ -56,9 +54,6 @@ struct Waiting {
     gate: Option<u64>,
     frame: Option<Vec<u8>>,
 }
-
-/// The longest that a fault keeps a frame back: a day.
-const DELAY_MS_MAX: u64 = 86_400_000;
 
 struct Session {
     shared: Arc<Shared>,
@@ -108,30 +103,21 @@ async fn session(shared: Arc<Shared>, opened: Opened, mut socket: WebSocket) {
 impl Session {
     fn push(&mut self, due: Vec<Due>) {
         let now = Instant::now();
-        for Due { after_ms, frame, gate, delay_ms, hang_up } in due {
-            let act = event_label(&frame).and_then(|label| self.shared.options.overlay.meet(&label));
-            let (mut delay_ms, mut frame) = (delay_ms, (!hang_up).then_some(frame));
-            let mut twice = false;
-            match act {
-                None => {}
-                Some(Act::DelayMs(ms)) => delay_ms = ms,
-                Some(Act::Timeout) => continue,
-                Some(Act::Error { code, message, .. }) => {
-                    frame =
-                        Some(json!({ "id": null, "error": { "code": code, "msg": message } }).to_string().into_bytes());
-                }
-                Some(Act::Malformed) => {
-                    frame = frame.map(|frame| frame.get(..frame.len() / 2).unwrap_or_default().to_vec());
-                }
-                Some(Act::Disconnect) => frame = None,
-                Some(Act::Duplicate) => twice = true,
-            }
-            let wait_ms = self.shared.options.pace.wait_ms(after_ms).saturating_add(delay_ms.min(DELAY_MS_MAX));
-            let at = now + Duration::from_millis(wait_ms);
-            for _ in 0..=u8::from(twice) {
-                self.shared.unsent.fetch_add(1, Ordering::Relaxed);
-                self.waiting.push_back(Waiting { at, gate, frame: frame.clone() });
-            }
+        let due: Vec<Due> = due.into_iter().flat_map(|due| self.faulty(due)).collect();
+        for due in due {
+            self.shared.unsent.fetch_add(1, Ordering::Relaxed);
+            let at = now + due.wait(self.shared.options.pace);
+            self.waiting.push_back(Waiting { at, gate: due.gate, frame: (!due.hang_up).then_some(due.frame) });
+        }
+    }
+
+    /// What becomes of an event; answers have met their faults already.
+    fn faulty(&self, due: Due) -> Vec<Due> {
+        let act = event_label(&due.frame).and_then(|label| self.shared.options.overlay.meet(&label));
+        let error = |code, message: &str, _| json!({ "id": null, "error": { "code": code, "msg": message } });
+        match act {
+            Some(act) => due.met(&act, error),
+            None => vec![due],
         }
     }
 

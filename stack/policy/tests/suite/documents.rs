@@ -307,29 +307,34 @@ fn the_shipped_policies_say_nothing_in_vain() {
 }
 
 /// The pointers of all objects in a document whose keys are not the author's choice.
-fn closed_objects(value: &Value, pointer: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            if pointer != "/tools" {
-                found.push(pointer.to_owned());
+fn closed_objects(document: &Value) -> Vec<String> {
+    objects_but(document, |pointer| pointer == "/tools")
+}
+
+/// The pointers of all objects in a document but those that are `open`.
+pub(crate) fn objects_but(document: &Value, open: fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left = vec![(String::new(), document)];
+    while let Some((pointer, value)) = left.pop() {
+        match value {
+            Value::Object(members) => {
+                left.extend(members.iter().map(|(key, value)| (format!("{pointer}/{key}"), value)));
+                if !open(&pointer) {
+                    found.push(pointer);
+                }
             }
-            for (key, value) in members {
-                closed_objects(value, &format!("{pointer}/{key}"), found);
+            Value::Array(elements) => {
+                left.extend(elements.iter().enumerate().map(|(index, value)| (format!("{pointer}/{index}"), value)));
             }
+            _ => {}
         }
-        Value::Array(elements) => {
-            for (index, value) in elements.iter().enumerate() {
-                closed_objects(value, &format!("{pointer}/{index}"), found);
-            }
-        }
-        _ => {}
     }
+    found
 }
 
 #[test]
 fn an_unknown_key_is_an_error_in_every_object() {
-    let mut pointers = Vec::new();
-    closed_objects(&full(), "", &mut pointers);
+    let pointers = closed_objects(&full());
     assert!(pointers.len() >= 14, "{pointers:?}");
     for pointer in pointers {
         let mut document = full();
@@ -349,8 +354,7 @@ proptest! {
         let mut document = full();
         let mut unknown = false;
         for (at, which, kind) in edits {
-            let mut pointers = Vec::new();
-            closed_objects(&document, "", &mut pointers);
+            let pointers = closed_objects(&document);
             let pointer = at.get(&pointers).clone();
             let Some(Value::Object(members)) = document.pointer_mut(&pointer) else { continue };
             let keys: Vec<String> = members.keys().cloned().collect();

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::docs;
+use crate::documents::objects_but;
 
 fn schema() -> jsonschema::Validator {
     let text = include_str!("../../schema/policy.v2.json");
@@ -126,26 +127,12 @@ fn full() -> Value {
 }
 
 /// The pointers of all objects whose keys are not the author's choice.
-fn closed_objects(value: &Value, pointer: &str, found: &mut Vec<String>) {
-    let open = ["/tools", "/manifest", "/references", "/assets"].contains(&pointer)
-        || pointer.ends_with("/facts")
-        || ["/one_of", "/at_most"].iter().any(|key| pointer.ends_with(key) && pointer.contains("/cases/"));
-    match value {
-        Value::Object(members) => {
-            if !open {
-                found.push(pointer.to_owned());
-            }
-            for (key, value) in members {
-                closed_objects(value, &format!("{pointer}/{key}"), found);
-            }
-        }
-        Value::Array(elements) => {
-            for (index, value) in elements.iter().enumerate() {
-                closed_objects(value, &format!("{pointer}/{index}"), found);
-            }
-        }
-        _ => {}
-    }
+fn closed_objects(document: &Value) -> Vec<String> {
+    objects_but(document, |pointer| {
+        ["/tools", "/manifest", "/references", "/assets"].contains(&pointer)
+            || pointer.ends_with("/facts")
+            || ["/one_of", "/at_most"].iter().any(|key| pointer.ends_with(key) && pointer.contains("/cases/"))
+    })
 }
 
 #[test]
@@ -155,8 +142,7 @@ fn the_full_document_is_taken() {
 
 #[test]
 fn an_unknown_key_is_an_error_in_every_object() {
-    let mut pointers = Vec::new();
-    closed_objects(&full(), "", &mut pointers);
+    let pointers = closed_objects(&full());
     assert!(pointers.len() >= 80, "{}", pointers.len());
     let schema = schema();
     for pointer in pointers {
@@ -182,8 +168,7 @@ proptest! {
     ) {
         let mut document = full();
         for (at, which, kind) in edits {
-            let mut pointers = Vec::new();
-            closed_objects(&document, "", &mut pointers);
+            let pointers = closed_objects(&document);
             let pointer = at.get(&pointers).clone();
             let Some(Value::Object(members)) = document.pointer_mut(&pointer) else { continue };
             let keys: Vec<String> = members.keys().cloned().collect();

@@ -3,24 +3,13 @@
 use mcp_policy::{Decision, Guard, Outcome, Policy};
 use serde_json::{Value, json};
 
+use crate::desk::order;
 use crate::support::{DAY, MINUTE, admitted, ask, guard, policy};
 
 /// A document over the shipped manifest whose `bn_new_order` has `rules`.
 fn desk(rules: &Value) -> Value {
     json!({ "version": "2", "default": "deny", "manifest": "binance-mcp",
             "references": { "BTCUSDT": "75000", "ETHUSDT": "4000" }, "tools": { "bn_new_order": rules } })
-}
-
-fn order(changes: &Value) -> crate::support::Ask {
-    let mut order = json!({ "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
-                            "quantity": "0.01", "price": "60000.00" });
-    for (key, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => order.as_object_mut().unwrap().remove(key),
-            value => order.as_object_mut().unwrap().insert(key.clone(), value.clone()),
-        };
-    }
-    ask("bn_new_order").with(order)
 }
 
 #[track_caller]
