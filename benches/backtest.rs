@@ -61,7 +61,7 @@ fn backtest(c: &mut Criterion) {
         group.throughput(Throughput::Elements(calls));
         group.bench_function(format!("{calls} calls"), |bencher| {
             bencher.iter_batched(
-                || Backtest::new(SHIPPED, None).expect("the shipped policy"),
+                || Backtest::new(&SHIPPED.into(), None).expect("the shipped policy"),
                 |mut backtest| {
                     backtest.tape("bench", TapeReader::new(tape.as_slice()).expect("a tape")).expect("a sound tape");
                     backtest.finish()

@@ -110,7 +110,8 @@ async fn the_gateway_stands_in_front_of_a_tape() {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let clock = Arc::new(|| 1_767_571_200_000);
-        let served = serve_guarded(player, Pace::Instant, policy, clock, read, write);
+        let policy = policy.into();
+        let served = serve_guarded(player, Pace::Instant, &policy, clock, read, write);
         let (told, guarded) = tokio::join!(played(ours, &session), served);
         let guarded = guarded.expect("it serves");
         assert_eq!(guarded.decisions.len(), 1);

@@ -82,7 +82,7 @@ fn a_session_fails_when_it_is_answered_otherwise() {
     let verdict = |role: &str, policy: &str| {
         let tape = tapes.iter().find(|tape| tape.to_string_lossy().contains(role)).expect("a tape");
         let case = distilled(tape, folder.path());
-        run(&case, &RunOptions { policy: Some(policy.to_owned()), ..RunOptions::default() })
+        run(&case, &RunOptions { policy: Some(policy.into()), ..RunOptions::default() })
     };
     let open = r#"{ "version": "1", "default": "allow" }"#;
     let closed = r#"{ "version": "1", "default": "deny" }"#;

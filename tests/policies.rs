@@ -53,6 +53,40 @@ fn a_test_notices_what_is_changed_in_the_policy() {
     }
 }
 
+/// The shipped policy cut in two stops what the shipped policy stops, under a name of its own.
+#[test]
+fn a_policy_in_several_files_is_run_and_served() {
+    let policy = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
+    let folder = tempfile::tempdir().expect("a folder");
+    let references = r#""references": {"#;
+    let start = policy.find(references).expect("references");
+    let end = start + policy[start..].find('}').expect("an end") + 1;
+    let (part, rest) =
+        (&policy[start..end], format!(r#"{}"include": ["parts/prices.json"]{}"#, &policy[..start], &policy[end..]));
+    fs::create_dir(folder.path().join("parts")).expect("a folder");
+    fs::write(folder.path().join("parts/prices.json"), format!("{{ {part} }}")).expect("a file");
+    fs::write(folder.path().join("cut.json"), rest).expect("a file");
+    let cut = folder.path().join("cut.json");
+    let run = |policy: &str| {
+        let record = folder.path().join("tapes");
+        let args = ["run", "--policy", policy, "--record", record.to_str().expect("text"), "scenarios/attacks/ra-05-price-blind.yaml"];
+        let (code, told, errors) = rogue(here(), &args);
+        let tape = fs::read_to_string(record.join("ra-05-price-blind.protected.jsonl")).unwrap_or_default();
+        let header: Value = serde_json::from_str(tape.lines().next().unwrap_or_default()).unwrap_or_default();
+        (code, told, errors, header["policy"].clone())
+    };
+    let (code, told, errors, name) = run(cut.to_str().expect("text"));
+    assert_eq!(code, Some(0), "{told}{errors}");
+    let (code, _, _, whole) = run("scenarios/policies/binance-v2.json");
+    assert_eq!(code, Some(0));
+    assert!(name.is_string() && whole.is_string() && name != whole, "{name} {whole}");
+
+    fs::write(folder.path().join("parts/prices.json"), r#"{ "references": { "BTCUSDT": "1e5" } }"#).expect("a file");
+    let (code, _, errors, _) = run(cut.to_str().expect("text"));
+    assert_eq!(code, Some(65));
+    assert!(errors.contains("parts/prices.json#/references/BTCUSDT"), "{errors}");
+}
+
 #[test]
 fn a_policy_is_checked_with_place_and_remedy() {
     let folder = tempfile::tempdir().expect("a folder");

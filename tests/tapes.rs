@@ -116,7 +116,7 @@ fn a_call_is_followed_from_the_agent_to_the_exchange_and_back() {
 
 /// The protected runs and workflows of some scenarios, judged by a policy.
 fn judged(folder: &Path, candidate: &str, against: Option<&str>) -> Changes {
-    let mut backtest = Backtest::new(candidate, against).expect("policies");
+    let mut backtest = Backtest::new(&candidate.into(), against.map(Into::into).as_ref()).expect("policies");
     let mut names: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     names.sort();

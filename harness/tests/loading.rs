@@ -43,7 +43,7 @@ fn shown(scenario: &str, policy: &str) -> String {
 fn a_sound_file_is_loaded_with_its_policy() {
     let (_folder, file) = folder(SOUND, POLICY);
     let (case, warnings) = load(&file).expect("sound");
-    assert_eq!((case.scenario.id.as_str(), case.policy.text.as_str()), ("x", POLICY));
+    assert_eq!((case.scenario.id.as_str(), case.policy.text()), ("x", POLICY));
     assert_eq!(warnings, []);
 }
 

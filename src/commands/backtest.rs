@@ -16,7 +16,7 @@ pub(crate) fn backtest(args: &Backtest, output: &mut Output) -> Result<ExitClass
         Failure::Files(vec![Problem::error("backtest", path, error.to_string())])
     };
     let mut backtest =
-        backtest::Backtest::new(&candidate, against.as_deref()).map_err(|error| failed(&args.policy, &error))?;
+        backtest::Backtest::new(&candidate, against.as_ref()).map_err(|error| failed(&args.policy, &error))?;
     backtest = backtest.with_approvals(match args.approvals {
         Answer::Denied => Approvals::Denied,
         Answer::Granted => Approvals::Granted,

@@ -1,6 +1,5 @@
 //! `rogue run`, and `rogue` alone.
 
-use std::fs;
 use std::path::Path;
 
 use rogue_harness::report::{self, Report, TextOptions};
@@ -51,16 +50,15 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
 }
 
 /// The policy that was named, read and checked by the gateway that will enforce it.
-pub(super) fn policy(path: &Path, output: &mut Output) -> Result<String, Failure> {
-    let text = fs::read_to_string(path)
+pub(super) fn policy(path: &Path, output: &mut Output) -> Result<PolicyFile, Failure> {
+    let file = PolicyFile::read(path)
         .map_err(|error| Failure::Files(vec![Problem::error("unreadable", path, error.to_string())]))?;
-    let file = PolicyFile { path: path.to_owned(), text };
     let problems = check_policy(&file);
     if problems.iter().any(|problem| problem.severity() == Severity::Error) {
         return Err(Failure::Files(problems));
     }
     output.problems(&problems);
-    Ok(file.text)
+    Ok(file)
 }
 
 /// The command that runs one file as this command did, up to the file.

@@ -139,8 +139,8 @@ fn setup(args: &Serve, case: Option<&Case>, output: &mut Output) -> Result<Serve
     };
     let policy = match (&args.policy, case) {
         (Some(path), _) => policy(path, output)?,
-        (None, Some(case)) => case.policy.text.clone(),
-        (None, None) => SHIPPED.to_owned(),
+        (None, Some(case)) => case.policy.clone(),
+        (None, None) => SHIPPED.into(),
     };
     let tape = args.output.as_deref().map(absolute).transpose()?;
     Ok(ServeSetup { exchange, time, markets: args.markets.clone(), policy, tape, redact: args.redact.clone() })

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use mcp_gateway::mcp_policy::{Call, Decision, Guard, Moment, Outcome, Policy, PolicyErrors, Reason, Timestamp};
+use mcp_gateway::mcp_policy::{Call, Decision, Guard, Moment, Outcome, PolicyErrors, Reason, Timestamp};
 use serde_json::{Map, Value};
 
 use super::frame::{Body, Frame, Glance, Params, Told};
@@ -13,6 +13,7 @@ use super::order::worth;
 use super::report::{Change, Changes, Example};
 use super::timeline::Timeline;
 use crate::cassette::{Direction, Leg, Seen, TapeError, TapeReader};
+use crate::scenario::PolicyFile;
 
 /// Why a backtest could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +39,8 @@ pub enum Approvals {
 /// Judges tapes by a candidate policy.
 #[derive(Debug)]
 pub struct Backtest {
-    candidate: String,
-    against: Option<String>,
+    candidate: PolicyFile,
+    against: Option<PolicyFile>,
     approvals: Approvals,
     changes: Changes,
 }
@@ -89,13 +90,13 @@ impl Backtest {
     ///
     /// # Errors
     /// One of them is no policy.
-    pub fn new(candidate: &str, against: Option<&str>) -> Result<Self, BacktestError> {
+    pub fn new(candidate: &PolicyFile, against: Option<&PolicyFile>) -> Result<Self, BacktestError> {
         for document in [Some(candidate), against].into_iter().flatten() {
-            Policy::parse(document)?;
+            document.document().parse()?;
         }
-        let against = against.map(ToOwned::to_owned);
+        let against = against.cloned();
         let approvals = Approvals::default();
-        Ok(Self { candidate: candidate.to_owned(), against, approvals, changes: Changes::default() })
+        Ok(Self { candidate: candidate.clone(), against, approvals, changes: Changes::default() })
     }
 
     /// The same with another answer of the person who is asked.
@@ -128,8 +129,8 @@ impl Backtest {
 
     fn judge<R: BufRead>(&mut self, of: &mut Session<'_>, mut tape: TapeReader<R>) -> Result<(), BacktestError> {
         let origin_ms = tape.header().clock_origin_ms;
-        let mut candidate = Guard::new(Policy::parse(&self.candidate)?);
-        let mut other = self.against.as_deref().map(Policy::parse).transpose()?.map(Guard::new);
+        let mut candidate = Guard::new(self.candidate.document().parse()?);
+        let mut other = self.against.as_ref().map(|file| file.document().parse()).transpose()?.map(Guard::new);
         let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
         // Who called is told only by decisions, which come after the call: until then it is the usual one.
         let (mut grant, mut session) = ("desk".to_owned(), "session-1".to_owned());

@@ -30,7 +30,7 @@ fn tape(calls: &[(&str, u64, bool)]) -> Vec<u8> {
 }
 
 fn judged(honest: &[(&str, u64, bool)], rogue: &[(&str, u64, bool)]) -> Changes {
-    let mut backtest = Backtest::new(CANDIDATE, None).unwrap();
+    let mut backtest = Backtest::new(&CANDIDATE.into(), None).unwrap();
     let bytes = tape(rogue);
     backtest.tape("rogue", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
     let bytes = tape(honest);
@@ -84,7 +84,7 @@ fn no_call_is_lost_whatever_is_left_open_on_a_tape() {
         tape.message(number, Leg::Agent, Direction::Out, call.to_string().as_bytes()).unwrap();
     }
     let bytes = tape.finish().unwrap();
-    let mut backtest = Backtest::new(CANDIDATE, None).unwrap();
+    let mut backtest = Backtest::new(&CANDIDATE.into(), None).unwrap();
     backtest.tape("open", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
     assert_eq!(backtest.finish().calls, 10_000);
 }
@@ -96,7 +96,7 @@ fn a_person_who_is_asked_says_no_or_yes_and_a_limit_stays_a_limit() {
     let orders: Vec<_> = (0..5).map(|second| (ORDER, second * 1_000, true)).collect();
     let bytes = tape(&orders);
     let judged = |approvals| {
-        let mut backtest = Backtest::new(asks, None).unwrap().with_approvals(approvals);
+        let mut backtest = Backtest::new(&asks.into(), None).unwrap().with_approvals(approvals);
         backtest.tape("asked", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
         backtest.finish()
     };

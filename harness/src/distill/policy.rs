@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::DistillError;
 use crate::cassette::Header;
 use crate::scenario::PolicyFile;
@@ -25,8 +23,8 @@ pub fn policy_of(header: &Header, folders: &[PathBuf]) -> Result<PolicyFile, Dis
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     let fits = |path: PathBuf| {
-        let text = fs::read_to_string(&path).ok()?;
-        (hex::encode(Sha256::digest(text.as_bytes())) == *digest).then_some(PolicyFile { path, text })
+        let file = PolicyFile::read(&path).ok()?;
+        (file.digest() == *digest).then_some(file)
     };
     files.into_iter().find_map(fits).ok_or_else(|| {
         let shown: Vec<_> = folders.iter().map(|folder| format!("`{}`", folder.display())).collect();

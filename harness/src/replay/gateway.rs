@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mcp_gateway::mcp_policy::{Guard, Policy};
-use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit, policy_digest};
+use mcp_gateway::mcp_policy::Guard;
+use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::outcome::Outcome;
@@ -11,6 +11,7 @@ use super::pace::Pace;
 use super::player::Player;
 use super::serve::serve;
 use crate::agent::tap::pipe;
+use crate::scenario::PolicyFile;
 
 /// Why no session came about, or how it broke.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +41,15 @@ pub struct Guarded {
 pub async fn serve_guarded(
     player: Player,
     pace: Pace,
-    policy: &str,
+    policy: &PolicyFile,
     clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     read: impl AsyncRead + Unpin,
     write: impl AsyncWrite + Unpin,
 ) -> Result<Guarded, GuardedError> {
-    let parsed = Policy::parse(policy).map_err(|errors| GuardedError::Policy(errors.to_string()))?;
+    let parsed = policy.document().parse().map_err(|errors| GuardedError::Policy(errors.to_string()))?;
     let audit = MemoryAudit::new();
     let mut config = GatewayConfig::new(clock, audit.clone(), "binance");
-    config.policy = policy_digest(policy);
+    config.policy = policy.digest();
     let gateway = Gateway::new(Guard::new(parsed), config);
     let ((from_tape, to_tape), (tape_reads, tape_writes)) = pipe();
     let behind = tokio::spawn(serve(player, pace, tape_reads, tape_writes));

@@ -14,7 +14,7 @@ use crate::agent::tap::{Tap, pipe};
 use crate::agent::transcript::{Event, Leg, Transcript};
 use crate::cassette::{Body, Direction, Header, Leg as TapeLeg, Message, Redactor, TapeWriter};
 use crate::replay::agent::Ids;
-use crate::scenario::{ExchangeSetup, Upstream};
+use crate::scenario::{ExchangeSetup, PolicyFile, Upstream};
 use crate::soft::requests_in;
 use crate::target::{Setting, Stack, Target};
 use crate::witness::Evidence;
@@ -24,7 +24,7 @@ pub(crate) struct Again<'a> {
     pub(crate) exchange: &'a ExchangeSetup,
     pub(crate) seed: Option<u64>,
     pub(crate) target: &'static dyn Target,
-    pub(crate) policy: &'a str,
+    pub(crate) policy: &'a PolicyFile,
     pub(crate) upstream: Upstream,
     pub(crate) mutation: Option<&'a str>,
 }

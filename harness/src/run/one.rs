@@ -13,7 +13,7 @@ use super::tape;
 use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::transcript::{Direction, Leg, Transcript, render};
 use crate::record::Proxy;
-use crate::scenario::{Case, Expect, Kind, LiveCheck, Located, Outcome, Step};
+use crate::scenario::{Case, Expect, Kind, LiveCheck, Located, Outcome, PolicyFile, Step};
 use crate::soft::tools;
 use crate::target::{Capability, Setting, Stack, Target};
 use crate::verdict::{Role, RunResult};
@@ -28,7 +28,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) steps: &'a [Located<Step>],
     /// The parts of the run's own expectations.
     pub(crate) expect: &'a Expect,
-    pub(crate) policy: &'a str,
+    pub(crate) policy: &'a PolicyFile,
     pub(crate) mutation: Option<&'a str>,
     pub(crate) seed: Option<u64>,
     /// A folder for the run's tape.

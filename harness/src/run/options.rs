@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::scenario::PolicyFile;
 use crate::target::TargetKind;
 
 /// What a person may choose about a run. The default is what a scenario's file says, on the best target built in.
@@ -10,7 +11,7 @@ pub struct RunOptions {
     /// What is tested.
     pub target: TargetKind,
     /// A policy document in place of the scenarios' own.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyFile>,
     /// The name of a deliberate defect to test the suite itself with. Needs the feature `mutants`.
     pub mutation: Option<String>,
     /// A seed for the books in place of the scenarios' own.

@@ -47,7 +47,7 @@ async fn judged(
     bare: &'static dyn Target,
     runs: &mut Vec<RunResult>,
 ) -> Verdict {
-    let policy = options.policy.as_deref().unwrap_or(&case.policy.text);
+    let policy = options.policy.as_ref().unwrap_or(&case.policy);
     let nothing = Expect::default();
     let plan = |role, steps, expect| Plan {
         role,

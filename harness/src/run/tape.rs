@@ -57,7 +57,7 @@ pub(super) fn write(
         seed: Some(plan.seed.unwrap_or(scenario.exchange.seed)),
         target: Some(plan.target_name.to_owned()),
         scenario: Some(scenario.id.value.clone()),
-        policy: plan.target.capabilities().contains(&Capability::Policy).then(|| digest(plan.policy.as_bytes())),
+        policy: plan.target.capabilities().contains(&Capability::Policy).then(|| plan.policy.digest()),
         tools: events.iter().find_map(tools),
         exchange: serde_json::to_value(&scenario.exchange).ok(),
         ..Header::new(concat!("rogue ", env!("CARGO_PKG_VERSION")), start_ms)

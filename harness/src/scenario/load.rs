@@ -10,6 +10,7 @@ use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, Options, Snippet
 use super::comments;
 use super::lint::lint_case;
 use super::policy::check_policy;
+use super::policy_file::PolicyFile;
 use super::problem::nearest;
 use super::{Problem, Scenario, Severity};
 
@@ -22,15 +23,6 @@ pub struct Case {
     pub path: PathBuf,
     /// Its policy document.
     pub policy: PolicyFile,
-}
-
-/// A policy document, unread by the harness: what it means is the gateway's business.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyFile {
-    /// Its file.
-    pub path: PathBuf,
-    /// Its text.
-    pub text: String,
 }
 
 /// Cases and what is doubtful about them.
@@ -200,7 +192,7 @@ fn find_policy(path: &Path, source: &str, scenario: &Scenario) -> Result<PolicyF
         let problem = Problem::error("policy-json", &found, format!("the policy is not JSON: {message}"));
         return Err(problem.at(&text, line as u64, column.max(1) as u64));
     }
-    Ok(PolicyFile { path: found, text })
+    Ok(PolicyFile::beside(&found, text))
 }
 
 fn policy_names(folders: &[PathBuf]) -> Vec<String> {

@@ -22,6 +22,7 @@ mod lint;
 mod load;
 mod located;
 mod policy;
+mod policy_file;
 mod problem;
 mod refs;
 mod schema;
@@ -38,12 +39,13 @@ pub use dec::{Dec, DecError};
 pub use lint::lint_case;
 #[cfg(feature = "embedded")]
 pub(crate) use load::from_yaml;
-pub use load::{Case, Loaded, PolicyFile, discover, load, load_all, parse, to_yaml};
+pub use load::{Case, Loaded, discover, load, load_all, parse, to_yaml};
 pub use located::Located;
 pub use model::{Group, Incident, Kind, Maps, Plan, Scenario, Twin, Upstream};
 pub use policy::check_policy;
 #[cfg(feature = "embedded")]
 pub(crate) use policy::problems;
+pub use policy_file::PolicyFile;
 pub use problem::{Problem, Severity};
 pub use refs::{RefError, Reference, Template, Unresolved, resolve_text, resolve_value};
 pub use schema::json_schema;

@@ -1,13 +1,13 @@
 //! What the gateway itself says about a policy document.
 
 use super::Problem;
-use super::load::PolicyFile;
+use super::policy_file::PolicyFile;
 
 /// The errors and warnings of our gateway, which knows the language. A build without it knows nothing and finds
 /// nothing.
 #[cfg(feature = "embedded")]
 pub fn check_policy(policy: &PolicyFile) -> Vec<Problem> {
-    problems(policy, mcp_gateway::mcp_policy::Policy::parse(&policy.text).as_ref())
+    problems(policy, policy.document().parse().as_ref())
 }
 
 /// What the gateway has to say about a document that it has read.
@@ -24,7 +24,7 @@ pub(crate) fn problems(
             .map(|warning| {
                 let (line, column) = place(warning.place().line(), warning.place().column());
                 let message = format!("{} (at `{}`)", warning.message(), warning.pointer());
-                Problem::error(warning.code(), &policy.path, message).at(&policy.text, line, column).as_warning()
+                Problem::error(warning.code(), &policy.path, message).at(policy.text(), line, column).as_warning()
             })
             .collect(),
         Err(errors) => errors
@@ -32,7 +32,7 @@ pub(crate) fn problems(
             .map(|error| {
                 let (line, column) = place(error.place().line(), error.place().column());
                 let message = format!("{} (at `{}`)", error.message(), error.pointer());
-                let problem = Problem::error("policy", &policy.path, message).at(&policy.text, line, column);
+                let problem = Problem::error("policy", &policy.path, message).at(policy.text(), line, column);
                 match error.remedy() {
                     Some(remedy) => problem.help(remedy),
                     None => problem,

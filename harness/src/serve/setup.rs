@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use mock_binance::{Process, process};
 
-use crate::scenario::ExchangeSetup;
+use crate::scenario::{ExchangeSetup, PolicyFile};
 
 /// What a stack is set up with.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct ServeSetup {
     /// Markets that move by themselves.
     pub markets: Vec<Market>,
     /// The policy document.
-    pub policy: String,
+    pub policy: PolicyFile,
     /// The tape; nothing is recorded without one. One that is there is replaced.
     pub tape: Option<PathBuf>,
     /// Regular expressions of what else must not be on the tape.

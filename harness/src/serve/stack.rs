@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use binance_mcp::{BinanceMcp, Config, Credentials};
-use mcp_gateway::mcp_policy::{Guard, Policy};
-use mcp_gateway::{Gateway, GatewayConfig, Identity, is_decision, policy_digest};
+use mcp_gateway::mcp_policy::Guard;
+use mcp_gateway::{Gateway, GatewayConfig, Identity, is_decision};
 use mock_binance::{Clock, ManualClock};
 
 use super::session;
@@ -85,7 +85,7 @@ impl Served {
     /// # Errors
     /// Something of the set-up is impossible.
     pub async fn start(setup: ServeSetup) -> Result<Self, ServeError> {
-        let policy = Policy::parse(&setup.policy).map_err(|errors| ServeError::Policy(errors.to_string()))?;
+        let policy = setup.policy.document().parse().map_err(|errors| ServeError::Policy(errors.to_string()))?;
         let guard = Guard::new(policy);
         let mut exchange = setup.exchange;
         let clock = match setup.time {
@@ -108,7 +108,7 @@ impl Served {
         let header = Header {
             seed: Some(exchange.seed),
             target: Some("serve".to_owned()),
-            policy: Some(policy_digest(&setup.policy)),
+            policy: Some(setup.policy.digest()),
             // What moved a market is not in a set-up: half of it would promise that the session can be played again.
             exchange: if moving { None } else { serde_json::to_value(&exchange).ok() },
             ..Header::new(concat!("rogue ", env!("CARGO_PKG_VERSION")), exchange.clock.as_millis())
@@ -144,7 +144,7 @@ impl Served {
             Ok(())
         };
         let mut config = GatewayConfig::new(stage.clock(), audit, "binance");
-        config.policy = policy_digest(&setup.policy);
+        config.policy = setup.policy.digest();
         let shown = binance_mcp::tools().iter().filter(|tool| guard.visible(tool.name)).count();
         let standing = Standing::new(&stage, &exchange, &rest_url, shown, config.policy.clone());
         let gateway = Gateway::new(guard, config);

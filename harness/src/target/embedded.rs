@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_gateway::mcp_policy::{Guard, Policy};
-use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit, policy_digest};
+use mcp_gateway::{Gateway, GatewayConfig, Identity, MemoryAudit};
 
 use super::kind::{Capability, TargetError};
 use super::stack::{Rest, Setting, Stack, Target, Task};
@@ -19,10 +19,10 @@ impl Target for Embedded {
     }
 
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError> {
-        let policy = Policy::parse(setting.policy).map_err(|errors| TargetError::Policy(errors.to_string()))?;
+        let policy = setting.policy.document().parse().map_err(|errors| TargetError::Policy(errors.to_string()))?;
         let audit = MemoryAudit::new();
         let mut config = GatewayConfig::new(setting.clock.clone(), audit.clone(), "binance");
-        config.policy = policy_digest(setting.policy);
+        config.policy = setting.policy.digest();
         let guard = defect::guard(policy, setting.mutation, &mut config)?;
         let gateway = Gateway::new(guard, config);
 

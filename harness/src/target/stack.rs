@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::kind::{Capability, TargetError};
 use crate::agent::tap::{PipeEnd, Tap};
 use crate::agent::transcript::{AuditLines, Transcript};
-use crate::scenario::Upstream;
+use crate::scenario::{PolicyFile, Upstream};
 
 /// Opens stacks of one kind.
 pub(crate) trait Target: Sync {
@@ -28,7 +28,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) upstream: Upstream,
     /// The policy document's text.
     #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway reads it"))]
-    pub(crate) policy: &'a str,
+    pub(crate) policy: &'a PolicyFile,
     /// The name of a deliberate defect.
     #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway has one"))]
     pub(crate) mutation: Option<&'a str>,

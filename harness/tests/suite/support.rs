@@ -1,6 +1,6 @@
 //! Cases from text, and runs of them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rogue_harness::run::{RunOptions, run_scenario, runtime};
 use rogue_harness::scenario::{Case, PolicyFile, parse};
@@ -17,7 +17,7 @@ const HEAD: &str = "id: probe\ntitle: Probe\nstory: A probe.\npolicy: inline\n";
 pub(crate) fn case(body: &str, policy: &str) -> Case {
     let path = PathBuf::from("probe.yaml");
     let scenario = parse(&path, &format!("{HEAD}{body}")).unwrap_or_else(|problem| panic!("{problem}"));
-    let policy = PolicyFile { path: Path::new("inline.json").to_owned(), text: policy.to_owned() };
+    let policy = PolicyFile::of_text("inline.json", policy);
     Case { scenario, path, policy }
 }
 

@@ -1,9 +1,9 @@
 //! A policy that is put in force while calls go on.
 
-use mcp_policy::{Policy, PolicyErrors};
+use mcp_policy::PolicyErrors;
 
-use crate::audit::policy_digest;
 use crate::gateway::Gateway;
+use crate::source::PolicyDocument;
 
 /// A policy that was put in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,25 +30,25 @@ pub enum ReloadError {
 }
 
 impl Gateway {
-    /// Puts the policy document `source` in force, whole or not at all.
+    /// Puts a policy document in force, with its parts, whole or not at all.
     ///
     /// Every call is judged by the one or by the other, and its record names which. What was counted stays, as
     /// [`Guard::replace`](mcp_policy::Guard::replace) says. Either way it is on record.
     ///
     /// # Errors
     /// The policy that was in force stays.
-    pub fn reload(&self, source: &str) -> Result<Reloaded, ReloadError> {
+    pub fn reload(&self, document: impl Into<PolicyDocument>) -> Result<Reloaded, ReloadError> {
+        let document = document.into();
+        let digest = document.digest();
         // Reading a document takes longer than calls should wait.
-        let policy = match Policy::parse(source) {
+        let policy = match document.parse() {
             Ok(policy) => policy,
             Err(errors) => {
-                let (message, refused) = (errors.to_string(), policy_digest(source));
-                self.record_event("policy_refused", &[("refused", &refused), ("message", &message)]);
+                self.record_event("policy_refused", &[("refused", &digest), ("message", &errors.to_string())]);
                 return Err(ReloadError::Invalid(errors));
             }
         };
         let warnings = policy.warnings().iter().map(ToString::to_string).collect();
-        let digest = policy_digest(source);
         self.put_in_force(policy, &digest)?;
         Ok(Reloaded { policy: digest, warnings })
     }

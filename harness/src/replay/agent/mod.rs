@@ -16,8 +16,7 @@ use std::io::BufRead;
 
 use crate::cassette::{End, Header, Message, TapeError, TapeReader};
 use crate::run::again::{self, Again};
-use crate::run::tape::digest;
-use crate::scenario::{Case, ExchangeCheck, ExchangeSetup, Kind, Step, Upstream, UtcTime};
+use crate::scenario::{Case, ExchangeCheck, ExchangeSetup, Kind, PolicyFile, Step, Upstream, UtcTime};
 use crate::target::{TargetError, TargetKind};
 
 pub(crate) use ids::Ids;
@@ -35,7 +34,7 @@ pub struct Stand {
     /// The exchange before the first message.
     pub exchange: ExchangeSetup,
     /// The policy document.
-    pub policy: String,
+    pub policy: PolicyFile,
     /// The name of a deliberate defect.
     pub mutation: Option<String>,
     /// What the scenario of the tape calls harm.
@@ -69,9 +68,9 @@ pub enum RerunError {
 
 impl Stand {
     /// What the tape's scenario says, with another policy if one is given.
-    pub fn of_scenario(header: &Header, case: &Case, policy: Option<String>) -> Result<Self, RerunError> {
+    pub fn of_scenario(header: &Header, case: &Case, policy: Option<PolicyFile>) -> Result<Self, RerunError> {
         let scenario = &case.scenario;
-        let policy = policy.unwrap_or_else(|| case.policy.text.clone());
+        let policy = policy.unwrap_or_else(|| case.policy.clone());
         let mut notes = policy_note(header, &policy);
         let steps = [&scenario.attack, &scenario.steps].into_iter().chain(scenario.twin.iter().map(|twin| &twin.steps));
         if steps.flatten().any(|step| matches!(step.value, Step::OwnerOrder(_))) {
@@ -94,7 +93,7 @@ impl Stand {
     ///
     /// # Errors
     /// The target is not in this build, or the header's exchange is none.
-    pub fn plain(header: &Header, policy: String) -> Result<Self, RerunError> {
+    pub fn plain(header: &Header, policy: PolicyFile) -> Result<Self, RerunError> {
         let mut notes = policy_note(header, &policy);
         let mut exchange = ExchangeSetup { clock: UtcTime::from_millis(header.clock_origin_ms), ..Default::default() };
         if let Some(begun) = &header.exchange {
@@ -127,8 +126,8 @@ impl Stand {
     }
 }
 
-fn policy_note(header: &Header, policy: &str) -> Vec<String> {
-    let other = header.policy.as_ref().is_some_and(|before| *before != digest(policy.as_bytes()));
+fn policy_note(header: &Header, policy: &PolicyFile) -> Vec<String> {
+    let other = header.policy.as_ref().is_some_and(|before| *before != policy.digest());
     other.then(|| "the policy is not the one that the tape was recorded under".to_owned()).into_iter().collect()
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Findings;
-use crate::scenario::load::PolicyFile;
+use crate::scenario::PolicyFile;
 use crate::scenario::{ExchangeCheck, Expect, Kind, Located, Scenario, Step, StepExpect};
 use crate::soft;
 
@@ -16,8 +16,8 @@ pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario, policy: Opt
         let help = "add something that only the attack can do, for example `orders_booked: { min: 1 }`";
         findings.add("harm-idle", place, "a run in which nothing happens would show this harm", help);
     }
-    let document =
-        policy.and_then(|policy| serde_json::from_str::<Value>(&crate::scenario::comments::blanked(&policy.text)).ok());
+    let document = policy
+        .and_then(|policy| serde_json::from_str::<Value>(&crate::scenario::comments::blanked(&policy.text())).ok());
     let name = scenario.policy.value.as_str();
     let mut checks = Checks { findings, document: document.as_ref(), name };
     checks.paths("harm", &scenario.harm);

@@ -11,7 +11,7 @@ mod tests;
 
 use std::path::Path;
 
-use super::load::PolicyFile;
+use super::policy_file::PolicyFile;
 use super::{Problem, Scenario};
 
 /// Everything that is wrong or doubtful within one scenario. Without the policy its rules are not looked up.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::lint_case;
-use crate::scenario::load::{PolicyFile, parse};
+use crate::scenario::PolicyFile;
+use crate::scenario::load::parse;
 use crate::scenario::{Problem, Severity};
 
 const ATTACK: &str = r#"id: x
@@ -43,7 +44,7 @@ expect: { exchange: { requests: 1 } }
 fn findings(source: &str) -> Vec<(&'static str, u64)> {
     let path = Path::new("x.yaml");
     let scenario = parse(path, source).unwrap_or_else(|problem| panic!("{problem}\n{source}"));
-    let policy = PolicyFile { path: "p.json".into(), text: r#"{ "tools": { "bn_ping": {} } }"#.to_owned() };
+    let policy = PolicyFile::of_text("p.json", r#"{ "tools": { "bn_ping": {} } }"#);
     let problems = lint_case(path, source, &scenario, Some(&policy));
     for problem in &problems {
         assert!(problem.remedy().is_some_and(|remedy| !remedy.is_empty()), "no remedy: {problem}");

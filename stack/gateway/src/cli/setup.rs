@@ -5,14 +5,14 @@ use std::path::Path;
 
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
-    GatewayLimits, KillSwitch, Ledger, Pins, Rotation, StateDir, WriterAudit, policy_digest, system_clock,
+    GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, StateDir, WriterAudit, system_clock,
 };
 use mcp_policy::{Guard, Policy};
 
 use super::args::{GatewayArgs, Survives};
 use super::failure::Failure;
 
-/// A policy with the digest of its source.
+/// A policy with the digest of its document and parts.
 pub(super) struct Source {
     pub(super) policy: Policy,
     pub(super) digest: String,
@@ -20,15 +20,15 @@ pub(super) struct Source {
 
 /// Reads the policy and says on standard error what it says in vain.
 pub(super) fn read_policy(path: &Path) -> Result<Source, Failure> {
-    let source =
-        std::fs::read_to_string(path).map_err(|source| Failure::PolicyUnread { path: path.to_owned(), source })?;
-    let policy = Policy::parse(&source).map_err(|errors| Failure::PolicyInvalid { path: path.to_owned(), errors })?;
+    let document =
+        PolicyDocument::read(path).map_err(|source| Failure::PolicyUnread { path: path.to_owned(), source })?;
+    let policy = document.parse().map_err(|errors| Failure::PolicyInvalid { path: path.to_owned(), errors })?;
     let mut stderr = io::stderr().lock();
     for warning in policy.warnings() {
         // Nobody may be reading, which is no reason not to start.
         let _ = writeln!(stderr, "warning: {}: {warning}", path.display());
     }
-    Ok(Source { policy, digest: policy_digest(&source) })
+    Ok(Source { policy, digest: document.digest() })
 }
 
 pub(super) fn gateway(args: &GatewayArgs, source: Source) -> Result<Gateway, Failure> {

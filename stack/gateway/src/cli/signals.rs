@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mcp_gateway::Gateway;
+use mcp_gateway::{Gateway, PolicyDocument};
 use tokio::task::JoinHandle;
 
 /// Heeds signals as long as it is held.
@@ -61,9 +61,9 @@ fn each(kind: tokio::signal::unix::SignalKind, mut act: impl FnMut() + Send + 's
 
 fn reload(gateway: &Gateway, path: &std::path::Path) {
     let path_shown = path.display();
-    match std::fs::read_to_string(path) {
+    match PolicyDocument::read(path) {
         Err(error) => tracing::error!(%error, "the policy `{path_shown}` cannot be read, so the old one stays"),
-        Ok(source) => match gateway.reload(&source) {
+        Ok(document) => match gateway.reload(&document) {
             Err(error) => tracing::error!("`{path_shown}`: {error}"),
             Ok(reloaded) => {
                 for warning in &reloaded.warnings {
