@@ -69,7 +69,14 @@ fn a_policy_in_several_files_is_run_and_served() {
     let cut = folder.path().join("cut.json");
     let run = |policy: &str| {
         let record = folder.path().join("tapes");
-        let args = ["run", "--policy", policy, "--record", record.to_str().expect("text"), "scenarios/attacks/ra-05-price-blind.yaml"];
+        let args = [
+            "run",
+            "--policy",
+            policy,
+            "--record",
+            record.to_str().expect("text"),
+            "scenarios/attacks/ra-05-price-blind.yaml",
+        ];
         let (code, told, errors) = rogue(here(), &args);
         let tape = fs::read_to_string(record.join("ra-05-price-blind.protected.jsonl")).unwrap_or_default();
         let header: Value = serde_json::from_str(tape.lines().next().unwrap_or_default()).unwrap_or_default();
