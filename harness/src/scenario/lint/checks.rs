@@ -17,7 +17,7 @@ pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario, policy: Opt
         findings.add("harm-idle", place, "a run in which nothing happens would show this harm", help);
     }
     let document = policy
-        .and_then(|policy| serde_json::from_str::<Value>(&crate::scenario::comments::blanked(&policy.text())).ok());
+        .and_then(|policy| serde_json::from_str::<Value>(&crate::scenario::comments::blanked(policy.text())).ok());
     let name = scenario.policy.value.as_str();
     let mut checks = Checks { findings, document: document.as_ref(), name };
     checks.paths("harm", &scenario.harm);
