@@ -87,12 +87,6 @@ impl From<&str> for PolicyDocument {
     }
 }
 
-impl From<&String> for PolicyDocument {
-    fn from(text: &String) -> Self {
-        Self::new(text)
-    }
-}
-
 impl From<String> for PolicyDocument {
     fn from(text: String) -> Self {
         Self::new(text)

@@ -208,7 +208,7 @@ fn whatever_is_changed_needs_its_own_approval() {
     }
     assert_eq!(desk.order_of("other", "s", &two())["reason"], "approval_required");
     // Another policy, even one that says the same, was not the one that was asked by.
-    desk.bench.gateway.reload(&format!("{POLICY} ")).unwrap();
+    desk.bench.gateway.reload(format!("{POLICY} ")).unwrap();
     assert_ne!(desk.asks(&two()), id);
     desk.bench.gateway.reload(POLICY).unwrap();
     assert_eq!(desk.order("s", &two()), Value::Null);

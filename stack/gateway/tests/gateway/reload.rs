@@ -20,7 +20,7 @@ fn a_policy_is_taken_whole_and_what_was_counted_stays() {
         r#""twice": {"limits": [{"counter": "all", "window": "day", "max": 9}, {"counter": "twice_rate", "window": "hour", "max": 3, "scope": "session"}]}"#,
     );
     assert_ne!(three, POLICY);
-    let reloaded = bench.gateway.reload(&three).unwrap();
+    let reloaded = bench.gateway.reload(three.as_str()).unwrap();
     assert_eq!(reloaded.policy, policy_digest(&three));
     for id in 2..=4 {
         judged(&mut session, &mut out, id, "twice");
@@ -58,7 +58,7 @@ fn a_policy_that_is_not_valid_is_refused_with_the_place_and_the_old_one_stays() 
 #[test]
 fn a_policy_that_cannot_be_put_on_record_is_not_put_in_force() {
     let bench = Bench::with(|config| config.audit = Box::new(|_: &str| Err(std::io::ErrorKind::StorageFull.into())));
-    let error = bench.gateway.reload(&POLICY.replace("\"echo\": {},", "")).unwrap_err();
+    let error = bench.gateway.reload(POLICY.replace("\"echo\": {},", "")).unwrap_err();
     assert!(matches!(error, ReloadError::NotRecorded), "{error}");
 }
 
@@ -71,7 +71,7 @@ async fn a_call_on_its_way_is_settled_by_what_it_was_charged() {
     judged(&mut session, &mut out, 2, "twice");
     bench
         .gateway
-        .reload(&POLICY.replace("\"echo\": {},", "\"echo\": {\"rate_limit\": {\"max\": 1, \"window\": 60}},"))
+        .reload(POLICY.replace("\"echo\": {},", "\"echo\": {\"rate_limit\": {\"max\": 1, \"window\": 60}},"))
         .unwrap();
     // Not a byte has left: both are given back, to the counter that has another place now.
     session.upstream_lost(&mut out);
@@ -101,7 +101,7 @@ fn every_call_is_judged_by_exactly_the_policy_that_its_record_names() {
             });
         }
         for turn in 0..100 {
-            bench.gateway.reload(if turn % 2 == 0 { &without } else { &with }).unwrap();
+            bench.gateway.reload((if turn % 2 == 0 { &without } else { &with }).as_str()).unwrap();
         }
     });
     let (allowed, denied) = (json!(policy_digest(&with)), json!(policy_digest(&without)));
