@@ -15,7 +15,7 @@ use crate::ledger::{Entry, Ledger};
 use crate::pins::Pins;
 use crate::reload::ReloadError;
 use crate::state_dir::StateError;
-use crate::wire::RequestId;
+use crate::wire::{Refusal, RequestId};
 
 /// A policy in force, in front of any number of connections. Clones share everything.
 #[derive(Clone)]
@@ -384,9 +384,31 @@ impl Gateway {
     }
 
     /// Records a frame that was refused without asking the policy.
-    pub(crate) fn record_refusal(&self, identity: &Identity, now_ms: u64, record: &Record<'_>) {
+    pub(crate) fn record_refusal(
+        &self,
+        identity: &Identity,
+        now_ms: u64,
+        id: Option<&RequestId>,
+        method: Option<&str>,
+        refusal: &Refusal,
+    ) {
+        let record = Record {
+            verdict: Verdict::Refuse,
+            id,
+            method,
+            tool: None,
+            rule: None,
+            reason: refusal.reason(),
+            message: &refusal.to_string(),
+            arguments: None,
+            arguments_hmac: None,
+            shown: None,
+            charges: None,
+            shadows: None,
+            approval: None,
+        };
         if let Ok(mut court) = self.shared.court.lock() {
-            self.put_on_record(&mut court, identity, now_ms, record);
+            self.put_on_record(&mut court, identity, now_ms, &record);
         }
     }
 

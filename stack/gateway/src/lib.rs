@@ -52,6 +52,9 @@ mod clock;
 mod config;
 mod error;
 mod gateway;
+mod grant;
+#[cfg(feature = "http")]
+pub mod http;
 mod kill;
 mod ledger;
 #[cfg(feature = "mutants")]
@@ -64,6 +67,7 @@ mod session;
 mod source;
 mod state_dir;
 pub mod trail;
+mod upstream;
 mod wire;
 
 pub use approval::{Approval, ApprovalBook, ApprovalChange, ApprovalError, ApprovalState, Asked, NotOpen};
@@ -75,6 +79,7 @@ pub use clock::{NowMs, system_clock};
 pub use config::{GatewayConfig, GatewayLimits, Identity};
 pub use error::GatewayError;
 pub use gateway::Gateway;
+pub use grant::{Grant, GrantBook, GrantError, Token};
 pub use kill::KillSwitch;
 pub use ledger::Ledger;
 /// The policy crate, for whoever puts a gateway together without naming it as a dependency.
@@ -83,7 +88,8 @@ pub use mcp_policy;
 pub use mutants::{GatewayMutation, UnknownGatewayMutation};
 pub use pins::{Pins, PinsError};
 pub use reload::{ReloadError, Reloaded};
-pub use session::{Outbox, Session, SessionSummary, VERDICT_META_KEY};
+pub use session::{Lane, Outbox, Session, SessionSummary, VERDICT_META_KEY};
 pub use source::PolicyDocument;
 pub use state_dir::{Durability, StateDir, StateError};
+pub use upstream::{Connecting, Connection, Ended, Upstream};
 pub use wire::{MAX_ID_BYTES, Queue, Refusal, RequestId};

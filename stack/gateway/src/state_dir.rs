@@ -34,9 +34,16 @@ const SCHEMA: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS reservations_by_call ON reservations (call);
     CREATE INDEX IF NOT EXISTS reservations_by_end ON reservations (until_ms);
-    PRAGMA user_version = 1;
 ";
-const VERSION: i64 = 1;
+/// What version 2 has beside version 1.
+const SCHEMA_2: &str = "
+    CREATE TABLE IF NOT EXISTS grants (
+        name TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE,
+        made_ms INTEGER NOT NULL, expires_ms INTEGER, revoked_ms INTEGER
+    ) STRICT;
+    PRAGMA user_version = 2;
+";
+const VERSION: i64 = 2;
 
 /// Why what outlives a gateway cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +142,7 @@ impl StateDir {
         connection.pragma_update(None, "synchronous", synchronous)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
-            0 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?,
+            0 | 1 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} {SCHEMA_2} COMMIT;"))?,
             VERSION => {}
             found => return Err(StateError::Version { found }),
         }
@@ -170,6 +177,10 @@ mod tests {
             let found = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
             assert_eq!(found & 0o777, mode, "{}", path.display());
         }
+        // A file of version 1 becomes one of version 2.
+        connection.execute_batch("DROP TABLE grants; PRAGMA user_version = 1;").unwrap();
+        let upgraded = state.connect().unwrap();
+        assert_eq!(upgraded.query_row("SELECT count(*) FROM grants", [], |row| row.get(0)), Ok(0));
         connection.pragma_update(None, "user_version", 7).unwrap();
         assert!(matches!(state.connect(), Err(StateError::Version { found: 7 })));
         drop(connection);

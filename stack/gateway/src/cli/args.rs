@@ -1,13 +1,15 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Puts a policy in front of an MCP server: judges each tool call, forwards what it judged, keeps a record.
 ///
-/// Starts the server as a child process and speaks MCP on standard input and output in its place.
+/// Starts the server as a child process and speaks MCP in its place: on standard input and output, or with --listen over
+/// HTTP.
 #[derive(Debug, Parser)]
 #[command(name = "mcp-gateway", version, after_long_help = AFTER_HELP)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -94,6 +96,28 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "DIRECTIVES", env = "MCP_GATEWAY_LOG", default_value = "warn")]
     pub(crate) log: String,
 
+    /// Serve many clients over HTTP at ADDRESS, path `/mcp`, in place of one on standard input and output. Port 0 lets the
+    /// system choose; the address is told on standard error. Each client needs the token of a grant, from the state folder.
+    #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_LISTEN", requires = "state")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Another name by which clients may call the listener, as in `Host`; those of the loopback are taken anyway.
+    #[arg(long, value_name = "HOST", requires = "listen")]
+    pub(crate) allow_host: Vec<String>,
+
+    /// A web page that may call the listener, as in `Origin`: `https://desk.example`. By default none may.
+    #[arg(long, value_name = "ORIGIN", requires = "listen")]
+    pub(crate) allow_origin: Vec<String>,
+
+    /// Listen where other machines reach it, without encryption: whoever is on the way reads tokens and orders. Only
+    /// behind something that encrypts.
+    #[arg(long, requires = "listen")]
+    pub(crate) plain_text_beyond_this_machine: bool,
+
+    /// How many sessions there may be over HTTP at once, each with a connection to the server of its own.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) max_sessions: usize,
+
     /// The server's command and its arguments, after `--`.
     #[arg(last = true, value_name = "COMMAND", required_unless_present = "check")]
     pub(crate) command: Vec<OsString>,
@@ -105,6 +129,9 @@ pub(crate) enum Action {
     /// Decide about calls that wait for a person
     #[command(subcommand)]
     Approvals(Approvals),
+    /// Give clients over HTTP their tokens, or take them back
+    #[command(subcommand)]
+    Grant(Grants),
     /// Write down what each tool of a server is, for --pins
     Pin {
         /// The pin file; one that is there is replaced
@@ -121,6 +148,43 @@ pub(crate) enum Action {
         /// The file of the switch
         #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_KILL_FILE")]
         kill_file: PathBuf,
+    },
+}
+
+/// What there is to do with grants. All of it holds for the next request of a gateway that is running.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Grants {
+    /// Give a grant; its token is printed once, and never again
+    Add {
+        /// Its name, for limits by grant and for the audit
+        name: String,
+        #[command(flatten)]
+        state: State,
+        /// After how many hours its token is no longer taken
+        #[arg(long, value_name = "HOURS")]
+        expires_in: Option<u64>,
+    },
+    /// Show all grants, also those that are over
+    List {
+        #[command(flatten)]
+        state: State,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a grant back for good
+    Revoke {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Replace a grant's token; the old one is void at once
+    Rotate {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        state: State,
     },
 }
 
@@ -212,6 +276,13 @@ Standard streams:
   Input and output carry MCP messages, one a line. Logs, warnings about the
   policy and the server's own standard error go to standard error.
 
+Over HTTP:
+  POST, GET and DELETE at /mcp, as MCP has them from 2025-03-26 to
+  2026-07-28. Each session has a server process of its own; clients of
+  2026-07-28 keep no session and share one per grant. Each request brings
+  `Authorization: Bearer` with the token that `mcp-gateway grant add` has
+  printed. /healthz answers without one.
+
 Ending:
   When the client closes its end, or on SIGINT or SIGTERM: calls in flight
   are waited for, the server's input is closed, and a server that is still
@@ -235,7 +306,13 @@ Exit codes:
   8  the state folder cannot be used
   9  there is no such pending approval
   10 the pins cannot be read, or the tools cannot be pinned
+  11 the address cannot be listened on
+  12 the grant cannot be given or taken back
 
-Example:
+Examples:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp
+
+  mcp-gateway grant add desk --state state
+  mcp-gateway --policy policy.json --state state --audit audit.jsonl \\
+    --listen 127.0.0.1:8700 -- binance-mcp
 ";

@@ -1,9 +1,10 @@
 //! Why the command did not do what it was asked, and its exit code.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mcp_gateway::{ApprovalError, AuditKeyTooShort, ChainedAuditError, GatewayError, StateError};
+use mcp_gateway::{ApprovalError, AuditKeyTooShort, ChainedAuditError, GatewayError, GrantError, StateError};
 use mcp_policy::PolicyErrors;
 
 /// One class of failure per exit code.
@@ -39,6 +40,14 @@ pub(super) enum Failure {
     Kill { path: PathBuf, source: io::Error },
     #[error("the server ended before its client did")]
     ServerLeft,
+    #[error("`{0}` can be reached from other machines, and nothing is encrypted: use 127.0.0.1 or [::1]")]
+    NotLoopback(SocketAddr),
+    #[error("cannot listen on `{address}`: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("{0}")]
+    Grant(GrantError),
+    #[error("there is no randomness to make a token of: {0}")]
+    Random(io::Error),
 }
 
 impl From<ApprovalError> for Failure {
@@ -46,6 +55,15 @@ impl From<ApprovalError> for Failure {
         match error {
             ApprovalError::State(error) => Self::State(error),
             error => Self::Approval(error),
+        }
+    }
+}
+
+impl From<GrantError> for Failure {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::State(error) => Self::State(error),
+            error => Self::Grant(error),
         }
     }
 }
@@ -63,6 +81,8 @@ impl Failure {
             Self::State(_) => 8,
             Self::Approval(_) => 9,
             Self::Pin(_) => 10,
+            Self::NotLoopback(_) | Self::Listen { .. } => 11,
+            Self::Grant(_) | Self::Random(_) => 12,
         }
     }
 }

@@ -1,8 +1,10 @@
-//! The command `mcp-gateway`: one client on standard input and output, one server as a child.
+//! The command `mcp-gateway`: clients on standard streams or over HTTP, a server as a child.
 
 mod approvals;
 mod args;
 mod failure;
+mod grants;
+mod listen;
 mod pin;
 mod run;
 mod setup;

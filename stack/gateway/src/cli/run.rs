@@ -20,6 +20,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match &args.action {
         None => run(&args.gateway),
         Some(Action::Approvals(approvals)) => super::approvals::run(approvals),
+        Some(Action::Grant(grants)) => super::grants::run(grants),
         Some(Action::Pin { out, command }) => super::pin::pin(out, command),
         Some(Action::Kill { position, kill_file }) => set_kill_switch(*position, kill_file),
     };
@@ -57,7 +58,12 @@ fn run(args: &GatewayArgs) -> Result<(), Failure> {
     gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &digest)]);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
-    let served = runtime.block_on(serve(args, &gateway));
+    let served = runtime.block_on(async {
+        match args.listen {
+            Some(address) => super::listen::serve(args, &gateway, address).await.map(|()| SessionSummary::default()),
+            None => serve(args, &gateway).await,
+        }
+    });
     // A read of standard input that is still waiting cannot be cancelled: leave it behind.
     runtime.shutdown_background();
     let summary = served?;
@@ -77,14 +83,18 @@ async fn serve(args: &GatewayArgs, gateway: &Gateway) -> Result<SessionSummary, 
     let _signals = signals::heed(gateway.clone(), args.policy.clone().unwrap_or_default());
     let front = rmcp::transport::io::stdio_pipes();
     let served = gateway.serve_until(identity, front, (from_child, to_child), shutdown()).await;
-    // Its input is closed by now, which asks a server to end.
-    if tokio::time::timeout(Duration::from_millis(args.drain), child.wait()).await.is_err() {
+    ended(child, Duration::from_millis(args.drain)).await;
+    Ok(served?)
+}
+
+/// Waits for a server whose input is closed, which asks it to end, and then waits no longer.
+pub(super) async fn ended(mut child: Child, drain: Duration) {
+    if tokio::time::timeout(drain, child.wait()).await.is_err() {
         tracing::warn!("the server does not end by itself and is killed");
         if let Err(error) = child.kill().await {
             tracing::warn!(%error, "the server cannot be killed");
         }
     }
-    Ok(served?)
 }
 
 pub(super) fn start(command: &[OsString]) -> Result<Child, Failure> {
@@ -109,13 +119,13 @@ pub(super) fn start(command: &[OsString]) -> Result<Child, Failure> {
     command_line.spawn().map_err(|source| start_failed(command, source))
 }
 
-fn start_failed(command: &[OsString], source: io::Error) -> Failure {
+pub(super) fn start_failed(command: &[OsString], source: io::Error) -> Failure {
     let command = command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     Failure::Start { command, source }
 }
 
 /// Ready when the process is asked to end.
-async fn shutdown() {
+pub(super) async fn shutdown() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -10,7 +10,11 @@
 //! [`GatewayLimits`](crate::GatewayLimits), and a peer that reads again is served again.
 
 mod ends;
+mod front;
 mod pump;
+
+pub(crate) use front::Front;
+pub(crate) use pump::Pump;
 
 use std::future::{Future, pending};
 
@@ -66,6 +70,7 @@ impl Gateway {
         BW: AsyncWrite + Unpin,
     {
         let session = Session::new(self.clone(), identity);
+        let front = front::ByteFront::new(front.0, front.1, self.limits().frame_bytes_max);
         pump::Pump::new(self.clone(), session, front, back).run(stop).await
     }
 }

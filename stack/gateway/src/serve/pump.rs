@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::ends::{Outlet, Source, is_close};
+use super::front::Front;
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
 use crate::session::{Outbox, Session, SessionSummary};
@@ -46,12 +47,11 @@ enum Fault {
     Server(io::Error),
 }
 
-pub(super) struct Pump<FR, FW, BR, BW> {
+pub(crate) struct Pump<F, BR, BW> {
     gateway: Gateway,
     session: Session,
     out: Outbox,
-    client: Source<FR>,
-    to_client: Outlet<FW>,
+    client: F,
     server: Source<BR>,
     to_server: Outlet<BW>,
     phase: Phase,
@@ -66,21 +66,19 @@ pub(super) struct Pump<FR, FW, BR, BW> {
     server_left_first: bool,
 }
 
-impl<FR, FW, BR, BW> Pump<FR, FW, BR, BW>
+impl<F, BR, BW> Pump<F, BR, BW>
 where
-    FR: AsyncRead + Unpin,
-    FW: AsyncWrite + Unpin,
+    F: Front,
     BR: AsyncRead + Unpin,
     BW: AsyncWrite + Unpin,
 {
-    pub(super) fn new(gateway: Gateway, session: Session, front: (FR, FW), back: (BR, BW)) -> Self {
+    pub(crate) fn new(gateway: Gateway, session: Session, client: F, back: (BR, BW)) -> Self {
         let limits = *gateway.limits();
         Self {
             gateway,
             session,
             out: Outbox::default(),
-            client: Source::new(front.0, limits.frame_bytes_max),
-            to_client: Outlet::new(front.1),
+            client,
             server: Source::new(back.0, limits.answer_bytes_max),
             to_server: Outlet::new(back.1),
             phase: Phase::Serving,
@@ -92,7 +90,7 @@ where
         }
     }
 
-    pub(super) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<SessionSummary, GatewayError> {
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<SessionSummary, GatewayError> {
         let mut stop = pin!(stop);
         while self.phase != Phase::Done {
             let event = poll_fn(|cx| self.poll_event(stop.as_mut(), cx)).await;
@@ -113,7 +111,7 @@ where
     /// The next thing that happens. Writing comes first: it makes room and wakes peers.
     fn poll_event(&mut self, stop: Pin<&mut impl Future<Output = ()>>, cx: &mut Context<'_>) -> Poll<Event> {
         let before = self.out.to_client.sent() + self.out.to_upstream.sent();
-        if let Poll::Ready(Err(error)) = self.to_client.poll_drive(&mut self.out.to_client, cx) {
+        if let Poll::Ready(Err(error)) = self.client.poll_drive(&mut self.out, cx) {
             return Poll::Ready(Event::ClientGone(error));
         }
         if let Poll::Ready(Err(error)) = self.to_server.poll_drive(&mut self.out.to_upstream, cx) {
@@ -130,7 +128,7 @@ where
         }
         if self.phase == Phase::Leaving
             && self.out.to_client.pending().is_empty()
-            && self.to_client.poll_close(cx).is_ready()
+            && self.client.poll_close(cx).is_ready()
         {
             return Poll::Ready(Event::Wrote);
         }
@@ -162,12 +160,10 @@ where
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::FromClient(Ok(1..)) => self.take_client_lines(),
+            Event::FromClient(Ok(1..)) => self.client.hand_over(&self.gateway, &mut self.session, &mut self.out),
             Event::FromServer(Ok(1..)) => self.take_server_lines(),
             Event::FromClient(end) => {
-                if self.client.lines.unfinished().is_some() {
-                    self.session.unfinished_from_client(self.gateway.now_ms(), &mut self.out);
-                }
+                self.client.cut_off(&self.gateway, &mut self.session, &mut self.out);
                 if let Err(error) = end
                     && !is_close(&error)
                 {
@@ -227,7 +223,7 @@ where
     /// Enters the phases whose condition has come true, and sets timers.
     fn move_on(&mut self) {
         let limits = *self.gateway.limits();
-        if self.to_client.is_closed() {
+        if self.client.is_closed() {
             self.out.to_client.discard();
         }
         let backlog = self.out.to_upstream.pending().len();
@@ -245,7 +241,7 @@ where
         if self.phase == Phase::Draining && all_sent && self.session.waited_for() == 0 {
             self.enter(Phase::Closing);
         }
-        if self.phase == Phase::Leaving && self.to_client.is_closed() {
+        if self.phase == Phase::Leaving && self.client.is_closed() {
             self.enter(Phase::Done);
         }
     }
@@ -264,7 +260,7 @@ where
     fn may_read_client(&self) -> bool {
         let limit = self.gateway.limits().backlog_bytes;
         self.phase == Phase::Serving
-            && !self.client.ended
+            && !self.client.has_ended()
             && self.out.to_client.pending().len() < limit
             && (self.stalled || self.out.to_upstream.pending().len() < limit)
     }
@@ -272,18 +268,6 @@ where
     fn may_read_server(&self) -> bool {
         let limit = self.gateway.limits().backlog_bytes;
         self.phase < Phase::Leaving && !self.server.ended && self.out.to_client.pending().len() < limit
-    }
-
-    fn take_client_lines(&mut self) {
-        while let Some(line) = self.client.lines.next_line() {
-            let now_ms = self.gateway.now_ms();
-            match line {
-                Line::Frame(frame) => self.session.from_client(frame, now_ms, &mut self.out),
-                Line::Oversize(prefix) => {
-                    self.session.oversize_from_client(prefix, now_ms, &mut self.out);
-                }
-            }
-        }
     }
 
     fn take_server_lines(&mut self) {

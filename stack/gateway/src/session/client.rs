@@ -2,19 +2,17 @@
 
 use std::borrow::Cow;
 
-use mcp_policy::strict;
 use serde_json::{Map, Value, json};
 
 use super::denial::{self, Shape};
 use super::in_flight::{Asked, Pending};
 use super::listed::Trust;
 use super::methods::{Method, Notification};
-use super::{Outbox, Session, Upstream, catalogue};
-use crate::audit::{Record, Verdict};
+use super::{Lane, Outbox, Session, Upstream, catalogue};
 use crate::gateway::{Case, Ruling};
 use crate::wire::envelope::{self, Message, Refused};
 use crate::wire::text::shown;
-use crate::wire::{Refusal, RequestId, is_json, probe_id, reply};
+use crate::wire::{Refusal, RequestId, probe_id, reply};
 
 type Params = Map<String, Value>;
 
@@ -28,7 +26,7 @@ impl Session {
     ///
     /// What is forwarded is never the frame but the value that was judged, written anew.
     pub fn from_client(&mut self, frame: &[u8], now_ms: u64, out: &mut Outbox) {
-        let limits = strict::Limits::default().with_bytes_max(self.gateway.limits().frame_bytes_max);
+        self.lane = Lane::ONLY;
         #[cfg(feature = "mutants")]
         if self.gateway.mutation() == Some(crate::GatewayMutation::RawBytesForwarded)
             && let Some((value, raw_params)) = crate::mutants::careless(frame)
@@ -36,14 +34,14 @@ impl Session {
             self.raw_params = raw_params;
             return self.message(envelope::read(value), now_ms, out);
         }
-        let parsed = match strict::parse(frame, limits) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                let id = is_json(error.kind()).then(|| probe_id(frame)).flatten();
-                return self.refuse(now_ms, id, None, &Refusal::NotStrict { error }, out);
-            }
-        };
-        self.message(envelope::read(parsed), now_ms, out);
+        let message = envelope::read_bytes(frame, self.gateway.limits().frame_bytes_max);
+        self.message(message, now_ms, out);
+    }
+
+    /// Takes a message that came by one of several lanes.
+    pub(crate) fn in_lane(&mut self, lane: Lane, message: Result<Message, Refused>, now_ms: u64, out: &mut Outbox) {
+        self.lane = lane;
+        self.message(message, now_ms, out);
     }
 
     fn message(&mut self, message: Result<Message, Refused>, now_ms: u64, out: &mut Outbox) {
@@ -62,6 +60,12 @@ impl Session {
     pub fn oversize_from_client(&mut self, prefix: &[u8], now_ms: u64, out: &mut Outbox) {
         let limit = self.gateway.limits().frame_bytes_max;
         self.refuse(now_ms, probe_id(prefix), None, &Refusal::TooLarge { limit }, out);
+    }
+
+    /// The same in a lane.
+    pub(crate) fn oversize_in_lane(&mut self, lane: Lane, prefix: &[u8], now_ms: u64, out: &mut Outbox) {
+        self.lane = lane;
+        self.oversize_from_client(prefix, now_ms, out);
     }
 
     /// Refuses a last line that was cut off by the end of the stream.
@@ -86,7 +90,7 @@ impl Session {
 
     /// Whether a request may be looked at: its id is free, its method known, and there is room.
     fn admit_request(&self, id: &RequestId, name: &str, params: Option<&Params>) -> Result<Method, Refusal> {
-        if self.in_flight.contains(id) {
+        if self.in_flight.contains(self.lane, id) {
             return Err(Refusal::IdInFlight { id: id.clone() });
         }
         let Some(method) = Method::named(name) else {
@@ -144,7 +148,7 @@ impl Session {
                 told
             }
         };
-        reply::push_result(out.to_client.tail(), &id, &denial::denied(&told, shape));
+        out.tell(self.lane, |out| reply::push_result(out, &id, &denial::denied(&told, shape)));
     }
 
     /// Why a tool that the policy knows may not be called all the same, if there are pins and it does not fit them.
@@ -178,7 +182,13 @@ impl Session {
             catalogue::trim_client_capabilities(params);
         }
         let starts_at = out.to_upstream.position();
-        let id = self.in_flight.add(Pending { client_id, asked, starts_at, cancelled: false, shape });
+        let lane = self.lane;
+        let progress = progress_token(params.as_mut()).map(Value::take);
+        let asks_progress = progress.is_some();
+        let id = self.in_flight.add(Pending { client_id, lane, asked, starts_at, progress, cancelled: false, shape });
+        if asks_progress && let Some(token) = progress_token(params.as_mut()) {
+            *token = json!(id);
+        }
         #[cfg(feature = "mutants")]
         if let Some(raw) = self.raw_params.take() {
             return reply::push_careless_request(out.to_upstream.tail(), id, method.name(), &raw);
@@ -208,15 +218,28 @@ impl Session {
 
     fn cancel(&mut self, mut params: Params, out: &mut Outbox) -> Result<(), Refusal> {
         let id = params.get("requestId").and_then(RequestId::from_value);
-        let id = id.and_then(|id| self.in_flight.cancel(&id)).ok_or(Refusal::UnknownCancellation)?;
+        let id = id.and_then(|id| self.in_flight.cancel(self.lane, &id)).ok_or(Refusal::UnknownCancellation)?;
         params.insert("requestId".to_owned(), json!(id));
+        self.pass_cancellation(&params, out);
+        Ok(())
+    }
+
+    /// Nobody waits for the answer of a lane any more: the server is told, and what it answers goes nowhere.
+    pub(crate) fn hang_up(&mut self, lane: Lane, out: &mut Outbox) {
+        if let Some(id) = self.in_flight.cancel_lane(lane) {
+            let mut params = Params::new();
+            params.insert("requestId".to_owned(), json!(id));
+            self.pass_cancellation(&params, out);
+        }
+    }
+
+    fn pass_cancellation(&mut self, params: &Params, out: &mut Outbox) {
         let name = Notification::Cancelled.name();
-        reply::push_message(out.to_upstream.tail(), None, name, Some(&params));
+        reply::push_message(out.to_upstream.tail(), None, name, Some(params));
         if let Some(forgotten) = self.in_flight.forget_cancelled(CANCELLED_MAX) {
             let sent = out.to_upstream.sent();
             self.answer_lost(forgotten, sent, out);
         }
-        Ok(())
     }
 
     /// Records and answers a frame that goes no further.
@@ -229,25 +252,10 @@ impl Session {
         out: &mut Outbox,
     ) {
         self.summary.refused_frames += 1;
-        let record = Record {
-            verdict: Verdict::Refuse,
-            id: id.as_ref(),
-            method,
-            tool: None,
-            rule: None,
-            reason: refusal.reason(),
-            message: &refusal.to_string(),
-            arguments: None,
-            arguments_hmac: None,
-            shown: None,
-            charges: None,
-            shadows: None,
-            approval: None,
-        };
-        self.gateway.record_refusal(&self.identity, now_ms, &record);
+        self.gateway.record_refusal(&self.identity, now_ms, id.as_ref(), method, refusal);
         // Two answers under one id could be taken for each other.
-        let id = id.filter(|id| !self.in_flight.contains(id));
-        reply::push_refusal(out.to_client.tail(), id.as_ref(), refusal);
+        let id = id.filter(|id| !self.in_flight.contains(self.lane, id));
+        out.tell(self.lane, |out| reply::push_refusal(out, id.as_ref(), refusal));
     }
 }
 
@@ -272,6 +280,11 @@ fn read_call(params: &Params) -> Result<(&str, Cow<'_, Params>), Refusal> {
         Some(Value::Object(arguments)) => Ok((tool, Cow::Borrowed(arguments))),
         Some(_) => Err(Refusal::BadArguments),
     }
+}
+
+/// Under what the client wants to hear of a request's progress.
+fn progress_token(params: Option<&mut Params>) -> Option<&mut Value> {
+    params?.get_mut("_meta")?.as_object_mut()?.get_mut("progressToken")
 }
 
 fn check_meta(params: Option<&Params>) -> Result<(), Refusal> {

@@ -58,10 +58,13 @@ impl Notification {
     }
 }
 
+/// The server says how far a request has come.
+pub(super) const PROGRESS: &str = "notifications/progress";
+
 /// The server says that its tools are others now.
 pub(super) const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 
-/// Whether a server's notification reaches the client.
+/// Whether a server's notification about no request reaches the client.
 pub(super) fn server_notification_passes(name: &str) -> bool {
-    matches!(name, "notifications/progress" | "notifications/message" | TOOLS_CHANGED)
+    matches!(name, "notifications/message" | TOOLS_CHANGED)
 }

@@ -13,6 +13,7 @@ mod catalogue;
 mod client;
 mod denial;
 mod in_flight;
+mod lane;
 mod listed;
 mod methods;
 mod summary;
@@ -23,23 +24,14 @@ use std::collections::BTreeSet;
 use mcp_policy::Outcome;
 
 pub use denial::VERDICT_META_KEY;
+pub use lane::{Lane, Outbox};
 pub use summary::SessionSummary;
 
 use crate::config::Identity;
 use crate::gateway::{Answered, Gateway};
-use crate::wire::{Queue, Refusal};
+use crate::wire::Refusal;
 use in_flight::{Asked, InFlight, Pending};
 use listed::Listed;
-
-/// Frames on their way out, each one line.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    /// Toward the client.
-    pub to_client: Queue,
-    /// Toward the server. How much of it has left decides whether a lost call may be refunded, so
-    /// a shell must [`Queue::advance`] by exactly what the transport took.
-    pub to_upstream: Queue,
-}
 
 /// Whether requests can be sent to the server at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +47,8 @@ pub struct Session {
     gateway: Gateway,
     identity: Identity,
     upstream: Upstream,
+    /// Where the frame at hand came from.
+    lane: Lane,
     in_flight: InFlight,
     /// Tools that declared an `outputSchema` when they were listed.
     with_output_schema: BTreeSet<String>,
@@ -73,6 +67,7 @@ impl Session {
             gateway,
             identity,
             upstream: Upstream::Reading,
+            lane: Lane::ONLY,
             in_flight: InFlight::default(),
             with_output_schema: BTreeSet::new(),
             listed: Listed::default(),
@@ -113,7 +108,7 @@ impl Session {
 
     fn answer_lost(&mut self, pending: Pending, sent: u64, out: &mut Outbox) {
         let left = sent > pending.starts_at;
-        let out = out.to_client.tail();
+        let lane = pending.lane;
         match pending.asked {
             Asked::Call(ticket) => {
                 let (outcome, lost) = if left {
@@ -125,12 +120,13 @@ impl Session {
                 self.gateway.settle(&self.identity, ticket, outcome, Answered::default());
                 if !pending.cancelled {
                     let result = denial::lost(lost, pending.shape);
-                    crate::wire::reply::push_result(out, &pending.client_id, &result);
+                    out.tell(lane, |out| crate::wire::reply::push_result(out, &pending.client_id, &result));
                 }
             }
             _ if pending.cancelled => {}
             _ => {
-                crate::wire::reply::push_refusal(out, Some(&pending.client_id), &Refusal::ServerGone);
+                let (id, why) = (Some(&pending.client_id), Refusal::ServerGone);
+                out.tell(lane, |out| crate::wire::reply::push_refusal(out, id, &why));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The way of a server's frame.
 
+use std::borrow::Cow;
+
 use mcp_policy::{Outcome, Settlement};
 use rmcp::model::{ErrorCode, ErrorData};
 use serde_json::json;
@@ -12,7 +14,7 @@ use crate::gateway::Answered;
 use crate::results::{self, Handled};
 use crate::wire::answer::{self, Answer};
 use crate::wire::text::shown;
-use crate::wire::{RequestId, probe_id, reply};
+use crate::wire::{Members, RequestId, probe_id, reply};
 
 impl Session {
     /// Takes one frame of the server: passes it on, or answers or drops it.
@@ -35,7 +37,9 @@ impl Session {
                 if method == methods::TOOLS_CHANGED {
                     self.listed.changed();
                 }
-                if methods::server_notification_passes(&method) {
+                if method == methods::PROGRESS {
+                    self.progress(params, out);
+                } else if methods::server_notification_passes(&method) {
                     reply::push_raw_notification(out.to_client.tail(), &method, params);
                 } else {
                     self.drop_from_server("a notification that is not carried");
@@ -54,9 +58,24 @@ impl Session {
         self.bad_answer(prefix, out);
     }
 
+    /// News of a request goes to whoever waits for it, under the token that its client gave it, and to nobody else.
+    fn progress(&mut self, params: Option<&RawValue>, out: &mut Outbox) {
+        let members = params.and_then(|params| serde_json::from_str::<Members<'_>>(params.get()).ok());
+        let told = members.and_then(|mut members| {
+            let token = members.get_mut("progressToken")?;
+            let (lane, original) = self.in_flight.in_progress(token.get().parse().ok()?)?;
+            *token = Cow::Owned(serde_json::value::to_raw_value(original).ok()?);
+            let params = serde_json::value::to_raw_value(&members).ok()?;
+            out.tell(lane, |client| reply::push_raw_notification(client, methods::PROGRESS, Some(&params)));
+            Some(())
+        });
+        if told.is_none() {
+            self.drop_from_server("progress of no request in flight");
+        }
+    }
+
     fn result(&mut self, pending: Pending, result: &RawValue, out: &mut Outbox) {
-        let client = out.to_client.tail();
-        let id = &pending.client_id;
+        let (lane, id) = (pending.lane, &pending.client_id);
         match pending.asked {
             Asked::Call(ticket) => match answer::call_outcome(result) {
                 Ok(outcome) if outcome.complete => {
@@ -69,11 +88,13 @@ impl Session {
                     let answered = Answered { result: handled.name(), ..Answered::default() };
                     self.gateway.settle(&self.identity, ticket, settlement, answered);
                     match handled {
-                        Handled::Untouched => reply::push_raw_result(client, id, result),
-                        Handled::Changed { result, .. } => reply::push_result(client, id, &result),
+                        Handled::Untouched => out.tell(lane, |client| reply::push_raw_result(client, id, result)),
+                        Handled::Changed { result, .. } => {
+                            out.tell(lane, |client| reply::push_result(client, id, &result));
+                        }
                         Handled::Withheld { reason, message } => {
                             let result = denial::withheld(reason, &message, outcome.failed, pending.shape);
-                            reply::push_result(client, id, &result);
+                            out.tell(lane, |client| reply::push_result(client, id, &result));
                         }
                     }
                 }
@@ -86,7 +107,7 @@ impl Session {
             },
             Asked::Tools => {
                 match catalogue::filter_tools(result, &self.gateway, &mut self.with_output_schema, &mut self.listed) {
-                    Ok(filtered) => reply::push_members(client, id, &filtered),
+                    Ok(filtered) => out.tell(lane, |client| reply::push_members(client, id, &filtered)),
                     Err(error) => {
                         tracing::warn!(%error, "a list of tools cannot be read and was not passed on");
                         self.answer_bad(pending, out);
@@ -94,21 +115,21 @@ impl Session {
                 }
             }
             Asked::Capabilities => match catalogue::trim_server_capabilities(result) {
-                Ok(trimmed) => reply::push_members(client, id, &trimmed),
+                Ok(trimmed) => out.tell(lane, |client| reply::push_members(client, id, &trimmed)),
                 Err(error) => {
                     tracing::warn!(%error, "a handshake cannot be read and was not passed on");
                     self.answer_bad(pending, out);
                 }
             },
-            Asked::Plain => reply::push_raw_result(client, id, result),
+            Asked::Plain => out.tell(lane, |client| reply::push_raw_result(client, id, result)),
         }
     }
 
     /// An error in place of a result, which the policy has the same say in.
     fn error(&mut self, pending: Pending, error: &ErrorData, out: &mut Outbox) {
-        let client = out.to_client.tail();
+        let (lane, id) = (pending.lane, &pending.client_id);
         let Asked::Call(ticket) = pending.asked else {
-            return reply::push_error(client, Some(&pending.client_id), error);
+            return out.tell(lane, |client| reply::push_error(client, Some(id), error));
         };
         let handled = match (ticket.results(), serde_json::value::to_raw_value(error)) {
             (Some(rules), Ok(raw)) => results::handle(&rules, &raw),
@@ -117,11 +138,11 @@ impl Session {
         let answered = Answered { error_code: Some(error.code.0), result: handled.name() };
         self.gateway.settle(&self.identity, ticket, Outcome::Failed, answered);
         match handled {
-            Handled::Untouched => reply::push_error(client, Some(&pending.client_id), error),
-            Handled::Changed { result, .. } => reply::push_error(client, Some(&pending.client_id), &result),
+            Handled::Untouched => out.tell(lane, |client| reply::push_error(client, Some(id), error)),
+            Handled::Changed { result, .. } => out.tell(lane, |client| reply::push_error(client, Some(id), &result)),
             Handled::Withheld { reason, message } => {
                 let result = denial::withheld(reason, &message, true, pending.shape);
-                reply::push_result(client, &pending.client_id, &result);
+                out.tell(lane, |client| reply::push_result(client, id, &result));
             }
         }
     }
@@ -157,17 +178,17 @@ impl Session {
 
     fn answer_bad(&mut self, pending: Pending, out: &mut Outbox) {
         self.summary.dropped_from_server += 1;
-        let client = out.to_client.tail();
+        let (lane, id) = (pending.lane, &pending.client_id);
         if let Asked::Call(ticket) = pending.asked {
             self.summary.unknown_outcomes += 1;
             self.gateway.settle(&self.identity, ticket, Outcome::Unknown, Answered::default());
             let result = denial::lost(Lost::BadAnswer, pending.shape);
-            reply::push_result(client, &pending.client_id, &result);
+            out.tell(lane, |client| reply::push_result(client, id, &result));
             return;
         }
         let message = "the server's answer cannot be read, so it is not passed on".to_owned();
         let error = reply::gateway_error(ErrorCode::INTERNAL_ERROR, "bad_answer", message);
-        reply::push_error(client, Some(&pending.client_id), &error);
+        out.tell(lane, |client| reply::push_error(client, Some(id), &error));
     }
 
     fn drop_from_server(&mut self, what: &'static str) {

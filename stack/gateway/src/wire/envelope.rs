@@ -1,9 +1,10 @@
 //! What kind of message a client's frame is, and whether it is one at all.
 
+use mcp_policy::strict;
 use serde_json::{Map, Value};
 
 use crate::wire::text::shown;
-use crate::wire::{Refusal, RequestId};
+use crate::wire::{Refusal, RequestId, is_json, probe_id};
 
 /// A client's message. Responses are no part of it: the gateway lets no request through to the
 /// client, so there is nothing that a client could respond to.
@@ -17,6 +18,18 @@ pub(crate) enum Message {
 
 /// A refusal and, where the frame told, the id of the request that it answers.
 pub(crate) type Refused = (Option<RequestId>, Refusal);
+
+/// Reads the bytes of a frame: closed JSON, then a message.
+pub(crate) fn read_bytes(frame: &[u8], bytes_max: usize) -> Result<Message, Refused> {
+    let limits = strict::Limits::default().with_bytes_max(bytes_max);
+    match strict::parse(frame, limits) {
+        Ok(parsed) => read(parsed),
+        Err(error) => {
+            let id = is_json(error.kind()).then(|| probe_id(frame)).flatten();
+            Err((id, Refusal::NotStrict { error }))
+        }
+    }
+}
 
 /// Reads a parsed frame as a message.
 ///

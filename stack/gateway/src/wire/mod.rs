@@ -19,4 +19,4 @@ pub(crate) use id::probe_id;
 pub use id::{MAX_ID_BYTES, RequestId};
 pub use queue::Queue;
 pub use refusal::Refusal;
-pub(crate) use refusal::is_json;
+pub(crate) use refusal::{SUPPORTED_VERSIONS, is_json};

@@ -8,6 +8,14 @@ use crate::wire::RequestId;
 /// JSON-RPC leaves -32000 to -32099 to servers; MCP itself uses some of them, not this one.
 const OVERLOADED: ErrorCode = ErrorCode(-32005);
 
+/// The versions of MCP that are served over HTTP, the newest first.
+pub(crate) const SUPPORTED_VERSIONS: [&str; 4] = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"];
+
+/// Where headers and body of a request over HTTP differ, by MCP 2026-07-28.
+const HEADER_MISMATCH: ErrorCode = ErrorCode(-32020);
+/// A version of the protocol that is not served, by MCP 2026-07-28.
+const UNSUPPORTED_VERSION: ErrorCode = ErrorCode(-32022);
+
 /// One cause for which the gateway refuses a client's frame. Such a frame is never forwarded.
 ///
 /// The text of each says what to send instead. [`Refusal::reason`] is stable.
@@ -112,6 +120,21 @@ pub enum Refusal {
         /// The member's name, shortened.
         member: String,
     },
+    /// A header of the request says something else than its body, is missing, or is there twice.
+    #[error("the header `{header}` and the body do not say the same: send both alike, and once")]
+    HeaderMismatch {
+        /// The header.
+        header: &'static str,
+    },
+    /// The version in the header is not served.
+    #[error("version `{version}` of the protocol is not served")]
+    UnsupportedVersion {
+        /// The version, shortened.
+        version: String,
+    },
+    /// Neither a session nor a version without sessions is named.
+    #[error("the request belongs to no session: send `initialize` first, or `MCP-Protocol-Version: 2026-07-28`")]
+    NoSession,
     /// Too many requests are waiting for answers.
     #[error("{limit} requests of this session are in flight already: wait for some of them")]
     TooManyInFlight {
@@ -152,10 +175,23 @@ impl Refusal {
             Self::BadMeta => "bad_meta",
             Self::UncarriedParam { .. } => "uncarried_param",
             Self::UnknownParam { .. } => "unknown_param",
+            Self::HeaderMismatch { .. } => "header_mismatch",
+            Self::UnsupportedVersion { .. } => "unsupported_version",
+            Self::NoSession => "no_session",
             Self::TooManyInFlight { .. } => "too_many_in_flight",
             Self::ServerStalled => "server_stalled",
             Self::ServerGone => "server_gone",
         }
+    }
+
+    /// What the answer's `data` tells beside the reason.
+    pub(crate) fn data(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut data = serde_json::Map::new();
+        if let Self::UnsupportedVersion { version } = self {
+            data.insert("requested".to_owned(), version.as_str().into());
+            data.insert("supported".to_owned(), SUPPORTED_VERSIONS.into());
+        }
+        data
     }
 
     /// The JSON-RPC error code of the answer, or `None` where JSON-RPC forbids an answer.
@@ -173,6 +209,8 @@ impl Refusal {
             | Self::BadMeta
             | Self::UncarriedParam { .. }
             | Self::UnknownParam { .. } => ErrorCode::INVALID_PARAMS,
+            Self::HeaderMismatch { .. } => HEADER_MISMATCH,
+            Self::UnsupportedVersion { .. } => UNSUPPORTED_VERSION,
             Self::TooManyInFlight { .. } | Self::ServerStalled => OVERLOADED,
             Self::ServerGone => ErrorCode::INTERNAL_ERROR,
             _ => ErrorCode::INVALID_REQUEST,

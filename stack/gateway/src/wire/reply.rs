@@ -137,5 +137,9 @@ pub(crate) fn gateway_error(code: rmcp::model::ErrorCode, reason: &str, message:
 /// The answer to a refused frame, if it gets one.
 pub(crate) fn push_refusal(out: &mut Vec<u8>, id: Option<&RequestId>, refusal: &Refusal) {
     let Some(code) = refusal.code() else { return };
-    push_error(out, id, &gateway_error(code, refusal.reason(), refusal.to_string()));
+    let mut error = gateway_error(code, refusal.reason(), refusal.to_string());
+    if let Some(Value::Object(data)) = &mut error.data {
+        data.extend(refusal.data());
+    }
+    push_error(out, id, &error);
 }

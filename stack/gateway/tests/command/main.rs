@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod http;
 #[path = "../support/server.rs"]
 mod server;
 
@@ -51,6 +52,8 @@ fn main() -> ExitCode {
         trial("without_a_state_folder_kills_do_over_spend", killed_without_state),
         trial("the_kill_switch_works_by_command_and_by_signal", kill_switch),
         trial("a_server_that_does_not_end_is_killed", stubborn_server),
+        trial("over_http_it_serves_holders_of_grants", http::serves_holders_of_grants),
+        trial("over_http_it_refuses_what_is_not_safe", http::refuses_what_is_not_safe),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -169,7 +172,7 @@ fn help() {
     let output = Command::new(env!("CARGO_BIN_EXE_mcp-gateway")).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["--policy", "--audit", "Exit codes", "[POLICY DENIED]", "Example"] {
+    for word in ["--policy", "--audit", "Exit codes", "[POLICY DENIED]", "Example", "--listen", "Over HTTP"] {
         assert!(help.contains(word), "{word} is missing in:\n{help}");
     }
     let output = Place::new(POLICY).gateway(&[]).output().unwrap();

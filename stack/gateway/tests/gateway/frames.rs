@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     frame: Option<String>,
     hex: Option<String>,
     #[serde(default)]
@@ -23,22 +23,22 @@ struct Case {
     #[serde(default)]
     after: String,
     #[serde(default)]
-    silent: bool,
-    code: Option<i64>,
+    pub(crate) silent: bool,
+    pub(crate) code: Option<i64>,
     #[serde(default)]
-    id: Value,
+    pub(crate) id: Value,
     reason: Option<String>,
 }
 
 impl Case {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let lines = include_str!("../cases/frames.jsonl").lines();
         let cases: Vec<Self> = lines.map(|line| serde_json::from_str(line).expect(line)).collect();
         assert!(cases.len() > 100, "the cases are there");
         cases
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         match (&self.frame, &self.hex) {
             (Some(text), None) => text.clone().into_bytes(),
             (None, Some(hex)) => hex::decode(hex).unwrap(),

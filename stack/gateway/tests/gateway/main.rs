@@ -10,6 +10,8 @@ mod approvals;
 mod audit;
 mod frames;
 mod fuzz;
+#[cfg(feature = "http")]
+mod http;
 mod ledger;
 mod lifecycle;
 #[cfg(feature = "mutants")]

@@ -98,7 +98,6 @@ async fn some_notifications_of_the_server_pass() {
         rig.server.send(&json!({"jsonrpc": "2.0", "method": method, "params": {}}).to_string()).await;
     }
     let passing = [
-        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":0.50}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"d"}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#,
     ];
@@ -106,6 +105,31 @@ async fn some_notifications_of_the_server_pass() {
         rig.server.send(frame).await;
         assert_eq!(rig.client.next_text().await, frame);
     }
+}
+
+#[tokio::test]
+async fn progress_reaches_whoever_asked_under_the_token_that_it_gave_and_nobody_else() {
+    let mut rig = Bench::new().open("s");
+    let progress = |token: &Value| json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": 0.5}});
+    let mine = json!("of the client's own");
+    let call = json!({"jsonrpc": "2.0", "id": "a", "method": "tools/call",
+                      "params": {"_meta": {"progressToken": mine, "other": 1}, "name": "echo", "arguments": {}}});
+    rig.client.send(&call.to_string()).await;
+    let forwarded = rig.server.next().await;
+    let token = &forwarded["params"]["_meta"]["progressToken"];
+    assert_eq!((token, &forwarded["params"]["_meta"]["other"]), (&forwarded["id"], &json!(1)));
+    for foreign in [&mine, &json!(999), &json!(null), &json!(1.0)] {
+        rig.server.send(&progress(foreign).to_string()).await;
+    }
+    rig.server.send(&progress(token).to_string()).await;
+    assert_eq!(rig.client.next().await, progress(&mine));
+    // Who did not ask hears nothing, and neither does who has its answer.
+    let other = ask(&mut rig, &crate::support::call("b", "echo", json!({}))).await;
+    rig.server.send(&progress(&other).to_string()).await;
+    rig.server.send(&answer(&forwarded["id"], "done")).await;
+    assert_eq!(rig.client.next().await["id"], "a");
+    rig.server.send(&progress(token).to_string()).await;
+    assert!(rig.nothing_reached_the_server().await.is_empty());
 }
 
 #[tokio::test]

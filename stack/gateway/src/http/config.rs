@@ -1,0 +1,116 @@
+//! What the face over HTTP is given.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use crate::grant::GrantBook;
+
+/// Who may pass, by the token of a request.
+pub trait Doorkeeper: Send + Sync {
+    /// The grant of whoever has the token, or nothing for a stranger. `None` stands for a request without a token.
+    ///
+    /// # Errors
+    /// Nobody can tell at present, so nobody passes; why, for the log.
+    fn holder(&self, token: Option<&str>, now_ms: u64) -> Result<Option<String>, String>;
+}
+
+impl Doorkeeper for Mutex<GrantBook> {
+    fn holder(&self, token: Option<&str>, now_ms: u64) -> Result<Option<String>, String> {
+        let Some(token) = token else { return Ok(None) };
+        let mut book = self.lock().map_err(|_| "the grants are in disorder after a panic".to_owned())?;
+        book.holder(token, now_ms).map(|name| name.map(str::to_owned)).map_err(|error| error.to_string())
+    }
+}
+
+/// A door that is open: whoever reaches the port has this grant. For one machine and one user.
+#[derive(Debug, Clone)]
+pub struct Open(pub String);
+
+impl Doorkeeper for Open {
+    fn holder(&self, _: Option<&str>, _: u64) -> Result<Option<String>, String> {
+        Ok(Some(self.0.clone()))
+    }
+}
+
+/// Names sessions. They must not be guessed, since whoever has one and the grant's token can speak in it.
+pub type SessionIds = Arc<dyn Fn() -> Result<String, std::io::Error> + Send + Sync>;
+
+/// Bounds on what clients may make the listener hold or wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// How many connections are served at once; more wait to be accepted. 1024.
+    pub connections_max: usize,
+    /// How many requests are served at once; more are told to come back. 1024.
+    pub requests_max: usize,
+    /// How many sessions there may be at once. 256.
+    pub sessions_max: usize,
+    /// How many of them one grant may have. 64.
+    pub sessions_per_grant_max: usize,
+    /// How long a client may take to send the head of a request, in milliseconds. 10 seconds.
+    pub head_ms: u64,
+    /// How long a client may take to send a body, in milliseconds. 10 seconds.
+    pub body_ms: u64,
+    /// After how long without a request a session ends, in milliseconds. 30 minutes.
+    pub idle_ms: u64,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1024,
+            requests_max: 1024,
+            sessions_max: 256,
+            sessions_per_grant_max: 64,
+            head_ms: 10_000,
+            body_ms: 10_000,
+            idle_ms: 30 * 60 * 1000,
+        }
+    }
+}
+
+/// What a listener works with beside its gateway.
+pub struct HttpConfig {
+    /// Who may pass.
+    pub doorkeeper: Arc<dyn Doorkeeper>,
+    /// By which names the listener may be called, as in `Host`: without a port, any port will do. What is not here is
+    /// refused, so that a page of another site cannot reach it by a name of its own that leads here.
+    pub hosts: Vec<String>,
+    /// The web pages that may call, as in `Origin`. Programs send no `Origin` and are not asked.
+    pub origins: Vec<String>,
+    /// Bounds.
+    pub limits: HttpLimits,
+    /// How sessions are named.
+    pub session_ids: SessionIds,
+}
+
+impl HttpConfig {
+    /// A listener that is called by the names of this machine's loopback, and by no web page.
+    pub fn new(doorkeeper: Arc<dyn Doorkeeper>) -> Self {
+        Self {
+            doorkeeper,
+            hosts: ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned).to_vec(),
+            origins: Vec::new(),
+            limits: HttpLimits::default(),
+            session_ids: Arc::new(|| {
+                let mut id = [0; 16];
+                getrandom::fill(&mut id).map_err(std::io::Error::other)?;
+                Ok(hex::encode(id))
+            }),
+        }
+    }
+
+    /// The same, with grants of a state folder.
+    pub fn with_grants(grants: GrantBook) -> Self {
+        Self::new(Arc::new(Mutex::new(grants)))
+    }
+}
+
+impl fmt::Debug for HttpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpConfig")
+            .field("hosts", &self.hosts)
+            .field("origins", &self.origins)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
