@@ -91,5 +91,7 @@ pub use reload::{ReloadError, Reloaded};
 pub use session::{Lane, Outbox, Session, SessionSummary, VERDICT_META_KEY};
 pub use source::PolicyDocument;
 pub use state_dir::{Durability, StateDir, StateError};
+#[cfg(feature = "http")]
+pub use upstream::{BadUpstream, HttpUpstream};
 pub use upstream::{Connecting, Connection, Ended, Upstream};
 pub use wire::{MAX_ID_BYTES, Queue, Refusal, RequestId};

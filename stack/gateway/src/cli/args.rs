@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// Puts a policy in front of an MCP server: judges each tool call, forwards what it judged, keeps a record.
 ///
-/// Starts the server as a child process and speaks MCP in its place: on standard input and output, or with --listen over
-/// HTTP.
+/// Starts the server as a child process, or reaches it at --upstream, and speaks MCP in its place: on standard input and
+/// output, or with --listen over HTTP.
 #[derive(Debug, Parser)]
 #[command(name = "mcp-gateway", version, after_long_help = AFTER_HELP)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -118,8 +118,16 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub(crate) max_sessions: usize,
 
+    /// The server's address, where it speaks streamable HTTP, in place of a command: `http://127.0.0.1:9000/mcp`.
+    #[arg(long, value_name = "URL", env = "MCP_GATEWAY_UPSTREAM", conflicts_with = "command")]
+    pub(crate) upstream: Option<String>,
+
+    /// The file with the token that the server at --upstream wants as a bearer. Tokens of clients never reach it.
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub(crate) upstream_token_file: Option<PathBuf>,
+
     /// The server's command and its arguments, after `--`.
-    #[arg(last = true, value_name = "COMMAND", required_unless_present = "check")]
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["check", "upstream"])]
     pub(crate) command: Vec<OsString>,
 }
 
@@ -315,4 +323,6 @@ Examples:
   mcp-gateway grant add desk --state state
   mcp-gateway --policy policy.json --state state --audit audit.jsonl \\
     --listen 127.0.0.1:8700 -- binance-mcp
+
+  mcp-gateway --policy policy.json --upstream http://127.0.0.1:9000/mcp
 ";

@@ -4,7 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mcp_gateway::{ApprovalError, AuditKeyTooShort, ChainedAuditError, GatewayError, GrantError, StateError};
+use mcp_gateway::{
+    ApprovalError, AuditKeyTooShort, BadUpstream, ChainedAuditError, GatewayError, GrantError, StateError,
+};
 use mcp_policy::PolicyErrors;
 
 /// One class of failure per exit code.
@@ -28,6 +30,12 @@ pub(super) enum Failure {
     AuditKeyShort(#[from] AuditKeyTooShort),
     #[error("cannot start the server `{command}`: {source}")]
     Start { command: String, source: io::Error },
+    #[error("the server cannot be reached: {0}")]
+    Connect(io::Error),
+    #[error("{0}")]
+    Upstream(#[from] BadUpstream),
+    #[error("cannot read the server's token `{}`: {source}", path.display())]
+    TokenUnread { path: PathBuf, source: io::Error },
     #[error("{0}")]
     State(#[from] StateError),
     #[error("{0}")]
@@ -75,7 +83,7 @@ impl Failure {
             Self::Log(_) => 2,
             Self::PolicyUnread { .. } | Self::PolicyInvalid { .. } => 3,
             Self::Audit { .. } | Self::AuditKeyUnread { .. } | Self::AuditKeyShort(_) => 4,
-            Self::Start { .. } => 5,
+            Self::Start { .. } | Self::Connect(_) | Self::Upstream(_) | Self::TokenUnread { .. } => 5,
             Self::ServerLeft => 6,
             Self::Kill { .. } => 7,
             Self::State(_) => 8,

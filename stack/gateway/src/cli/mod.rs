@@ -7,6 +7,7 @@ mod grants;
 mod listen;
 mod pin;
 mod run;
+mod server;
 mod setup;
 mod signals;
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStdin, ChildStdout};
 
 use super::failure::Failure;
-use super::run::start;
+use super::server::start;
 
 /// A server that says nothing for so long says nothing.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,14 +1,11 @@
 //! Runs the command.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::{ExitCode, Stdio};
-use std::time::Duration;
+use std::process::ExitCode;
 
 use clap::Parser;
-use mcp_gateway::{Gateway, Identity, SessionSummary};
-use tokio::process::{Child, Command};
+use mcp_gateway::{Connection, Gateway, Identity, SessionSummary};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Action, Args, GatewayArgs, Position};
@@ -74,54 +71,15 @@ fn run(args: &GatewayArgs) -> Result<(), Failure> {
 }
 
 async fn serve(args: &GatewayArgs, gateway: &Gateway) -> Result<SessionSummary, Failure> {
-    let mut child = start(&args.command)?;
-    let (Some(to_child), Some(from_child)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(start_failed(&args.command, io::ErrorKind::BrokenPipe.into()));
-    };
+    let server = super::server::upstream(args, gateway.limits().answer_bytes_max)?;
+    let Connection { read, write, ended } = server.connect().await.map_err(Failure::Connect)?;
     // One process serves one client, so its number and its start name the session.
     let identity = Identity::new(&*args.grant, format!("stdio-{}-{}", gateway.now_ms(), std::process::id()));
     let _signals = signals::heed(gateway.clone(), args.policy.clone().unwrap_or_default());
     let front = rmcp::transport::io::stdio_pipes();
-    let served = gateway.serve_until(identity, front, (from_child, to_child), shutdown()).await;
-    ended(child, Duration::from_millis(args.drain)).await;
+    let served = gateway.serve_until(identity, front, (read, write), shutdown()).await;
+    ended.await;
     Ok(served?)
-}
-
-/// Waits for a server whose input is closed, which asks it to end, and then waits no longer.
-pub(super) async fn ended(mut child: Child, drain: Duration) {
-    if tokio::time::timeout(drain, child.wait()).await.is_err() {
-        tracing::warn!("the server does not end by itself and is killed");
-        if let Err(error) = child.kill().await {
-            tracing::warn!(%error, "the server cannot be killed");
-        }
-    }
-}
-
-pub(super) fn start(command: &[OsString]) -> Result<Child, Failure> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(start_failed(command, io::ErrorKind::NotFound.into()));
-    };
-    let mut command_line = Command::new(program);
-    command_line
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true);
-    // A terminal's Ctrl-C is for the gateway, which then lets the server finish.
-    #[cfg(unix)]
-    command_line.process_group(0);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("MCP_GATEWAY_") {
-            command_line.env_remove(name);
-        }
-    }
-    command_line.spawn().map_err(|source| start_failed(command, source))
-}
-
-pub(super) fn start_failed(command: &[OsString], source: io::Error) -> Failure {
-    let command = command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
-    Failure::Start { command, source }
 }
 
 /// Ready when the process is asked to end.

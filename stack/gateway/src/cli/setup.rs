@@ -112,9 +112,9 @@ fn pins(path: &Path) -> Result<Pins, Failure> {
     Pins::parse(&text).map_err(|error| Failure::Pin(format!("`{}`: {error}", path.display())))
 }
 
-/// The name given, or that of the command without its folder.
+/// The name given, or the server's address, or that of the command without its folder.
 fn server_name(args: &GatewayArgs) -> String {
-    args.server.clone().unwrap_or_else(|| {
+    args.server.clone().or_else(|| args.upstream.clone()).unwrap_or_else(|| {
         let command = args.command.first().map(Path::new).and_then(Path::file_name);
         command.unwrap_or_default().to_string_lossy().into_owned()
     })

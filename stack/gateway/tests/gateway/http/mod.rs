@@ -4,11 +4,12 @@ mod bodies;
 mod door;
 mod sessions;
 mod stateless;
+mod upstream;
 
 use std::sync::{Arc, Mutex};
 
 use mcp_gateway::http::{HttpConfig, HttpGateway};
-use mcp_gateway::{Connection, Durability, GrantBook, StateDir, Token};
+use mcp_gateway::{Connection, Durability, GrantBook, StateDir, Token, Upstream};
 use reqwest::{Method, RequestBuilder, Response};
 use rmcp::ServiceExt as _;
 use serde_json::{Value, json};
@@ -52,18 +53,6 @@ impl Site {
     }
 
     async fn with(bench: Bench, fixture: Option<Fixture>, change: impl FnOnce(&mut HttpConfig)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
-        let mut grants = GrantBook::open(&state).unwrap();
-        grants.add("desk", &token(1), 0, None).unwrap();
-        let mut config = HttpConfig::with_grants(GrantBook::open(&state).unwrap());
-        let named = Mutex::new(0);
-        config.session_ids = Arc::new(move || {
-            let mut last = named.lock().unwrap();
-            *last += 1;
-            Ok(format!("session-{last}"))
-        });
-        change(&mut config);
         let (opened, servers) = mpsc::unbounded_channel();
         let upstream = move || {
             let (ours, theirs) = duplex(1 << 16);
@@ -78,15 +67,37 @@ impl Site {
             let (read, write) = split(ours);
             Ok(Connection::new(read, write))
         };
+        Self { servers, ..Self::start(bench, Arc::new(upstream), change).await }
+    }
+
+    /// In front of a server at some other place.
+    async fn before(bench: Bench, upstream: Arc<dyn Upstream>) -> Self {
+        Self::start(bench, upstream, |_| {}).await
+    }
+
+    async fn start(bench: Bench, upstream: Arc<dyn Upstream>, change: impl FnOnce(&mut HttpConfig)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+        let mut grants = GrantBook::open(&state).unwrap();
+        grants.add("desk", &token(1), 0, None).unwrap();
+        let mut config = HttpConfig::with_grants(GrantBook::open(&state).unwrap());
+        let named = Mutex::new(0);
+        config.session_ids = Arc::new(move || {
+            let mut last = named.lock().unwrap();
+            *last += 1;
+            Ok(format!("session-{last}"))
+        });
+        change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let gateway = HttpGateway::new(bench.gateway.clone(), Arc::new(upstream), config);
+        let gateway = HttpGateway::new(bench.gateway.clone(), upstream, config);
         let serving = tokio::spawn(gateway.serve(listener, async {
             let _ = stopped.await;
         }));
         let token = token(1).reveal().to_owned();
         let client = reqwest::Client::new();
+        let (_, servers) = mpsc::unbounded_channel();
         Self { bench, url, client, token, grants, servers, stop: Some(stop), serving, _folder: folder }
     }
 

@@ -1,5 +1,11 @@
 //! Where the server is, for whoever opens a connection for each session.
 
+#[cfg(feature = "http")]
+mod http;
+
+#[cfg(feature = "http")]
+pub use http::{BadUpstream, HttpUpstream};
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
