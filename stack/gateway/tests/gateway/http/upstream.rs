@@ -203,7 +203,7 @@ async fn the_server_is_told_its_session_its_version_and_its_own_token() {
         |what| told.iter().filter(|(said, _)| *said == what).map(|(_, names)| names.clone()).collect::<Vec<_>>();
     assert_eq!(order("initialize"), [["", "", "", ""].map(str::to_owned)]);
     for what in ["notifications/initialized", "GET", "DELETE"] {
-        assert_eq!(order(what), [known.clone()], "{what}");
+        assert_eq!(order(what), std::slice::from_ref(&known), "{what}");
     }
     assert_eq!(order("tools/call"), [known, repeated]);
 }
