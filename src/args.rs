@@ -174,7 +174,7 @@ pub(crate) struct Record {
 
     /// What to do with a tape that is there: `all` records it anew, `once` plays it, `new_episodes` plays it and adds what
     /// is not on it, `verify` compares it with what is recorded; `none` plays it and never records.
-    /// `ROGUE_RECORD_MODE` beats this [default: all]
+    /// `ROGUE_RECORD_MODE` beats this [default: all, and none where `CI` is set]
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<Mode>,
 

@@ -11,6 +11,8 @@ fn rogue(folder: &Path, args: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rogue"))
         .args(args)
         .current_dir(folder)
+        .env_remove("CI")
+        .env_remove("ROGUE_RECORD_MODE")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -93,4 +95,23 @@ fn tapes_are_cut_joined_scrubbed_and_compared() {
     assert_eq!(code(&["record", "-o", "x.jsonl"]).0, Some(2));
     assert_eq!(code(&["record", "-o", "x.jsonl", "--", "no-such-server"]).0, Some(2));
     assert_eq!(code(&["record", "-o", "x.jsonl", "--redact", "(", "--", "cat"]).0, Some(2));
+}
+
+#[test]
+fn where_nobody_watches_nothing_is_recorded_unasked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let record = |mode: &[&str]| {
+        let args = [&["record", "-o", "tape.jsonl"], mode, &["--", "sh", "-c", SERVER]].concat();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rogue"));
+        command.args(args).current_dir(folder.path()).env("CI", "true").env_remove("ROGUE_RECORD_MODE");
+        command.stdin(Stdio::null()).output().expect("the command runs")
+    };
+    let refused = record(&[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("the mode `none` does not record one"), "{}", said(&refused));
+    assert!(!folder.path().join("tape.jsonl").exists());
+    assert_eq!(record(&["--mode", "all"]).status.code(), Some(4), "asked for, it records");
+    let before = fs::read(folder.path().join("tape.jsonl")).expect("a tape");
+    assert_eq!(record(&[]).status.code(), Some(0), "an empty tape is played");
+    assert_eq!(fs::read(folder.path().join("tape.jsonl")).expect("a tape"), before);
 }

@@ -11,6 +11,8 @@ fn rogue(folder: &Path, args: &[&str], input: &str) -> (Option<i32>, String, Str
     let mut child = Command::new(env!("CARGO_BIN_EXE_rogue"))
         .args(args)
         .current_dir(folder)
+        .env_remove("CI")
+        .env_remove("ROGUE_RECORD_MODE")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

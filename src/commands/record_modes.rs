@@ -9,26 +9,23 @@ use rogue_harness::cassette::{Header, Redactor, TapeReader, TapeWriter};
 use rogue_harness::record::{Memory, Recorder, Speaks};
 use rogue_harness::replay::agent::Rules;
 use rogue_harness::replay::exchange::known;
-use rogue_harness::replay::{Mode, Pace, Plan, Player, Repeat, extend_stdio, verify as compare};
+use rogue_harness::replay::{
+    HttpHost, LiveServer, Mode, Outcome, Pace, Plan, Player, Repeat, extend_stdio, verify as compare,
+};
 use rogue_harness::verdict::ExitClass;
 
 use super::cassette::{Writer, bad, create, open, rule, writer};
 use super::record::{anew, header, now_ms, proxied};
-use super::replay::{fresh, replay};
+use super::replay::{fresh, replay, told};
 use crate::args::{Part, Record, Repeats, Replay};
 use crate::output::{Failure, Output};
 
-/// What is done with the tape. To record is what this command is for, so that it does so unless told otherwise.
+/// What is done with the tape. To record is what this command is for, so that it does so unless told otherwise, or unless
+/// nobody is there to look at what it recorded.
 pub(super) fn plan(args: &Record) -> Result<Plan, Failure> {
-    let asked = Some(args.mode.unwrap_or(Mode::All));
-    let mode = Mode::chosen(asked, |name| env::var(name).ok());
+    let mode = Mode::chosen_or(args.mode, Mode::All, |name| env::var(name).ok());
     let plan = mode.and_then(|mode| mode.plan(&args.output, args.output.exists()));
     plan.map_err(|error| Failure::usage(error.to_string(), "see `rogue record --help`"))
-}
-
-fn over_http() -> Failure {
-    let remedy = "record it anew with `--mode all`, or start the server on standard input and output";
-    Failure::usage("a tape of an MCP server over HTTP cannot be added to".to_owned(), remedy)
 }
 
 /// Plays the tape in place of the server.
@@ -73,9 +70,6 @@ pub(super) fn verify(args: &Record, output: &mut Output) -> Result<u8, Failure> 
 
 /// Plays the tape, asks for what is not on it, and adds that.
 pub(super) fn extend(args: &Record, output: &mut Output) -> Result<u8, Failure> {
-    if args.url.is_some() {
-        return Err(over_http());
-    }
     fresh(&args.output, args.max_age, args.when_old, output)?;
     // The tape is replaced only when everything has been written.
     let name = args.output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -93,15 +87,23 @@ pub(super) fn extend(args: &Record, output: &mut Output) -> Result<u8, Failure> 
 
 fn extended(args: &Record, longer: &Path, output: &mut Output) -> Result<u8, Failure> {
     let redactor = || Redactor::new(&args.rules).map_err(|error| rule(&error));
+    let player = || {
+        let player = Player::new(open(&args.output)?, Repeat::Fail, redactor()?);
+        player.map_err(|error| bad(&args.output, &error))
+    };
     let recorder = Recorder::new(copied(args, longer)?, now_ms);
     let runtime = rogue_harness::run::runtime()
         .map_err(|error| Failure::Broken(format!("the system gives no runtime: {error}")))?;
     let class = if let Some(url) = &args.exchange {
         let known = known(open(&args.output)?, redactor()?).map_err(|error| bad(&args.output, &error))?;
         runtime.block_on(proxied(url, Speaks::Exchange, args.listen, &recorder, Some(known), output))?
+    } else if let Some(url) = &args.url {
+        let server = LiveServer::new(url, recorder.observer());
+        let server = server.map_err(|error| Failure::usage(error.to_string(), "see `rogue record --help`"))?;
+        let outcome = runtime.block_on(before(server, player()?, url, args.listen, output))?;
+        told(&outcome, true, output).code()
     } else {
-        let player = Player::new(open(&args.output)?, Repeat::Fail, redactor()?);
-        let player = player.map_err(|error| bad(&args.output, &error))?;
+        let player = player()?;
         let (input, wire) = (tokio::io::stdin(), tokio::io::stdout());
         let extended = runtime.block_on(extend_stdio(player, &args.command, input, wire, recorder.observer()));
         let outcome = extended.map_err(|error| Failure::Broken(format!("the session broke: {error}")))?;
@@ -112,6 +114,27 @@ fn extended(args: &Record, longer: &Path, output: &mut Output) -> Result<u8, Fai
     let finished = recorder.finish();
     finished.map_err(|error| Failure::Broken(format!("`{}` cannot be written: {error}", longer.display())))?;
     Ok(class)
+}
+
+/// Plays the tape over HTTP, and asks the server at `url` for what is not on it, until it is told to stop.
+async fn before(
+    server: LiveServer,
+    player: Player,
+    url: &str,
+    listen: Option<SocketAddr>,
+    output: &mut Output,
+) -> Result<Outcome, Failure> {
+    let listen = listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let host = HttpHost::start_before(server, player, listen).await.map_err(|error| {
+        Failure::usage(format!("cannot listen on `{listen}`: {error}"), "choose another address, or port 0")
+    })?;
+    // Before anybody is told that there is something to stop.
+    let stop = super::signal::stop();
+    let stop = stop.map_err(|error| Failure::Broken(format!("the system gives no signals: {error}")))?;
+    let at = host.url();
+    output.print(&format!("adding to the tape what it lacks, from {url}\n\n  MCP  {at}\n\nStop with Ctrl-C.\n"))?;
+    stop.await;
+    Ok(host.stop_before().await)
 }
 
 /// A new tape with everything that is on the old one.

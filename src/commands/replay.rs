@@ -133,7 +133,7 @@ fn exchange(args: &Replay, output: &mut Output) -> Result<ExitClass, Failure> {
 }
 
 /// On standard error: standard output may be the wire.
-fn told(outcome: &Outcome, allow_unplayed: bool, output: &mut Output) -> ExitClass {
+pub(super) fn told(outcome: &Outcome, allow_unplayed: bool, output: &mut Output) -> ExitClass {
     output.note(&outcome.to_string());
     if outcome.is_same(allow_unplayed) { ExitClass::Good } else { ExitClass::Breached }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use mcp_gateway::mcp_policy::Charged;
+use mcp_gateway::mcp_policy::{Charged, Policy};
 use serde::Serialize;
 
 /// One limit of the candidate, over all tapes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Headroom {
-    /// Its pointer in the policy.
+    /// Its pointer in the policy; where several limits share a counter, that of the first.
     pub limit: String,
+    /// The other limits that count in the same counter. What they were charged and refused is told here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
     /// What it counts, as the policy writes it; calls when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
@@ -30,11 +33,15 @@ pub struct Headroom {
 /// The limits that were met so far.
 #[derive(Debug, Default)]
 pub(super) struct Meters {
+    /// By the first limit of a counter.
     by_limit: BTreeMap<String, Meter>,
+    /// Which that is, for each limit that was met.
+    counters: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default)]
 struct Meter {
+    shared_with: Vec<String>,
     of: Option<String>,
     max: u64,
     peak: u64,
@@ -46,11 +53,8 @@ struct Meter {
 
 impl Meters {
     /// Takes note of what a call was charged. `at` names the call.
-    pub(super) fn charge(&mut self, charged: &Charged<'_>, at: impl FnOnce() -> String) {
-        if !self.by_limit.contains_key(charged.limit) {
-            self.by_limit.insert(charged.limit.to_owned(), Meter::default());
-        }
-        let Some(meter) = self.by_limit.get_mut(charged.limit) else { return };
+    pub(super) fn charge(&mut self, policy: Option<&Policy>, charged: &Charged<'_>, at: impl FnOnce() -> String) {
+        let Some(meter) = self.meter(policy, charged.limit) else { return };
         meter.charged += 1;
         if charged.used > meter.peak {
             meter.of = charged.of.map(ToOwned::to_owned);
@@ -61,8 +65,22 @@ impl Meters {
     }
 
     /// Takes note of a refusal by a limit.
-    pub(super) fn refuse(&mut self, limit: &str) {
-        self.by_limit.entry(limit.to_owned()).or_default().refused += 1;
+    pub(super) fn refuse(&mut self, policy: Option<&Policy>, limit: &str) {
+        if let Some(meter) = self.meter(policy, limit) {
+            meter.refused += 1;
+        }
+    }
+
+    /// That of the counter in which a limit counts.
+    fn meter(&mut self, policy: Option<&Policy>, limit: &str) -> Option<&mut Meter> {
+        if !self.counters.contains_key(limit) {
+            let mut sharing = policy.map(|policy| policy.sharing(limit)).unwrap_or_default().into_iter();
+            let first = sharing.next().unwrap_or(limit).to_owned();
+            let meter = self.by_limit.entry(first.clone()).or_default();
+            meter.shared_with = sharing.map(ToOwned::to_owned).collect();
+            self.counters.insert(limit.to_owned(), first);
+        }
+        self.by_limit.get_mut(self.counters.get(limit)?)
     }
 
     /// The limits, the one that came closest first.
@@ -72,6 +90,7 @@ impl Meters {
             let percent = u128::from(meter.peak) * 100 / u128::from(meter.max.max(1));
             Headroom {
                 limit,
+                shared_with: meter.shared_with,
                 of: meter.of,
                 max,
                 peak,

@@ -252,7 +252,7 @@ fn judged(
         Decision::Allow(permit) => {
             if let Some((meters, tape, seq)) = &mut meters {
                 for charged in guard.charged(&permit) {
-                    meters.charge(&charged, || format!("{tape}:{}", *seq + 1));
+                    meters.charge(guard.policy(), &charged, || format!("{tape}:{}", *seq + 1));
                 }
             }
             let rule = asked.clone().unwrap_or_else(|| permit.rule().to_owned());
@@ -261,7 +261,7 @@ fn judged(
         }
         Decision::Deny(denial) => {
             if let Some((meters, ..)) = meters.filter(|_| denial.reason == Reason::LimitReached) {
-                meters.refuse(&denial.rule);
+                meters.refuse(guard.policy(), &denial.rule);
             }
             (false, "deny", denial.rule, denial.message)
         }

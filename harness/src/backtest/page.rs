@@ -110,9 +110,14 @@ fn put_limits(page: &mut String, headroom: &[Headroom]) {
               <th scope=\"col\" class=\"number\">refused</th></tr></thead>\n<tbody>\n";
     for one in headroom {
         let of = one.of.as_deref().map(|of| format!(" of <code>{}</code>", escaped(of))).unwrap_or_default();
+        let shared: String = one
+            .shared_with
+            .iter()
+            .map(|other| format!("<br><small>shared with</small> <code>{}</code>", escaped(other)))
+            .collect();
         let _ = writeln!(
             page,
-            "<tr><td><code>{}</code>{of}</td><td><meter min=\"0\" max=\"100\" low=\"70\" high=\"90\" optimum=\"0\" \
+            "<tr><td><code>{}</code>{of}{shared}</td><td><meter min=\"0\" max=\"100\" low=\"70\" high=\"90\" optimum=\"0\" \
              value=\"{}\">{} %</meter> {} <small>{} %, {}</small></td><td class=\"number\">{}</td>\
              <td class=\"number\">{}</td><td class=\"number\">{}</td></tr>",
             escaped(&one.limit),
@@ -189,6 +194,7 @@ mod tests {
             changes: vec![Change { tool: text(), before: text(), after: text(), calls: 1, example }],
             headroom: vec![Headroom {
                 limit: text(),
+                shared_with: vec![text()],
                 of: Some(text()),
                 max: text(),
                 peak: text(),

@@ -127,14 +127,17 @@ impl Changes {
         if !self.headroom.is_empty() {
             lines.push("\nhow close each limit came, most at a time".to_owned());
         }
-        for Headroom { limit, of, max, peak, peak_percent, at, charged, refused } in &self.headroom {
+        for Headroom { limit, shared_with, of, max, peak, peak_percent, at, charged, refused } in &self.headroom {
+            let shares = shared_with.iter().map(|other| format!("         shared with {other}"));
             let of = of.as_deref().map(|of| format!(" of {of}")).unwrap_or_default();
             if *charged == 0 {
                 lines.push(format!("      -  no call fits  {limit}\n         refused {refused} times"));
+                lines.extend(shares);
                 continue;
             }
             lines.push(format!("{peak_percent:>5} %  {peak} of {max}  {limit}{of}"));
             lines.push(format!("         charged {charged} times, refused {refused}; the most at {at}"));
+            lines.extend(shares);
         }
         if !self.largest_order.is_zero() {
             lines.push(format!("\nthe largest order that passes is worth {}", self.largest_order.normalize()));

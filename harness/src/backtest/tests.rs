@@ -56,6 +56,29 @@ fn limits_tell_how_close_they_came() {
 }
 
 #[test]
+fn limits_that_share_a_counter_are_one_line() {
+    let shared =
+        |tool: &str| format!(r#""{tool}": {{ "limits": [ {{ "counter": "calls", "window": "minute", "max": 3 }} ] }}"#);
+    let candidate =
+        format!(r#"{{ "version": "1", "default": "deny", "tools": {{ {}, {} }} }}"#, shared("bn_ping"), shared(ORDER));
+    let calls = [("bn_ping", 0, true), (ORDER, 1, true), (ORDER, 2, true), (ORDER, 3, true), ("bn_ping", 4, true)];
+    let bytes = tape(&calls);
+    let mut backtest = Backtest::new(&candidate, None).unwrap();
+    backtest.tape("t", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
+    let changes = backtest.finish();
+    let [limit] = changes.headroom.as_slice() else { panic!("{:?}", changes.headroom) };
+    // Whichever of the two spoke, it is the one counter that was full.
+    let sharing: Vec<_> = std::iter::once(&limit.limit).chain(&limit.shared_with).map(String::as_str).collect();
+    assert_eq!(sharing, ["/tools/bn_ping/limits/0", "/tools/bn_new_order/limits/0"]);
+    assert_eq!((limit.peak_percent, limit.charged, limit.refused), (100, 3, 2));
+    let text = changes.text();
+    let line = "  100 %  3 of 3  /tools/bn_ping/limits/0\n         charged 3 times, refused 2; the most at t:";
+    assert!(text.contains(line) && text.contains("\n         shared with /tools/bn_new_order/limits/0\n"), "{text}");
+    assert!(changes.page("p", None).contains("<small>shared with</small> <code>/tools/bn_new_order/limits/0</code>"));
+    assert!(serde_json::to_string(&changes).unwrap().contains(r#""shared_with":["/tools/bn_new_order/limits/0"]"#));
+}
+
+#[test]
 fn honest_calls_that_would_break_are_told_apart() {
     let four: Vec<_> = (0..5).map(|second| (ORDER, second * 1_000, true)).collect();
     let changes = judged(&four, &four);

@@ -22,8 +22,10 @@ mod tests;
 
 pub use memory::Memory;
 pub use proxy::{Known, Proxy, ProxyError, Speaks};
+pub(crate) use proxy::{Wire, is_stream, relayed, unanswered};
 pub use recorder::{Observe, Recorder};
 #[cfg(feature = "embedded")]
 pub(crate) use relay::relay;
 pub use rest::{RestRequest, RestResponse};
+pub(crate) use sse::Events;
 pub use stdio::record_stdio;

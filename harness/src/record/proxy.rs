@@ -10,7 +10,7 @@ use axum::body::{Body as HttpBody, Bytes, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::net::TcpListener;
@@ -79,7 +79,8 @@ pub struct Proxy {
     task: JoinHandle<()>,
 }
 
-pub(super) struct Wire {
+/// What stands behind, and who is told of what goes by.
+pub(crate) struct Wire {
     /// Without the slash at its end.
     pub(super) target: String,
     speaks: Speaks,
@@ -115,22 +116,7 @@ impl Proxy {
         observe: Observe,
         known: Option<Known>,
     ) -> Result<Self, ProxyError> {
-        let url = || ProxyError::Url { url: target.to_owned() };
-        let parsed: reqwest::Url = target.parse().map_err(|_| url())?;
-        if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() || parsed.query().is_some() {
-            return Err(url());
-        }
-        // What the answer is, a redirection too, is the client's to see.
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
-        let wire = Wire {
-            target: target.trim_end_matches('/').to_owned(),
-            speaks,
-            client: client.map_err(ProxyError::Client)?,
-            observe,
-            known,
-            requests: AtomicU64::new(0),
-            connections: AtomicU64::new(0),
-        };
+        let wire = Wire { known, ..Wire::new(target, speaks, observe)? };
         let listener = TcpListener::bind(address).await;
         let bound = |source| ProxyError::Bind { address, source };
         let listener = listener.map_err(bound)?;
@@ -185,22 +171,19 @@ async fn pass_on(wire: Arc<Wire>, parts: Parts, body: Bytes) -> Response {
         }
     }
     wire.asked(id, &parts, &target, &body);
-    let mut headers = parts.headers;
-    strip(&mut headers);
-    // Those of the client name this proxy, and are told anew.
-    headers.remove(header::HOST);
-    headers.remove(header::CONTENT_LENGTH);
-    let url =
-        if wire.speaks == Speaks::Mcp { mcp_url(&wire.target, &target) } else { format!("{}{target}", wire.target) };
-    let sent = wire.client.request(parts.method, url).headers(headers).body(body).send().await;
-    match sent {
+    match wire.send(parts.method, &target, parts.headers, body).await {
         Ok(response) => relayed(wire, id, response),
         Err(error) => {
             wire.broke(id);
-            let why = format!("the server behind the recorder does not answer: {}\n", error.without_url());
-            (StatusCode::BAD_GATEWAY, why).into_response()
+            unanswered(error)
         }
     }
+}
+
+/// What a client is told when nobody answers.
+pub(crate) fn unanswered(error: reqwest::Error) -> Response {
+    let why = format!("the server behind the recorder does not answer: {}\n", error.without_url());
+    (StatusCode::BAD_GATEWAY, why).into_response()
 }
 
 /// A server whose address has a path is reached by any path here: clients are given the address of this proxy.
@@ -209,13 +192,12 @@ fn mcp_url(target: &str, asked: &str) -> String {
     if has_path { target.to_owned() } else { format!("{target}{asked}") }
 }
 
-fn relayed(wire: Arc<Wire>, id: u64, response: reqwest::Response) -> Response {
+/// Passes an answer on as it comes, and tells it.
+pub(crate) fn relayed(wire: Arc<Wire>, id: u64, response: reqwest::Response) -> Response {
     let status = response.status();
     let mut headers = response.headers().clone();
     strip(&mut headers);
-    let streams = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"));
+    let streams = is_stream(&headers);
     let mut heard = Heard {
         wire,
         id,
@@ -248,6 +230,12 @@ fn relayed(wire: Arc<Wire>, id: u64, response: reqwest::Response) -> Response {
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     answer
+}
+
+/// Whether events follow, and not one body.
+pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"))
 }
 
 /// What was heard of an answer so far. It is told when the answer ends, or when its reader goes away.
@@ -298,6 +286,53 @@ impl Drop for Heard {
 }
 
 impl Wire {
+    /// A wire to `target`, such as `http://127.0.0.1:8080`.
+    ///
+    /// # Errors
+    /// That is no address of a server.
+    pub(crate) fn new(target: &str, speaks: Speaks, observe: Observe) -> Result<Self, ProxyError> {
+        let url = || ProxyError::Url { url: target.to_owned() };
+        let parsed: reqwest::Url = target.parse().map_err(|_| url())?;
+        if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() || parsed.query().is_some() {
+            return Err(url());
+        }
+        // What the answer is, a redirection too, is the client's to see.
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
+        Ok(Self {
+            target: target.trim_end_matches('/').to_owned(),
+            speaks,
+            client: client.map_err(ProxyError::Client)?,
+            observe,
+            known: None,
+            requests: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+        })
+    }
+
+    /// Sends a request, and tells nobody.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> reqwest::Result<reqwest::Response> {
+        strip(&mut headers);
+        // Those of the client name this proxy, and are told anew.
+        headers.remove(header::HOST);
+        headers.remove(header::CONTENT_LENGTH);
+        let url = match self.speaks {
+            Speaks::Mcp => mcp_url(&self.target, target),
+            Speaks::Exchange => format!("{}{target}", self.target),
+        };
+        self.client.request(method, url).headers(headers).body(body).send().await
+    }
+
+    /// Tells of a frame of MCP.
+    pub(crate) fn tell(&self, dir: Direction, frame: &[u8]) {
+        (self.observe)(Leg::Agent, dir, frame);
+    }
+
     fn asked(&self, id: u64, parts: &Parts, target: &str, body: &Bytes) {
         match self.speaks {
             Speaks::Mcp if body.is_empty() => {}

@@ -2,7 +2,7 @@
 
 /// Takes a stream apart as it comes, and gives the data of each event that is complete.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub(crate) struct Events {
     line: Vec<u8>,
     data: Vec<u8>,
     any: bool,
@@ -10,7 +10,7 @@ pub(super) struct Events {
 
 impl Events {
     /// Takes the next bytes.
-    pub(super) fn push(&mut self, bytes: &[u8], mut event: impl FnMut(&[u8])) {
+    pub(crate) fn push(&mut self, bytes: &[u8], mut event: impl FnMut(&[u8])) {
         for byte in bytes {
             if *byte != b'\n' {
                 self.line.push(*byte);

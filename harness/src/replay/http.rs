@@ -1,7 +1,8 @@
 //! A player as an MCP server over streamable HTTP, on loopback.
 //!
 //! Each request is answered with a stream of events, which ends with the answer. What the server says before it is asked,
-//! or after that, is for whoever listens with GET. All clients play the one tape.
+//! or after that, is for whoever listens with GET. All clients play the one tape. Behind it may stand a server that is asked
+//! for what is not on the tape.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -22,9 +23,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::live::LiveServer;
 use super::outcome::Outcome;
 use super::pace::Pace;
-use super::player::{Due, Player};
+use super::player::{Due, Heard, Player};
 use crate::cassette::LINE_BYTES_MAX;
 
 /// The path of the endpoint.
@@ -37,7 +39,7 @@ const SESSION: HeaderValue = HeaderValue::from_static("tape");
 pub struct HttpHost {
     address: SocketAddr,
     table: Arc<Table>,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 /// What is sent to a client: a frame, or nothing for hanging up.
@@ -47,6 +49,23 @@ type Sent = Option<Vec<u8>>;
 struct Table {
     state: Mutex<Round>,
     pace: Pace,
+    live: Option<Live>,
+}
+
+/// A server behind the tape, and where what it says of itself goes.
+#[derive(Debug)]
+struct Live {
+    server: LiveServer,
+    unasked: mpsc::UnboundedSender<Vec<u8>>,
+}
+
+/// What becomes of a frame.
+enum Next {
+    Answered(Response),
+    /// It is on the tape, and a server behind it may have to hear of it too.
+    Noticed,
+    Ask,
+    Notify,
 }
 
 #[derive(Debug)]
@@ -65,7 +84,19 @@ impl HttpHost {
     ///
     /// # Errors
     /// The address is not of this machine alone, or taken.
-    pub async fn start(mut player: Player, pace: Pace, address: SocketAddr) -> io::Result<Self> {
+    pub async fn start(player: Player, pace: Pace, address: SocketAddr) -> io::Result<Self> {
+        Self::host(player, pace, address, None).await
+    }
+
+    /// The same with a server that is asked for what is not on the tape, and does not hear of what is.
+    ///
+    /// # Errors
+    /// The address is not of this machine alone, or taken.
+    pub async fn start_before(server: LiveServer, player: Player, address: SocketAddr) -> io::Result<Self> {
+        Self::host(player, Pace::Instant, address, Some(server)).await
+    }
+
+    async fn host(mut player: Player, pace: Pace, address: SocketAddr, server: Option<LiveServer>) -> io::Result<Self> {
         if !address.ip().is_loopback() {
             let why = format!("`{address}` can be reached from other machines: use 127.0.0.1 or [::1]");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -75,8 +106,10 @@ impl HttpHost {
         let opening = player.open();
         let mut state = Round { player, waiting: BTreeMap::new(), listener: None, unheard: VecDeque::new() };
         state.send(opening, None, pace);
-        let table = Arc::new(Table { state: Mutex::new(state), pace });
-        let route = post(asked).get(listened).delete(async || StatusCode::OK);
+        let (unasked, mut said) = mpsc::unbounded_channel();
+        let live = server.map(|server| Live { server, unasked });
+        let table = Arc::new(Table { state: Mutex::new(state), pace, live });
+        let route = post(asked).get(listened).delete(ended);
         let router = Router::new()
             .route(PATH, route)
             .layer(DefaultBodyLimit::max(LINE_BYTES_MAX))
@@ -85,7 +118,13 @@ impl HttpHost {
             // Errors of single connections are theirs.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, table, task })
+        let heard = table.clone();
+        let unasked = tokio::spawn(async move {
+            while let Some(frame) = said.recv().await {
+                heard.lock().send(vec![Due::new(0, frame)], None, Pace::Instant);
+            }
+        });
+        Ok(Self { address, table, tasks: [task, unasked] })
     }
 
     /// What a client is given, such as `http://127.0.0.1:8700/mcp`.
@@ -95,8 +134,23 @@ impl HttpHost {
 
     /// Stops, and tells how it went.
     pub fn stop(self) -> Outcome {
-        self.task.abort();
+        self.abort();
         self.table.lock().player.outcome()
+    }
+
+    /// The same, and ends the session with the server behind the tape.
+    pub async fn stop_before(self) -> Outcome {
+        self.abort();
+        if let Some(live) = &self.table.live {
+            live.server.end().await;
+        }
+        self.table.lock().player.outcome()
+    }
+
+    fn abort(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
@@ -143,25 +197,67 @@ async fn asked(State((table, address)): State<(Arc<Table>, SocketAddr)>, headers
         return StatusCode::FORBIDDEN.into_response();
     }
     let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let next = hear(&table, &value, &body);
+    let Some(Live { server, unasked }) = &table.live else {
+        return match next {
+            Next::Answered(response) => response,
+            Next::Noticed | Next::Ask | Next::Notify => StatusCode::ACCEPTED.into_response(),
+        };
+    };
+    let greets = value.get("method").is_some_and(|method| method == "initialize");
+    if greets {
+        server.greeted(body.clone()).await;
+    }
+    let mut response = match next {
+        Next::Answered(response) => return response,
+        Next::Noticed => server.notify(headers, body, true).await,
+        Next::Notify => server.notify(headers, body, false).await,
+        Next::Ask => server.ask(headers, body, greets, unasked).await,
+    };
+    response.headers_mut().insert("mcp-session-id", SESSION);
+    response
+}
+
+/// Lets the player hear a frame.
+fn hear(table: &Arc<Table>, value: &Value, body: &[u8]) -> Next {
     let asks = value.get("method").is_some();
     let id = value.get("id").filter(|id| asks && !id.is_null()).map(Value::to_string);
     let mut state = table.lock();
+    let due = if table.live.is_none() {
+        state.player.hear(body)
+    } else {
+        match state.player.hear_known(body) {
+            Heard::Known(due) => due,
+            Heard::Unknown => return Next::Ask,
+            Heard::Idle => return Next::Notify,
+        }
+    };
+    // A frame that is no message at all is answered all the same.
+    let is_none = id.is_none() && !asks && answered_id(body).is_none();
+    if is_none && let Some(Due { frame, .. }) = due.first() {
+        let refused = (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], frame.clone());
+        return Next::Answered(refused.into_response());
+    }
     let (to, from) = mpsc::unbounded_channel();
     if let Some(id) = &id {
         state.waiting.insert(id.clone(), to);
     }
-    let due = state.player.hear(&body);
-    // A frame that is no message at all is answered all the same.
-    let is_none = id.is_none() && !asks && answered_id(&body).is_none();
-    if is_none && let Some(Due { frame, .. }) = due.first() {
-        return (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], frame.clone()).into_response();
-    }
     state.send(due, id.as_deref(), table.pace);
     drop(state);
     match id {
-        None => StatusCode::ACCEPTED.into_response(),
-        Some(id) => events(from, Some((table, id))),
+        None => Next::Noticed,
+        Some(id) => Next::Answered(events(from, Some((table.clone(), id)))),
     }
+}
+
+async fn ended(State((table, address)): State<(Arc<Table>, SocketAddr)>, headers: HeaderMap) -> StatusCode {
+    if is_foreign(&headers, address) {
+        return StatusCode::FORBIDDEN;
+    }
+    if let Some(live) = &table.live {
+        live.server.end().await;
+    }
+    StatusCode::OK
 }
 
 async fn listened(State((table, address)): State<(Arc<Table>, SocketAddr)>, headers: HeaderMap) -> Response {

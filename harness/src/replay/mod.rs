@@ -21,6 +21,7 @@ mod fingerprint;
 #[cfg(feature = "embedded")]
 mod gateway;
 mod http;
+mod live;
 mod miss;
 mod mode;
 mod names;
@@ -45,12 +46,13 @@ pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded")]
 pub use gateway::{Guarded, GuardedError, serve_guarded};
 pub use http::HttpHost;
+pub use live::LiveServer;
 pub use miss::{Miss, Nearest, Why};
 pub use mode::{MODE_VARIABLE, Mode, ModeError, Plan};
 pub use outcome::{Outcome, Played, WrongAnswer};
 pub use overlay::{Overlay, OverlayError};
 pub use pace::{BadPace, Pace, WAIT_MS_MAX};
-pub use player::{Due, Player};
+pub use player::{Due, Heard, Player};
 pub use pointers::FieldDifference;
 pub use serve::serve;
 pub use verify::{Changed, Verification, verify};

@@ -83,6 +83,18 @@ impl Mode {
     /// # Errors
     /// The environment has a word that is no mode.
     pub fn chosen(asked: Option<Self>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ModeError> {
+        Self::chosen_or(asked, Self::Once, variable)
+    }
+
+    /// The same with another mode where somebody is there and asks for none.
+    ///
+    /// # Errors
+    /// The environment has a word that is no mode.
+    pub fn chosen_or(
+        asked: Option<Self>,
+        attended: Self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ModeError> {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         if let Some(word) = set(MODE_VARIABLE) {
             return Self::ALL
@@ -91,7 +103,7 @@ impl Mode {
                 .ok_or(ModeError::Unknown { word, of_variable: true });
         }
         let unattended = set(CI_VARIABLE).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"));
-        Ok(asked.unwrap_or(if unattended { Self::None } else { Self::Once }))
+        Ok(asked.unwrap_or(if unattended { Self::None } else { attended }))
     }
 
     /// What is done with a tape that is there or not.

@@ -65,6 +65,24 @@ impl Due {
     }
 }
 
+/// What a frame is to a player that has somebody else to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// It is on the tape, and this is what is said to it.
+    Known(Vec<Due>),
+    /// It is a request that is not on the tape.
+    Unknown,
+    /// It asks for nothing: a notification that is not on the tape, or an answer that the tape does not wait for.
+    Idle,
+}
+
+/// As [`Heard`], with what a miss is made of.
+enum Met {
+    Known(Vec<Due>),
+    Missed(Value, Miss),
+    Idle,
+}
+
 /// Plays the server's part of an MCP session. It does no IO: it is told what the client says, and tells what to send.
 #[derive(Debug)]
 pub struct Player {
@@ -143,6 +161,23 @@ impl Player {
 
     /// Takes a frame of the client, without its newline, and tells what the server says to it.
     pub fn hear(&mut self, frame: &[u8]) -> Vec<Due> {
+        match self.meet(frame) {
+            Met::Known(due) => due,
+            Met::Idle => Vec::new(),
+            Met::Missed(id, miss) => vec![self.missed(&id, miss)],
+        }
+    }
+
+    /// The same where a server can be asked for what is not on the tape: that is no miss then.
+    pub fn hear_known(&mut self, frame: &[u8]) -> Heard {
+        match self.meet(frame) {
+            Met::Known(due) => Heard::Known(due),
+            Met::Idle => Heard::Idle,
+            Met::Missed(..) => Heard::Unknown,
+        }
+    }
+
+    fn meet(&mut self, frame: &[u8]) -> Met {
         let live = Body::of(frame);
         let value = frame_value(&live);
         match Kind::of(value.as_ref()) {
@@ -157,17 +192,6 @@ impl Player {
                 self.notice(live, is_notice)
             }
         }
-    }
-
-    /// As [`Player::hear`], but nothing when that would be a miss, which then is none.
-    pub fn hear_known(&mut self, frame: &[u8]) -> Option<Vec<Due>> {
-        let before = self.misses.len();
-        let due = self.hear(frame);
-        if self.misses.len() == before {
-            return Some(due);
-        }
-        self.misses.truncate(before);
-        None
     }
 
     /// Whether everything on the tape was asked for and said.
@@ -199,7 +223,7 @@ impl Player {
         outcome
     }
 
-    fn request(&mut self, live: Body, mut live_names: Live) -> Vec<Due> {
+    fn request(&mut self, live: Body, mut live_names: Live) -> Met {
         self.requests += 1;
         let number = self.requests;
         let asked = self.fingerprint(live);
@@ -208,9 +232,9 @@ impl Player {
         let place = match taken {
             Ok(place) => place,
             Err(_) if self.dialect == Dialect::Mcp && asked.label == names::LIVENESS => {
-                return vec![now(&json!({ "jsonrpc": "2.0", "id": id, "result": {} }))];
+                return Met::Known(vec![now(&json!({ "jsonrpc": "2.0", "id": id, "result": {} }))]);
             }
-            Err(miss) => return vec![self.missed(&id, miss)],
+            Err(miss) => return Met::Missed(id, miss),
         };
         let silent = self.deck.get(place).filter(|entry| {
             let answers = |step: &Step| matches!(step, Step::Say { answers: true, .. });
@@ -218,15 +242,15 @@ impl Player {
         });
         if let Some(seq) = silent.map(|entry| entry.seq) {
             let miss = Miss { request: number, label: asked.label, why: Why::Unanswered { seq } };
-            return vec![self.missed(&id, miss)];
+            return Met::Missed(id, miss);
         }
         let from_ms = self.deck.get(place).map_or(0, |entry| entry.content.at_ms);
         live_names.act = self.overlay.meet(&asked.label);
-        self.go_on(place, 0, from_ms, live_names)
+        Met::Known(self.go_on(place, 0, from_ms, live_names))
     }
 
     /// A notification, or a frame that is no message at all.
-    fn notice(&mut self, live: Body, is_notice: bool) -> Vec<Due> {
+    fn notice(&mut self, live: Body, is_notice: bool) -> Met {
         let asked = self.fingerprint(live);
         if !is_notice {
             self.requests += 1;
@@ -234,25 +258,25 @@ impl Player {
         match self.deck.take(self.requests, &asked, &mut self.bindings) {
             Ok(place) => {
                 let from_ms = self.deck.get(place).map_or(0, |entry| entry.content.at_ms);
-                self.go_on(place, 0, from_ms, Live::default())
+                Met::Known(self.go_on(place, 0, from_ms, Live::default()))
             }
             // Notifications are not answered, so one that is not on the tape asks for nothing that it does not have.
-            Err(_) if is_notice => Vec::new(),
-            Err(miss) => vec![self.missed(&Value::Null, miss)],
+            Err(_) if is_notice => Met::Idle,
+            Err(miss) => Met::Missed(Value::Null, miss),
         }
     }
 
-    fn answered(&mut self, id: &Value, answer: Value) -> Vec<Due> {
+    fn answered(&mut self, id: &Value, answer: Value) -> Met {
         let id = id.to_string();
-        let Some(at) = self.pending.iter().position(|pending| pending.awaits == id) else { return Vec::new() };
+        let Some(at) = self.pending.iter().position(|pending| pending.awaits == id) else { return Met::Idle };
         let Pending { place, step, live, .. } = self.pending.remove(at);
-        let Some(Step::Await { at_ms, seq, answer: recorded, .. }) = self.step(place, step) else { return Vec::new() };
-        let Body::Json(answer) = self.redactor.body(Body::Json(answer)) else { return Vec::new() };
+        let Some(Step::Await { at_ms, seq, answer: recorded, .. }) = self.step(place, step) else { return Met::Idle };
+        let Body::Json(answer) = self.redactor.body(Body::Json(answer)) else { return Met::Idle };
         let fields = differences(&sorted(recorded), &sorted(answer));
         if !fields.is_empty() {
             self.wrong.push(WrongAnswer { seq, fields });
         }
-        self.go_on(place, step + 1, at_ms, live)
+        Met::Known(self.go_on(place, step + 1, at_ms, live))
     }
 
     fn step(&self, place: usize, step: usize) -> Option<Step> {

@@ -17,6 +17,22 @@ impl Policy {
         told
     }
 
+    /// The limits, by their pointers, that count in one counter with the one at `limit`, and that one: the first is the
+    /// one by which [`Charged`](crate::Charged) tells the counter. Empty when there is no such limit.
+    pub fn sharing(&self, limit: &str) -> Vec<&str> {
+        let entries = self.names.values().filter_map(|named| named.rules.as_ref());
+        let all: Vec<&LimitUse> = self.all_tools.iter().chain(entries.flat_map(|rules| &rules.limits)).collect();
+        let Some(counter) = all.iter().find(|of| of.rule == limit).map(|of| of.counter) else { return Vec::new() };
+        let first = self.counters().get(counter).map(|spec| spec.rule.as_str());
+        let mut sharing: Vec<&str> = first.into_iter().collect();
+        for limit in all.iter().filter(|limit| limit.counter == counter) {
+            if !sharing.contains(&limit.rule.as_str()) {
+                sharing.push(&limit.rule);
+            }
+        }
+        sharing
+    }
+
     /// Those that are asked for a tool with these rules.
     pub(crate) fn rules_for<'p>(&'p self, rules: Option<&'p ToolRules>) -> impl Iterator<Item = &'p str> {
         let denies = rules.into_iter().filter_map(|rules| match &rules.action {
