@@ -81,6 +81,11 @@ impl Output {
         Ok(self.out.flush()?)
     }
 
+    /// Standard output, for what is too long to be put together first.
+    pub(crate) fn out(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
     /// Writes a line to standard error. Nobody is left to tell when that fails.
     pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");

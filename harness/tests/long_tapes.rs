@@ -1,4 +1,4 @@
-//! A long tape takes no more memory than a short one, written or read. Alone in its file: what else a process does would
+//! A long tape takes no more memory than a short one, written, read, shown or judged. Alone in its file: what else a process does would
 //! be measured with it.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 
-use rogue_harness::cassette::tools::{open, stats, verify};
+use rogue_harness::cassette::tools::{open, show, stats, verify};
 use rogue_harness::cassette::{Direction, Header, Leg, Redactor, TapeWriter};
 
 /// How much the process may have taken more at its highest: a page cache of the allocator, no message.
@@ -42,16 +42,32 @@ fn write(path: &Path, calls: u64) {
 
 fn read(path: &Path) -> u64 {
     assert_eq!(verify(open(path).unwrap(), &[]).unwrap(), []);
+    show(open(path).unwrap(), &mut std::io::sink()).unwrap().unwrap();
+    judged(path);
     let stats = stats(open(path).unwrap()).unwrap();
     stats.messages
 }
+
+#[cfg(feature = "embedded")]
+fn judged(path: &Path) {
+    let policy = r#"{ "version": "1", "default": "deny", "tools": {
+        "bn_open_orders": { "limits": [ { "counter": "looks", "window": "minute", "max": 1000 } ] } } }"#;
+    let mut backtest = rogue_harness::backtest::Backtest::new(policy, None).unwrap();
+    backtest.tape("tape", open(path).unwrap()).unwrap();
+    let changes = backtest.finish();
+    assert!(changes.calls >= 4_000 && changes.allowed >= 1_000, "{}", changes.text());
+}
+
+#[cfg(not(feature = "embedded"))]
+fn judged(_: &Path) {}
 
 #[test]
 fn a_long_tape_takes_no_more_memory_than_a_short_one() {
     let folder = tempfile::tempdir().unwrap();
     let (short, long) = (folder.path().join("short.jsonl"), folder.path().join("long.jsonl"));
-    write(&short, 4_000);
-    assert_eq!(read(&short), 6_000);
+    // Long enough for as many unanswered calls as a backtest ever keeps waiting.
+    write(&short, 10_000);
+    assert_eq!(read(&short), 15_000);
     let before = peak_kib();
     write(&long, 40_000);
     assert_eq!(read(&long), 60_000);

@@ -1,6 +1,6 @@
 //! `rogue cassette`.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use rogue_harness::cassette::tools::{self, Difference};
@@ -14,9 +14,11 @@ use crate::output::{Failure, Output};
 pub(crate) fn cassette(args: &Cassette, folder: Option<&Path>, output: &mut Output) -> Result<ExitClass, Failure> {
     match args {
         Cassette::Show { tape } => {
-            let mut text = Vec::new();
-            let shown = tools::show(open(tape)?, &mut text);
-            output.print(&String::from_utf8_lossy(&text))?;
+            // A tape may be longer than what fits into memory.
+            let mut out = BufWriter::new(output.out());
+            let shown = tools::show(open(tape)?, &mut out);
+            out.flush()?;
+            drop(out);
             shown.map_err(|error| bad(tape, &error))??;
             Ok(ExitClass::Good)
         }

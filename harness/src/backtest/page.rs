@@ -110,11 +110,10 @@ fn put_limits(page: &mut String, headroom: &[Headroom]) {
               <th scope=\"col\" class=\"number\">refused</th></tr></thead>\n<tbody>\n";
     for one in headroom {
         let of = one.of.as_deref().map(|of| format!(" of <code>{}</code>", escaped(of))).unwrap_or_default();
-        let shared: String = one
-            .shared_with
-            .iter()
-            .map(|other| format!("<br><small>shared with</small> <code>{}</code>", escaped(other)))
-            .collect();
+        let shared = one.shared_with.iter().fold(String::new(), |mut shared, other| {
+            let _ = write!(shared, "<br><small>shared with</small> <code>{}</code>", escaped(other));
+            shared
+        });
         let _ = writeln!(
             page,
             "<tr><td><code>{}</code>{of}{shared}</td><td><meter min=\"0\" max=\"100\" low=\"70\" high=\"90\" optimum=\"0\" \
