@@ -52,7 +52,7 @@ fn read(path: &Path) -> u64 {
 fn judged(path: &Path) {
     let policy = r#"{ "version": "1", "default": "deny", "tools": {
         "bn_open_orders": { "limits": [ { "counter": "looks", "window": "minute", "max": 1000 } ] } } }"#;
-    let mut backtest = rogue_harness::backtest::Backtest::new(policy, None).unwrap();
+    let mut backtest = rogue_harness::backtest::Backtest::new(&policy.into(), None).unwrap();
     backtest.tape("tape", open(path).unwrap()).unwrap();
     let changes = backtest.finish();
     assert!(changes.calls >= 4_000 && changes.allowed >= 1_000, "{}", changes.text());

@@ -63,7 +63,7 @@ fn limits_that_share_a_counter_are_one_line() {
         format!(r#"{{ "version": "1", "default": "deny", "tools": {{ {}, {} }} }}"#, shared("bn_ping"), shared(ORDER));
     let calls = [("bn_ping", 0, true), (ORDER, 1, true), (ORDER, 2, true), (ORDER, 3, true), ("bn_ping", 4, true)];
     let bytes = tape(&calls);
-    let mut backtest = Backtest::new(&candidate, None).unwrap();
+    let mut backtest = Backtest::new(&candidate.as_str().into(), None).unwrap();
     backtest.tape("t", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
     let changes = backtest.finish();
     let [limit] = changes.headroom.as_slice() else { panic!("{:?}", changes.headroom) };
