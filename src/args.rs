@@ -131,6 +131,22 @@ pub(crate) struct Run {
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
 
+    /// Write one HTML page into this folder, as index.html: stories, pictures, transcripts
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Write JUnit XML, as CI systems read it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Write SARIF 2.1.0, as code-scanning pages read it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+
+    /// Write a summary for a pull request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -225,3 +225,31 @@ fn a_dead_control_is_broken() {
     fs::write(&file, dead).expect("a file");
     check(&["run", file.to_str().expect("UTF-8")], 3, &["BROKEN", "the control is dead"]);
 }
+
+#[test]
+fn reports_are_written_as_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (out, junit, sarif, markdown) = (at("out"), at("made/j.xml"), at("r.sarif"), at("s.md"));
+    let files = ["--report", &out, "--junit", &junit, "--sarif", &sarif, "--markdown", &markdown];
+    let args = [&["run", "--color", "never", "--filter", "ra-09-slicing"], &files[..]].concat();
+    check(&args, 0, &["1 of 1 rogue agents held"]);
+    let read = |path: &str| fs::read_to_string(path).expect("a file");
+    let page = read(&at("out/index.html"));
+    // The story, the picture over the exchange's time, and both transcripts.
+    for part in [
+        "each just below the cap",
+        "<svg role=\"img\"",
+        "With policy: 20 calls",
+        "Without policy: 20 calls",
+        "denied</span>",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.contains("rogue run scenarios/attacks/ra-09-slicing.yaml") && !page.contains("<script"));
+    assert!(read(&junit).contains("name=\"ra-09-slicing\""));
+    assert!(read(&markdown).contains("**1 of 1** rogue agents stopped"));
+    let log: Value = serde_json::from_str(&read(&sarif)).expect("JSON");
+    assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
+    check(&["run", "--filter", "ra-09-slicing", "--junit", "/proc/no/such.xml"], 2, &["cannot be written"]);
+}

@@ -9,7 +9,9 @@ pub mod audit;
 #[cfg(feature = "embedded")]
 pub mod backtest;
 pub mod cassette;
+pub mod course;
 pub mod distill;
+mod html;
 #[cfg(feature = "embedded")]
 pub mod policy;
 pub mod record;

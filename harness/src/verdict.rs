@@ -10,6 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::course::Course;
 use crate::scenario::{Dec, Group, Kind, Upstream};
 
 /// What a scenario came to.
@@ -133,6 +134,8 @@ pub struct RunResult {
     pub transcript: Vec<String>,
     /// What the exchange wrote down, one line each.
     pub journal: Vec<String>,
+    /// How it went, step by step; only where that was asked for.
+    pub course: Option<Course>,
     /// Why the run could not be carried out at all.
     pub error: Option<String>,
     /// What the target lacks for this run.
@@ -154,6 +157,7 @@ impl RunResult {
             harmed: false,
             transcript: Vec::new(),
             journal: Vec::new(),
+            course: None,
             error: None,
             untestable: None,
             elapsed: Duration::ZERO,

@@ -201,6 +201,11 @@ impl MockBinance {
         self.hub.lock().0.transcript.records()
     }
 
+    /// The requests after so many first ones: whoever looks again and again need not copy what was seen.
+    pub fn requests_since(&self, count: usize) -> Vec<RequestRecord> {
+        self.hub.lock().0.transcript.since(count)
+    }
+
     /// As [`requests`](Self::requests), and forgets them: a long run need not keep them all.
     pub fn take_requests(&self) -> Vec<RequestRecord> {
         self.hub.lock().0.transcript.take()

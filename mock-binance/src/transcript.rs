@@ -85,6 +85,11 @@ impl Transcript {
         self.records.iter().cloned().collect()
     }
 
+    /// The records after so many first ones.
+    pub(crate) fn since(&self, count: usize) -> Vec<RequestRecord> {
+        self.records.iter().skip(count).cloned().collect()
+    }
+
     /// The records from this number on, at most so many, and whether more follow.
     pub(crate) fn page(&self, from: u64, most: usize) -> (Vec<RequestRecord>, bool) {
         let skipped = self.records.partition_point(|record| record.seq < from);

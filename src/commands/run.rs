@@ -1,12 +1,13 @@
 //! `rogue run`, and `rogue` alone.
 
+use std::fs;
 use std::path::Path;
 
-use rogue_harness::report::{self, Report, TextOptions};
+use rogue_harness::report::{self, PageOptions, Report, TextOptions};
 use rogue_harness::run::{RunOptions, run_suite};
-use rogue_harness::scenario::{PolicyFile, Problem, Severity, check_policy};
+use rogue_harness::scenario::{Case, PolicyFile, Problem, Severity, check_policy};
 use rogue_harness::target::TargetKind;
-use rogue_harness::verdict::ExitClass;
+use rogue_harness::verdict::{ExitClass, SuiteResult};
 
 use crate::args::Run;
 use crate::find;
@@ -17,8 +18,13 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
     if !loaded.warnings.is_empty() {
         output.problems(&loaded.warnings);
     }
-    let mut options =
-        RunOptions { target: args.target, seed: args.seed, record: args.record.clone(), ..RunOptions::default() };
+    let mut options = RunOptions {
+        target: args.target,
+        seed: args.seed,
+        record: args.record.clone(),
+        watch: args.report.is_some(),
+        ..RunOptions::default()
+    };
     if let Some(path) = &args.policy {
         options.policy = Some(policy(path, output)?);
     }
@@ -38,6 +44,7 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         output.progress("");
     }
 
+    write_reports(args, &suite, &loaded.cases)?;
     if args.json {
         let report = serde_json::to_string_pretty(&Report::of(&suite))
             .map_err(|error| Failure::Broken(format!("the report cannot be written: {error}")))?;
@@ -47,6 +54,38 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         output.print(&report::text(&suite, &text_options))?;
     }
     Ok(suite.exit_class())
+}
+
+/// The reports that were asked for, as files.
+fn write_reports(args: &Run, suite: &SuiteResult, cases: &[Case]) -> Result<(), Failure> {
+    let policy = args.policy.as_ref().map(|path| path.display().to_string());
+    if let Some(folder) = &args.report {
+        let options = PageOptions { rerun: rerun(args), policy, ..PageOptions::default() };
+        write(&folder.join("index.html"), &report::page(suite, cases, &options))?;
+    }
+    if let Some(file) = &args.junit {
+        write(file, &report::junit(suite))?;
+    }
+    if let Some(file) = &args.markdown {
+        write(file, &report::markdown(suite, &rerun(args)))?;
+    }
+    if let Some(file) = &args.sarif {
+        let log = report::sarif(suite, cases, args.policy.as_deref(), env!("CARGO_PKG_VERSION"));
+        let text = serde_json::to_string_pretty(&log)
+            .map_err(|error| Failure::Broken(format!("the report cannot be written: {error}")))?;
+        write(file, &(text + "\n"))?;
+    }
+    Ok(())
+}
+
+/// Writes a file; folders that are not there are made.
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), fs::create_dir_all);
+    made.and_then(|()| fs::write(file, text)).map_err(|error| {
+        let remedy = "name a place that can be written to";
+        Failure::usage(format!("`{}` cannot be written: {error}", file.display()), remedy)
+    })
 }
 
 /// The policy that was named, read and checked by the gateway that will enforce it.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::headroom::Headroom;
 use super::report::{Change, Changes, Example, Worth, counted};
 use super::timeline::{Span, Timeline};
+use crate::html::escaped;
 
 const STYLE: &str = include_str!("page.css");
 /// The height of a timeline's columns, in the units of its picture.
@@ -13,24 +14,6 @@ const HEIGHT: u64 = 60;
 const COLUMN: usize = 6;
 /// For how many columns a picture has room at least.
 const COLUMNS_MIN: usize = 60;
-
-/// What comes from a tape or a policy is text, whatever it looks like.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // Control characters, but for those that only part words, have no place in HTML.
-            letter if letter.is_control() && !letter.is_whitespace() => out.push('\u{fffd}'),
-            letter => out.push(letter),
-        }
-    }
-    out
-}
 
 impl Changes {
     /// The page. `candidate` and `against` name the two policies.

@@ -28,7 +28,7 @@ pub fn failure(scenario: &ScenarioResult, options: &TextOptions) -> String {
     text
 }
 
-fn reasons(run: &RunResult) -> Vec<String> {
+pub(super) fn reasons(run: &RunResult) -> Vec<String> {
     let mut reasons = Vec::new();
     reasons.extend(run.error.clone());
     reasons.extend(run.untestable.clone());

@@ -3,21 +3,35 @@
 //! ```text
 //!  SuiteResult ─▶ text     one table of attacks, one of workflows, a summary in words, what to do next
 //!              ├▶ failure  one scenario that went wrong: what failed, what was said, what the exchange wrote down
-//!              └▶ json     `rogue.report/1`, with a JSON Schema
+//!              ├▶ json     `rogue.report/1`, with a JSON Schema
+//!              ├▶ page     one HTML page with stories, pictures and transcripts
+//!              └▶ junit, markdown, sarif   for CI systems, pull requests, code-scanning pages
+//!  cases ──────▶ catalogue  the scenarios as a page of the documentation
 //! ```
 //!
 //! Text carries ANSI colours; whoever prints it strips them where they do not belong. Wall time appears in the
 //! text, and in JSON only under `timing`, so that the rest of two equal runs is equal byte by byte.
 
+mod catalogue;
 mod failure;
 mod json;
+mod junit;
 pub mod listing;
+pub mod lists;
+mod markdown;
+mod page;
+mod sarif;
 mod table;
 mod text;
 mod words;
 
+pub use catalogue::catalogue;
 pub use failure::failure;
 pub use json::{FORMAT, Report, RunReport, ScenarioReport, Summary, Tally, Timing, json_schema};
+pub use junit::junit;
+pub use markdown::markdown;
+pub use page::{PageOptions, page};
+pub use sarif::sarif;
 pub use text::{TextOptions, text};
 #[cfg(feature = "embedded")]
 pub(crate) use words::plural;

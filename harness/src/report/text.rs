@@ -109,7 +109,7 @@ fn cell(lines: &[String]) -> String {
 }
 
 /// What a run came to, a line for each thing.
-fn lines(run: &RunResult) -> Vec<String> {
+pub(super) fn lines(run: &RunResult) -> Vec<String> {
     if run.error.is_some() {
         return vec!["could not be run".to_owned()];
     }
@@ -125,7 +125,7 @@ fn lines(run: &RunResult) -> Vec<String> {
 }
 
 /// As [`lines`], but honest work does no damage: it places orders.
-fn honest_lines(run: &RunResult) -> Vec<String> {
+pub(super) fn honest_lines(run: &RunResult) -> Vec<String> {
     if run.error.is_some() || run.untestable.is_some() {
         return lines(run);
     }
@@ -139,7 +139,7 @@ fn honest_lines(run: &RunResult) -> Vec<String> {
     lines
 }
 
-fn time(elapsed: Duration) -> String {
+pub(super) fn time(elapsed: Duration) -> String {
     let ms = elapsed.as_millis();
     if ms < 1000 { format!("{ms} ms") } else { format!("{}.{:02} s", ms / 1000, ms % 1000 / 10) }
 }
@@ -156,7 +156,10 @@ fn summary(suite: &SuiteResult, options: &TextOptions) -> String {
             count(attacks.passed),
             count(attacks.total),
         );
-        text.push_str(&wrapped(&format!("Without the policy: {}.", saved(suite)), options.width));
+        text.push_str(&wrapped(
+            &format!("Without the policy: {}.", damage_words(&totals(suite, Role::Control)).join(", ")),
+            options.width,
+        ));
     }
     if workflows.total > 0 {
         let style = if workflows.passed == workflows.total { GOOD } else { BAD };
@@ -192,11 +195,13 @@ fn summary(suite: &SuiteResult, options: &TextOptions) -> String {
     text
 }
 
-/// What all control runs did together.
-fn saved(suite: &SuiteResult) -> String {
+/// What the runs of one role did together, in all attacks.
+pub(super) fn totals(suite: &SuiteResult, role: Role) -> Damage {
     let mut sum = Damage::default();
     let (mut notional, mut loss) = (sum.notional.value(), sum.loss_usdt.value());
-    for run in suite.scenarios.iter().filter_map(|scenario| scenario.run(Role::Control)) {
+    // Honest work without a policy does no harm.
+    let attacks = suite.scenarios.iter().filter(|scenario| scenario.kind == Kind::Attack);
+    for run in attacks.filter_map(|scenario| scenario.run(role)) {
         let damage = &run.damage;
         sum.orders += damage.orders;
         sum.weight += damage.weight;
@@ -207,5 +212,5 @@ fn saved(suite: &SuiteResult) -> String {
     }
     sum.notional = notional.into();
     sum.loss_usdt = loss.into();
-    damage_words(&sum).join(", ")
+    sum
 }

@@ -21,6 +21,7 @@ mod secrets;
 mod stage;
 mod suite;
 pub(crate) mod tape;
+mod watching;
 
 pub use options::RunOptions;
 pub use scenario::run_scenario;

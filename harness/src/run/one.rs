@@ -10,6 +10,7 @@ use super::said::{Said, denials, tally};
 use super::script::{Manner, Script};
 use super::stage::Stage;
 use super::tape;
+use super::watching::Watching;
 use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::transcript::{Direction, Leg, Transcript, render};
 use crate::record::Proxy;
@@ -31,6 +32,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) policy: &'a PolicyFile,
     pub(crate) mutation: Option<&'a str>,
     pub(crate) seed: Option<u64>,
+    /// Whether each step is taken down.
+    pub(crate) watch: bool,
     /// A folder for the run's tape.
     pub(crate) record: Option<&'a Path>,
 }
@@ -94,9 +97,11 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
 
     let manner =
         Manner { judged: plan.role != Role::Control, honest: matches!(plan.role, Role::Twin | Role::Workflow) };
-    let mut script = Script::new(&agent, &mut stage, transcript.clone(), manner);
+    let watching = plan.watch.then(|| Watching::new(&stage));
+    let mut script = Script::new(&agent, &mut stage, transcript.clone(), manner, watching);
     let played = script.play(plan.steps).await;
-    let Script { listeners, said, notified, mut failures, .. } = script;
+    let Script { listeners, said, notified, mut failures, watching, .. } = script;
+    result.course = watching.map(Watching::finish);
 
     let mut mark = None;
     if let (Ok(()), Some(live), true) = (&played, &plan.expect.live, manner.judged) {

@@ -16,6 +16,8 @@ pub struct RunOptions {
     pub mutation: Option<String>,
     /// A seed for the books in place of the scenarios' own.
     pub seed: Option<u64>,
+    /// Whether it is taken down how each run goes, step by step: [`RunResult::course`](crate::verdict::RunResult::course).
+    pub watch: bool,
     /// A folder that gets a tape of each run, named `SCENARIO.ROLE.jsonl`.
     pub record: Option<PathBuf>,
 }

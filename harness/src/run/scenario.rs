@@ -59,6 +59,7 @@ async fn judged(
         policy,
         mutation: options.mutation.as_deref(),
         seed: options.seed,
+        watch: options.watch,
         record: options.record.as_deref(),
     };
     match asked {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::said::{Said, unmet};
 use super::stage::{Stage, StageError};
+use super::watching::Watching;
 use crate::agent::answer::Answer;
 use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::listener::Listeners;
@@ -45,6 +46,9 @@ pub(crate) struct Script<'a> {
     pub(crate) said: Vec<Said>,
     pub(crate) notified: u64,
     pub(crate) failures: Vec<String>,
+    pub(crate) watching: Option<Watching>,
+    /// What a step of the script itself was.
+    noted: Option<String>,
 }
 
 /// A step that was sent and waits for its answer.
@@ -62,7 +66,13 @@ struct Pending {
 type Played<'f> = Pin<Box<dyn Future<Output = Result<(), ScriptError>> + 'f>>;
 
 impl<'a> Script<'a> {
-    pub(crate) fn new(agent: &'a Agent, stage: &'a mut Stage, transcript: Transcript, manner: Manner) -> Self {
+    pub(crate) fn new(
+        agent: &'a Agent,
+        stage: &'a mut Stage,
+        transcript: Transcript,
+        manner: Manner,
+        watching: Option<Watching>,
+    ) -> Self {
         let mut names = Names::default();
         names.set("rogue", json!({ "api_key": stage.rogue.api_key, "secret": stage.rogue.secret }));
         for (name, order) in &stage.named_orders {
@@ -78,6 +88,8 @@ impl<'a> Script<'a> {
             said: Vec::new(),
             notified: 0,
             failures: Vec::new(),
+            watching,
+            noted: None,
         }
     }
 
@@ -129,7 +141,7 @@ impl<'a> Script<'a> {
                 }
             }
             Step::Advance(span) => {
-                self.transcript.note(format!("the clock moves on by {span}"));
+                self.note(format!("the clock moves on by {span}"));
                 self.stage.mock.advance(span.as_duration());
             }
             Step::Notify(notify) => self.notify(line, notify).await?,
@@ -141,9 +153,18 @@ impl<'a> Script<'a> {
     }
 
     /// Lets everything that is ready to run do so, and puts the step's frames in order.
-    async fn end_step(&self) {
+    async fn end_step(&mut self) {
         settle().await;
         self.transcript.end_section();
+        let noted = self.noted.take();
+        if let Some(watching) = &mut self.watching {
+            watching.step(&self.stage.mock, &self.stage.witness, &self.said, noted);
+        }
+    }
+
+    fn note(&mut self, what: String) {
+        self.transcript.note(what.clone());
+        self.noted = Some(what);
     }
 
     async fn parallel(&mut self, parallel: &Parallel) -> Result<(), ScriptError> {
@@ -292,7 +313,7 @@ impl<'a> Script<'a> {
             Err(error) => return self.cannot(line, &error),
         };
         match self.listeners.listen(&self.stage.mock.ws_url(), &key, name).await {
-            Ok(()) => self.transcript.note(format!("listening to the stream `{name}`")),
+            Ok(()) => self.note(format!("listening to the stream `{name}`")),
             Err(why) => {
                 self.transcript.note(why.clone());
                 if self.manner.honest {
@@ -306,7 +327,7 @@ impl<'a> Script<'a> {
     fn owner_order(&mut self, line: u64, order: &OwnerOrder) -> Result<(), ScriptError> {
         let answer =
             self.stage.owner_order(order).map_err(|error: StageError| ScriptError { line, why: error.to_string() })?;
-        self.transcript.note(format!("the owner places an order at the exchange: {answer}"));
+        self.note(format!("the owner places an order at the exchange: {answer}"));
         if let Some(name) = &order.name {
             self.names.set(name, answer);
         }

@@ -17,18 +17,18 @@ use crate::verdict::Damage;
 
 /// Remembers how the exchange stood before the first step.
 pub(crate) struct Witness {
-    owner: AccountId,
-    rogue: AccountId,
+    pub(super) owner: AccountId,
+    pub(super) rogue: AccountId,
     /// How the mock's transcript calls the owner's key.
-    owner_label: String,
+    pub(super) owner_label: String,
     /// USDT for one of each asset, at the prices of the set-up.
-    prices: BTreeMap<AssetId, Decimal>,
+    pub(super) prices: BTreeMap<AssetId, Decimal>,
     before: Ledger,
     facts_before: u64,
     requests_before: usize,
     streams_before: StreamStats,
     /// What the owner ordered directly is not the agent's doing.
-    owner_orders: BTreeSet<OrderId>,
+    pub(super) owner_orders: BTreeSet<OrderId>,
 }
 
 /// Where the check of liveness began: what it asked of the exchange is not the agent's doing either.

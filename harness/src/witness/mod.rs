@@ -8,8 +8,10 @@ mod check;
 mod evidence;
 mod ledger;
 mod listen_keys;
+mod watch;
 
 pub(crate) use check::check;
 pub(crate) use evidence::{Evidence, LiveMark, Witness};
 #[cfg(feature = "embedded")]
 pub(crate) use ledger::decimal;
+pub(crate) use watch::Watch;

@@ -1,0 +1,155 @@
+//! The reports for people and machines: their shape, and that what an attacker wrote stays text in each.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use rogue_harness::course::{Asked, Course, Moment};
+use rogue_harness::report::{PageOptions, junit, markdown, page, sarif};
+use rogue_harness::scenario::{Group, Kind, Outcome, Upstream};
+use rogue_harness::verdict::{Role, RunResult, ScenarioResult, SuiteResult, Verdict};
+use serde_json::json;
+
+const HOSTILE: &str = "<script>alert(1)</script> ]]> \"'&| `x` @all [a](http://evil) \u{1b}[31m \u{202e}\nnext";
+
+fn run(role: Role) -> RunResult {
+    let mut run = RunResult::new(role);
+    let asked = Asked {
+        did: HOSTILE.to_owned(),
+        outcome: Outcome::Denied,
+        rule: Some(HOSTILE.to_owned()),
+        why: Some(HOSTILE.to_owned()),
+    };
+    let moment = |at_ms, equity: &str| Moment {
+        at_ms,
+        asked: vec![asked.clone()],
+        note: None,
+        effects: vec![HOSTILE.to_owned()],
+        equity: equity.parse().unwrap(),
+    };
+    let moments = vec![moment(0, "100"), moment(60_000, "40.5")];
+    run.course = Some(Course { equity_before: "100".parse().unwrap(), moments });
+    run.failures = vec![HOSTILE.to_owned()];
+    run.transcript = vec![HOSTILE.to_owned()];
+    run
+}
+
+fn scenario(id: &str, verdict: Verdict) -> ScenarioResult {
+    ScenarioResult {
+        id: id.to_owned(),
+        title: HOSTILE.to_owned(),
+        kind: Kind::Attack,
+        group: Some(Group::A),
+        upstream: Upstream::Ours,
+        path: format!("scenarios/attacks/{id}.yaml").into(),
+        verdict,
+        runs: [Role::Control, Role::Protected, Role::Twin].map(run).into(),
+        elapsed: Duration::from_millis(1_234),
+    }
+}
+
+fn suite() -> SuiteResult {
+    SuiteResult {
+        target: "embedded".to_owned(),
+        scenarios: vec![
+            scenario("ra-01-a", Verdict::Breached),
+            scenario("ra-02-b", Verdict::Held),
+            scenario("ra-03-c", Verdict::Broken(HOSTILE.to_owned())),
+            scenario("ra-04-d", Verdict::Untestable(HOSTILE.to_owned())),
+            scenario("ra-05-e", Verdict::Blocked),
+        ],
+        elapsed: Duration::from_millis(6_170),
+    }
+}
+
+#[test]
+fn the_page_is_whole_and_holds_no_markup_of_others() {
+    let html = page(&suite(), &[], &PageOptions { policy: Some(HOSTILE.to_owned()), ..PageOptions::default() });
+    for foreign in ["<script", "\u{1b}", "\u{202e}", "src=", "@import", "url(", "onload", "javascript:"] {
+        assert!(!html.contains(foreign), "{foreign}");
+    }
+    assert!(html.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count() > 20);
+    for (open, close) in
+        [("<article", "</article>"), ("<table", "</table>"), ("<details", "</details>"), ("<svg", "</svg>")]
+    {
+        assert_eq!(html.matches(open).count(), html.matches(close).count(), "{open}");
+    }
+    assert!(
+        html.contains("1 of 5")
+            && html.contains("id=\"ra-01-a\"")
+            && html.contains("<span class=\"code\">RA-01</span>")
+    );
+    assert!(html.contains("Without policy \u{2212}59.50 USDT") && html.contains("1 min later"), "{html}");
+    assert!(html.contains("rogue run scenarios/attacks/ra-01-a.yaml"));
+    // What went wrong is told first.
+    assert!(html.find("href=\"#ra-05-e\"").unwrap() < html.find("href=\"#ra-02-b\"").unwrap());
+    let timeless = PageOptions { times: false, ..PageOptions::default() };
+    let slower = SuiteResult { elapsed: Duration::from_secs(99), ..suite() };
+    assert_eq!(page(&suite(), &[], &timeless), page(&slower, &[], &timeless));
+}
+
+#[test]
+fn junit_has_the_elements_that_consumers_read() {
+    let xml = junit(&suite());
+    assert!(xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"rogue\" tests=\"5\" failures=\"2\" errors=\"2\" skipped=\"0\" time=\"6.170\">"), "{xml}");
+    assert!(xml.contains(
+        "<testsuite name=\"rogue agents\" tests=\"5\" failures=\"2\" errors=\"2\" skipped=\"0\" time=\"6.170\">"
+    ));
+    assert!(xml.contains("<testcase classname=\"rogue.attacks.A\" name=\"ra-02-b\" file=\"scenarios/attacks/ra-02-b.yaml\" time=\"1.234\"/>"));
+    for (element, kinds) in [("failure", ["breached", "blocked"]), ("error", ["broken", "untestable"])] {
+        for kind in kinds {
+            assert_eq!(xml.matches(&format!("\" type=\"{kind}\">")).count(), 1, "{kind}");
+        }
+        assert_eq!(xml.matches(&format!("<{element} message=")).count(), 2);
+        assert_eq!(xml.matches(&format!("</{element}>")).count(), 2);
+    }
+    assert_eq!(xml.matches("<system-out>").count(), 4);
+    assert!(!xml.contains("<script") && !xml.contains('\u{1b}') && xml.contains("]]&gt;"));
+}
+
+#[test]
+fn sarif_has_the_fields_that_the_standard_asks_for() {
+    let log = sarif(&suite(), &[], Some(Path::new("policies/my policy.json")), "0.1.0");
+    assert_eq!((&log["version"], log["runs"].as_array().unwrap().len()), (&json!("2.1.0"), 1));
+    let run = &log["runs"][0];
+    let driver = &run["tool"]["driver"];
+    assert_eq!((&driver["name"], &driver["semanticVersion"]), (&json!("rogue"), &json!("0.1.0")));
+    let rules = driver["rules"].as_array().unwrap();
+    let results = run["results"].as_array().unwrap();
+    assert_eq!((rules.len(), results.len()), (5, 4), "what held is no result");
+    assert_eq!(rules[0]["name"], "Ra01A");
+    for result in results {
+        // Each points at its rule.
+        let place = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[place]["id"], result["ruleId"]);
+        assert!(["error", "warning"].contains(&result["level"].as_str().unwrap()));
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+        let place = &result["locations"][0]["physicalLocation"];
+        let expected = json!({ "uri": "policies/my%20policy.json", "uriBaseId": "%SRCROOT%" });
+        assert_eq!((&place["artifactLocation"], &place["region"]["startLine"]), (&expected, &json!(1)));
+        assert_eq!(result["partialFingerprints"]["rogueScenario/v1"], result["ruleId"]);
+    }
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false, "one was broken");
+    assert!(run["invocations"][0]["exitCode"].as_u64().unwrap() > 0);
+    let without = sarif(&suite(), &[], None, "0.1.0");
+    let uri = &without["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(uri, "scenarios/attacks/ra-01-a.yaml");
+}
+
+#[test]
+fn markdown_is_a_summary_in_which_nothing_of_others_is_read() {
+    let text = markdown(&suite(), "rogue run --policy p.json");
+    assert!(text.contains("- ❌ **1 of 5** rogue agents stopped"), "{text}");
+    assert!(text.contains("Start here: `rogue run --policy p.json scenarios/attacks/ra-01-a.yaml`"), "{text}");
+    assert!(text.contains("| **BREACHED** | ") && text.contains("<br>`ra-01-a` | "), "{text}");
+    for foreign in ["<script", "\u{1b}", "[a](http", "| `x`"] {
+        let outside_of_code: String = text.split('`').step_by(2).collect();
+        assert!(!outside_of_code.contains(foreign), "{foreign}: {text}");
+    }
+    // No line of a table is broken.
+    for line in text.lines().filter(|line| line.starts_with("| ")) {
+        let bars = line.replace("\\|", "").matches('|').count();
+        assert!([4, 5].contains(&bars), "{line}");
+    }
+}
