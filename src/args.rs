@@ -135,7 +135,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Write JUnit XML, as CI systems read it
+    /// Write `JUnit` XML, as CI systems read it
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 

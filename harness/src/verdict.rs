@@ -135,7 +135,7 @@ pub struct RunResult {
     /// What the exchange wrote down, one line each.
     pub journal: Vec<String>,
     /// How it went, step by step; only where that was asked for.
-    pub course: Option<Course>,
+    pub course: Option<Box<Course>>,
     /// Why the run could not be carried out at all.
     pub error: Option<String>,
     /// What the target lacks for this run.

@@ -1,6 +1,6 @@
-//! A suite as JUnit XML, which nearly every CI system reads.
+//! A suite as `JUnit` XML, which nearly every CI system reads.
 //!
-//! The elements and attributes are those that JUnit's own Ant task writes and that consumers agree on: `testsuites`,
+//! The elements and attributes are those that `JUnit`'s own Ant task writes and that consumers agree on: `testsuites`,
 //! `testsuite`, `testcase`, `failure`, `error`, `system-out`. What could not be tested is an error and not `skipped`, which
 //! most consumers count as a pass.
 

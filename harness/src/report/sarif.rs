@@ -3,6 +3,7 @@
 //! Each scenario is a rule. What went wrong is a result: at the policy, where it was named on the command line, since it is
 //! there that something has to change, and else at the scenario. What is as it should be is no result.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -115,7 +116,7 @@ fn percent_encoded(part: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out += &format!("%{byte:02X}");
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -101,7 +101,7 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     let mut script = Script::new(&agent, &mut stage, transcript.clone(), manner, watching);
     let played = script.play(plan.steps).await;
     let Script { listeners, said, notified, mut failures, watching, .. } = script;
-    result.course = watching.map(Watching::finish);
+    result.course = watching.map(Watching::finish).map(Box::new);
 
     let mut mark = None;
     if let (Ok(()), Some(live), true) = (&played, &plan.expect.live, manner.judged) {

@@ -26,7 +26,7 @@ pub(crate) struct Watching {
 
 impl Watching {
     pub(crate) fn new(stage: &Stage) -> Self {
-        let mut watch = stage.witness.watch(&stage.mock);
+        let mut watch = Watch::new(&stage.mock);
         let equity_before = Dec::from(stage.witness.look(&stage.mock, &mut watch).equity.normalize());
         Self {
             watch,

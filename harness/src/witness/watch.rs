@@ -28,16 +28,18 @@ pub(crate) struct Seen {
     pub(crate) equity: Decimal,
 }
 
-impl Witness {
+impl Watch {
     /// Looks from now on.
-    pub(crate) fn watch(&self, mock: &MockBinance) -> Watch {
-        Watch {
+    pub(crate) fn new(mock: &MockBinance) -> Self {
+        Self {
             facts: mock.with_exchange(|exchange| exchange.journal().len()),
             requests: mock.requests_since(0).len(),
             orders: BTreeMap::new(),
         }
     }
+}
 
+impl Witness {
     /// What happened since the last look.
     pub(crate) fn look(&self, mock: &MockBinance, watch: &mut Watch) -> Seen {
         let mut counted = Counted::default();

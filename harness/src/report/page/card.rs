@@ -57,7 +57,7 @@ pub(super) fn card(scenario: &ScenarioResult, case: Option<&Case>, rerun: &str) 
     put_outcomes(&mut html, scenario, case);
     put_chart(&mut html, scenario);
     for (role, title, _) in ROLES {
-        let course = shown(scenario, role).and_then(|run| run.course.as_ref());
+        let course = shown(scenario, role).and_then(|run| run.course.as_deref());
         html += &course.map(|course| transcript::details(title, role, course)).unwrap_or_default();
     }
     if let Some(case) = case {
@@ -107,7 +107,7 @@ fn put_outcomes(html: &mut String, scenario: &ScenarioResult, case: Option<&Case
 fn put_chart(html: &mut String, scenario: &ScenarioResult) {
     let mut drawn = Vec::new();
     for (role, title, class) in ROLES.iter().filter(|(role, ..)| *role != Role::Twin) {
-        if let Some(course) = shown(scenario, *role).and_then(|run| run.course.as_ref()) {
+        if let Some(course) = shown(scenario, *role).and_then(|run| run.course.as_deref()) {
             drawn.push(Line { class, title, course });
         }
     }
