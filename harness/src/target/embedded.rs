@@ -19,13 +19,7 @@ impl Target for Embedded {
     }
 
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError> {
-        let policy = setting.policy.document().parse().map_err(|errors| TargetError::Policy(errors.to_string()))?;
-        let audit = MemoryAudit::new();
-        let mut config = GatewayConfig::new(setting.clock.clone(), audit.clone(), "binance");
-        config.policy = setting.policy.digest();
-        let guard = defect::guard(policy, setting.mutation, &mut config)?;
-        let gateway = Gateway::new(guard, config);
-
+        let (gateway, audit) = gateway(setting)?;
         let (front, inner_front) = pipe();
         let (inner_back, tapped) = pipe();
         let (behind_tap, back) = pipe();
@@ -46,6 +40,16 @@ impl Target for Embedded {
         };
         Ok(Stack { front, rest })
     }
+}
+
+/// The gateway of a setting, and what it records.
+pub(super) fn gateway(setting: &Setting<'_>) -> Result<(Gateway, MemoryAudit), TargetError> {
+    let policy = setting.policy.document().parse().map_err(|errors| TargetError::Policy(errors.to_string()))?;
+    let audit = MemoryAudit::new();
+    let mut config = GatewayConfig::new(setting.clock.clone(), audit.clone(), "binance");
+    config.policy = setting.policy.digest();
+    let guard = defect::guard(policy, setting.mutation, &mut config)?;
+    Ok((Gateway::new(guard, config), audit))
 }
 
 #[cfg(feature = "mutants")]

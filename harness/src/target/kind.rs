@@ -25,6 +25,8 @@ pub enum TargetKind {
     /// Our gateway with the scenario's policy, in process.
     #[cfg_attr(feature = "embedded", default)]
     Embedded,
+    /// The same, spoken to over streamable HTTP on the loopback.
+    Http,
     /// The MCP server without a gateway. Every attack breaches it: that is what the control runs show.
     #[cfg_attr(not(feature = "embedded"), default)]
     Bare,
@@ -34,7 +36,7 @@ pub enum TargetKind {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// The name is none.
-    #[error("no target is called `{0}`: use `embedded` or `bare`")]
+    #[error("no target is called `{0}`: use `embedded`, `http` or `bare`")]
     Unknown(String),
     /// Not in this build.
     #[error("{0} is not part of this build: build with the feature `embedded`")]
@@ -45,6 +47,9 @@ pub enum TargetError {
     /// The mutation is none.
     #[error("{0}")]
     Mutation(String),
+    /// The system gives no port.
+    #[error("no port can be listened on: {0}")]
+    Socket(std::io::Error),
     /// The MCP server cannot be set up.
     #[error("the MCP server cannot start: {0}")]
     Upstream(String),
@@ -52,12 +57,13 @@ pub enum TargetError {
 
 impl TargetKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Embedded, Self::Bare];
+    pub const ALL: [Self; 3] = [Self::Embedded, Self::Http, Self::Bare];
 
     /// The name on command lines.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
+            Self::Http => "http",
             Self::Bare => "bare",
         }
     }
@@ -74,6 +80,10 @@ impl TargetKind {
             Self::Embedded => Ok(&super::embedded::Embedded),
             #[cfg(not(feature = "embedded"))]
             Self::Embedded => Err(TargetError::NotBuilt("the target `embedded`")),
+            #[cfg(feature = "embedded")]
+            Self::Http => Ok(&super::http::Http),
+            #[cfg(not(feature = "embedded"))]
+            Self::Http => Err(TargetError::NotBuilt("the target `http`")),
             Self::Bare => Ok(&Bare),
         }
     }
@@ -104,7 +114,7 @@ mod tests {
         }
         assert_eq!(
             "docker".parse::<TargetKind>().unwrap_err().to_string(),
-            "no target is called `docker`: use `embedded` or `bare`"
+            "no target is called `docker`: use `embedded`, `http` or `bare`"
         );
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //!  bare       agent ══════════════════════════ MCP server ──▶ exchange
 //!  embedded   agent ══ gateway ══ tap ═══════ MCP server ──▶ exchange
+//!  http       agent ── POST ─▶ gateway ══ tap ═══════ MCP server ──▶ exchange
 //! ```
 //!
 //! A target opens a fresh stack for each run and says which [`Capability`] it has; what needs an absent one is
@@ -12,7 +13,11 @@
 mod bare;
 #[cfg(feature = "embedded")]
 mod embedded;
+#[cfg(feature = "embedded")]
+mod http;
 mod kind;
+#[cfg(feature = "embedded")]
+mod post;
 mod stack;
 mod upstream;
 
