@@ -108,6 +108,12 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Print completions for a shell
     Completions(Completions),
+    /// Carry bytes between standard streams and a port: what a gateway under test starts as its server
+    #[command(hide = true)]
+    Bridge {
+        /// Where the harness listens
+        address: SocketAddr,
+    },
 }
 
 #[derive(Debug, Default, Args)]
@@ -115,9 +121,16 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) choice: Choice,
 
-    /// What is tested: `embedded` is the stack in this build, `bare` an MCP server without a gateway
+    /// What is tested: `embedded` is the stack in this build, `http` the same over HTTP, `bare` an MCP server without a
+    /// gateway
     #[arg(long, value_name = "TARGET", default_value_t = TargetKind::default())]
     pub(crate) target: TargetKind,
+
+    /// Test any gateway that speaks MCP on standard streams, in place of a target: its command, in which `{upstream}`
+    /// becomes the server's command, `{policy}` the scenario's policy file, `{audit}` a file for its decisions, `{folder}`
+    /// an empty folder. Scenarios that move the clock are untestable then
+    #[arg(long, value_name = "COMMAND", conflicts_with = "target")]
+    pub(crate) gateway: Option<String>,
 
     /// A policy file in place of the scenarios' own
     #[arg(long, value_name = "FILE")]

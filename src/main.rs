@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Policy(policy) => commands::policy(policy, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),
         Command::Completions(completions) => commands::completions(completions, &mut output),
+        Command::Bridge { address } => commands::bridge(*address),
         // It ends as the server ends that it records.
         Command::Record(record) => {
             return match commands::record(record, &mut output) {

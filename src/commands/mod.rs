@@ -2,6 +2,7 @@
 
 mod audit;
 mod backtest;
+mod bridge;
 mod cassette;
 mod lint;
 mod list;
@@ -20,6 +21,7 @@ mod to_scenario;
 
 pub(crate) use audit::audit;
 pub(crate) use backtest::backtest;
+pub(crate) use bridge::bridge;
 pub(crate) use cassette::cassette;
 pub(crate) use lint::lint;
 pub(crate) use list::list;

@@ -6,7 +6,7 @@ use std::path::Path;
 use rogue_harness::report::{self, PageOptions, Report, TextOptions};
 use rogue_harness::run::{RunOptions, run_suite};
 use rogue_harness::scenario::{Case, PolicyFile, Problem, Severity, check_policy};
-use rogue_harness::target::TargetKind;
+use rogue_harness::target::{GatewayCommand, TargetKind};
 use rogue_harness::verdict::{ExitClass, SuiteResult};
 
 use crate::args::Run;
@@ -25,6 +25,9 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         watch: args.report.is_some(),
         ..RunOptions::default()
     };
+    if let Some(text) = &args.gateway {
+        options.command = Some(gateway(text)?);
+    }
     if let Some(path) = &args.policy {
         options.policy = Some(policy(path, output)?);
     }
@@ -85,6 +88,14 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
     made.and_then(|()| fs::write(file, text)).map_err(|error| {
         let remedy = "name a place that can be written to";
         Failure::usage(format!("`{}` cannot be written: {error}", file.display()), remedy)
+
+/// A gateway's command, whose server is this program as a bridge.
+fn gateway(text: &str) -> Result<GatewayCommand, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::Broken(format!("the system does not tell where this program is: {error}")))?;
+    let bridge = vec![program.to_string_lossy().into_owned(), "bridge".to_owned()];
+    GatewayCommand::parse(text, bridge).map_err(|error| {
+        Failure::usage(error.to_string(), "write it as `mcp-gateway --policy {policy} --audit {audit} -- {upstream}`")
     })
 }
 
@@ -103,6 +114,9 @@ pub(super) fn policy(path: &Path, output: &mut Output) -> Result<PolicyFile, Fai
 /// The command that runs one file as this command did, up to the file.
 fn rerun(args: &Run) -> String {
     let mut words = vec!["rogue run".to_owned()];
+    if let Some(gateway) = &args.gateway {
+        words.push(format!("--gateway '{gateway}'"));
+    }
     if args.target != TargetKind::default() {
         words.push(format!("--target {}", args.target));
     }

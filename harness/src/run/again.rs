@@ -23,7 +23,7 @@ use crate::witness::Evidence;
 pub(crate) struct Again<'a> {
     pub(crate) exchange: &'a ExchangeSetup,
     pub(crate) seed: Option<u64>,
-    pub(crate) target: &'static dyn Target,
+    pub(crate) target: &'a dyn Target,
     pub(crate) policy: &'a PolicyFile,
     pub(crate) upstream: Upstream,
     pub(crate) mutation: Option<&'a str>,

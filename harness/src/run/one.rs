@@ -14,7 +14,7 @@ use super::watching::Watching;
 use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::transcript::{Direction, Leg, Transcript, render};
 use crate::record::Proxy;
-use crate::scenario::{Case, Expect, Kind, LiveCheck, Located, Outcome, PolicyFile, Step};
+use crate::scenario::{AuditCheck, Case, Expect, Kind, LiveCheck, Located, Outcome, PolicyFile, Step};
 use crate::soft::tools;
 use crate::target::{Capability, Setting, Stack, Target};
 use crate::verdict::{Role, RunResult};
@@ -24,8 +24,8 @@ use crate::witness::{self, Evidence, LiveMark};
 pub(crate) struct Plan<'a> {
     pub(crate) role: Role,
     pub(crate) case: &'a Case,
-    pub(crate) target: &'static dyn Target,
-    pub(crate) target_name: &'static str,
+    pub(crate) target: &'a dyn Target,
+    pub(crate) target_name: &'a str,
     pub(crate) steps: &'a [Located<Step>],
     /// The parts of the run's own expectations.
     pub(crate) expect: &'a Expect,
@@ -54,8 +54,11 @@ pub(crate) async fn run(plan: &Plan<'_>) -> RunResult {
 
 fn untestable(plan: &Plan<'_>) -> Option<String> {
     let has_clock = plan.target.capabilities().contains(&Capability::Clock);
-    (moves_the_clock(plan.steps) && !has_clock)
-        .then(|| "the target's clock does not follow the run's: `advance` means nothing to it".to_owned())
+    if moves_the_clock(plan.steps) && !has_clock {
+        return Some("the target's clock does not follow the run's: `advance` means nothing to it".to_owned());
+    }
+    (plan.role != Role::Control && plan.expect.audit != AuditCheck::default() && !plan.target.keeps_audit())
+        .then(|| "the target keeps no audit that could be read".to_owned())
 }
 
 fn moves_the_clock(steps: &[Located<Step>]) -> bool {
@@ -163,7 +166,7 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
         said: &said,
         notified,
         to_agent: &to_agent,
-        upstream_calls: stack.behind_gateway.then_some(upstream_calls.as_slice()),
+        upstream_calls: stack.sees_upstream.then_some(upstream_calls.as_slice()),
         audit: stack.has_audit().then_some(audit.as_slice()),
         secrets: &secrets,
     };

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use crate::scenario::PolicyFile;
-use crate::target::TargetKind;
+use crate::target::{GatewayCommand, TargetKind};
 
 /// What a person may choose about a run. The default is what a scenario's file says, on the best target built in.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// What is tested.
     pub target: TargetKind,
+    /// A gateway's command in place of `target`.
+    pub command: Option<GatewayCommand>,
     /// A policy document in place of the scenarios' own.
     pub policy: Option<PolicyFile>,
     /// The name of a deliberate defect to test the suite itself with. Needs the feature `mutants`.
@@ -20,4 +22,11 @@ pub struct RunOptions {
     pub watch: bool,
     /// A folder that gets a tape of each run, named `SCENARIO.ROLE.jsonl`.
     pub record: Option<PathBuf>,
+}
+
+impl RunOptions {
+    /// The target's name in reports and on tapes.
+    pub fn target_name(&self) -> String {
+        self.command.as_ref().map_or_else(|| self.target.to_string(), GatewayCommand::name)
+    }
 }

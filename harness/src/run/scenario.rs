@@ -19,7 +19,8 @@ pub async fn run_scenario(case: &Case, options: &RunOptions) -> ScenarioResult {
     let begun = Instant::now();
     let scenario = &case.scenario;
     let mut runs = Vec::new();
-    let verdict = match (options.target.target(), TargetKind::Bare.target()) {
+    let command = options.command.as_ref().map(|command| Ok(command as &dyn Target));
+    let verdict = match (command.unwrap_or_else(|| options.target.target().map(|target| target as &dyn Target)), TargetKind::Bare.target()) {
         (Ok(target), Ok(bare)) => match scenario.plan() {
             Some(asked) => judged(case, options, &asked, target, bare, &mut runs).await,
             None => Verdict::Broken("an attack needs a twin".to_owned()),
@@ -43,17 +44,18 @@ async fn judged(
     case: &Case,
     options: &RunOptions,
     asked: &Asked<'_>,
-    target: &'static dyn Target,
-    bare: &'static dyn Target,
+    target: &dyn Target,
+    bare: &dyn Target,
     runs: &mut Vec<RunResult>,
 ) -> Verdict {
     let policy = options.policy.as_ref().unwrap_or(&case.policy);
     let nothing = Expect::default();
+    let name = options.target_name();
     let plan = |role, steps, expect| Plan {
         role,
         case,
         target: if role == Role::Control { bare } else { target },
-        target_name: if role == Role::Control { TargetKind::Bare.name() } else { options.target.name() },
+        target_name: if role == Role::Control { TargetKind::Bare.name() } else { &name },
         steps,
         expect,
         policy,

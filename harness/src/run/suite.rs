@@ -29,5 +29,5 @@ pub fn run_suite(
         progress(&result);
         scenarios.push(result);
     }
-    Ok(SuiteResult { target: options.target.to_string(), scenarios, elapsed: begun.elapsed() })
+    Ok(SuiteResult { target: options.target_name(), scenarios, elapsed: begun.elapsed() })
 }

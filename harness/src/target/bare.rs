@@ -15,7 +15,7 @@ impl Target for Bare {
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError> {
         let (front, back) = pipe();
         let task = upstream::start(setting, back)?;
-        let rest = Rest { audit: None, behind_gateway: false, tap: None, tasks: vec![task] };
+        let rest = Rest { audit: None, behind_gateway: false, sees_upstream: false, tap: None, tasks: vec![task] };
         Ok(Stack { front, rest })
     }
 }

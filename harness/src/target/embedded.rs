@@ -35,6 +35,7 @@ impl Target for Embedded {
         let rest = Rest {
             audit: Some(Arc::new(move || audit.lines())),
             behind_gateway: true,
+            sees_upstream: true,
             tap: Some(tap),
             tasks: vec![Task { what: "the gateway", handle }, server],
         };

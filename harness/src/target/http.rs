@@ -71,6 +71,7 @@ impl Target for Http {
         let rest = Rest {
             audit: Some(Arc::new(move || audit.lines())),
             behind_gateway: true,
+            sees_upstream: true,
             tap: Some(tap),
             tasks: vec![
                 Task { what: "the way to the gateway", handle: carrying },

@@ -50,6 +50,17 @@ pub enum TargetError {
     /// The system gives no port.
     #[error("no port can be listened on: {0}")]
     Socket(std::io::Error),
+    /// The system gives no folder.
+    #[error("no folder can be made for the gateway: {0}")]
+    Folder(std::io::Error),
+    /// The gateway's command cannot be started.
+    #[error("the gateway `{command}` cannot be started: {source}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The MCP server cannot be set up.
     #[error("the MCP server cannot start: {0}")]
     Upstream(String),

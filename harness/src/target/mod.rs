@@ -4,6 +4,7 @@
 //!  bare       agent ══════════════════════════ MCP server ──▶ exchange
 //!  embedded   agent ══ gateway ══ tap ═══════ MCP server ──▶ exchange
 //!  http       agent ── POST ─▶ gateway ══ tap ═══════ MCP server ──▶ exchange
+//!  command    agent ══ a process ══ bridge ══ tap ═══════ MCP server ──▶ exchange
 //! ```
 //!
 //! A target opens a fresh stack for each run and says which [`Capability`] it has; what needs an absent one is
@@ -11,6 +12,7 @@
 //! the harness knows the difference.
 
 mod bare;
+mod command;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "embedded")]
@@ -21,5 +23,6 @@ mod post;
 mod stack;
 mod upstream;
 
+pub use command::{BadCommand, GatewayCommand, bridge};
 pub use kind::{Capability, TargetError, TargetKind};
 pub(crate) use stack::{Keys, Setting, Stack, Target};

@@ -16,6 +16,11 @@ pub(crate) trait Target: Sync {
     /// What its stacks can do.
     fn capabilities(&self) -> &'static [Capability];
 
+    /// Whether its gateway writes down what it decides, as ours does.
+    fn keeps_audit(&self) -> bool {
+        self.capabilities().contains(&Capability::Policy)
+    }
+
     /// Opens a fresh stack. It runs on tasks of the current runtime until its front is closed.
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError>;
 }
@@ -60,6 +65,8 @@ pub(crate) struct Rest {
     /// The gateway's audit so far; nothing when the target keeps none.
     pub(crate) audit: Option<AuditLines>,
     pub(crate) behind_gateway: bool,
+    /// What reaches the MCP server is in the transcript.
+    pub(crate) sees_upstream: bool,
     pub(crate) tap: Option<Tap>,
     pub(crate) tasks: Vec<Task>,
 }
@@ -112,7 +119,7 @@ mod tests {
     use super::*;
 
     fn rest(handle: JoinHandle<Result<(), String>>) -> Rest {
-        Rest { audit: None, behind_gateway: false, tap: None, tasks: vec![Task { what: "the part", handle }] }
+        Rest { audit: None, behind_gateway: false, sees_upstream: false, tap: None, tasks: vec![Task { what: "the part", handle }] }
     }
 
     #[tokio::test]

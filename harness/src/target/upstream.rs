@@ -8,27 +8,56 @@ use crate::soft::{self, Laxities, SoftConfig, SoftCredentials};
 
 /// Starts the setting's MCP server on a pipe.
 pub(super) fn start(setting: &Setting<'_>, pipe: PipeEnd) -> Result<Task, TargetError> {
-    match setting.upstream {
-        Upstream::Soft => Ok(start_soft(setting, pipe)),
-        Upstream::Ours => start_ours(setting, pipe),
+    Ok(Server::of(setting)?.start(pipe))
+}
+
+/// An MCP server that can be started any number of times.
+#[derive(Clone)]
+pub(super) enum Server {
+    Soft(SoftConfig),
+    #[cfg(feature = "embedded")]
+    Ours(binance_mcp::BinanceMcp),
+}
+
+impl Server {
+    /// The setting's.
+    pub(super) fn of(setting: &Setting<'_>) -> Result<Self, TargetError> {
+        match setting.upstream {
+            Upstream::Soft => Ok(Self::Soft(soft_config(setting))),
+            Upstream::Ours => ours(setting),
+        }
+    }
+
+    /// Starts it on a pipe.
+    pub(super) fn start(&self, (read, write): PipeEnd) -> Task {
+        match self.clone() {
+            Self::Soft(config) => {
+                let served = async move { soft::serve(config, read, write).await.map_err(|error| error.to_string()) };
+                Task { what: "the naive MCP server", handle: tokio::spawn(served) }
+            }
+            #[cfg(feature = "embedded")]
+            Self::Ours(server) => {
+                let served =
+                    async move { binance_mcp::serve(server, read, write).await.map_err(|error| error.to_string()) };
+                Task { what: "the MCP server", handle: tokio::spawn(served) }
+            }
+        }
     }
 }
 
-fn start_soft(setting: &Setting<'_>, (read, write): PipeEnd) -> Task {
-    let config = SoftConfig {
+fn soft_config(setting: &Setting<'_>) -> SoftConfig {
+    SoftConfig {
         base_url: setting.rest_url.to_owned(),
         credentials: Some(SoftCredentials {
             api_key: setting.keys.api_key.clone(),
             secret_key: setting.keys.secret.clone(),
         }),
         laxities: Laxities::default(),
-    };
-    let handle = tokio::spawn(async move { soft::serve(config, read, write).await.map_err(|error| error.to_string()) });
-    Task { what: "the naive MCP server", handle }
+    }
 }
 
 #[cfg(feature = "embedded")]
-fn start_ours(setting: &Setting<'_>, (read, write): PipeEnd) -> Result<Task, TargetError> {
+fn ours(setting: &Setting<'_>) -> Result<Server, TargetError> {
     use binance_mcp::{BinanceMcp, Config, Credentials};
 
     let broken = |error: binance_mcp::ConfigError| TargetError::Upstream(error.to_string());
@@ -37,14 +66,11 @@ fn start_ours(setting: &Setting<'_>, (read, write): PipeEnd) -> Result<Task, Tar
     config.clock = setting.clock.clone();
     // One at a time: requests reach the exchange in the order of the calls, in every run.
     config.max_in_flight = 1;
-    let server = BinanceMcp::new(config).map_err(broken)?;
-    let handle =
-        tokio::spawn(async move { binance_mcp::serve(server, read, write).await.map_err(|error| error.to_string()) });
-    Ok(Task { what: "the MCP server", handle })
+    Ok(Server::Ours(BinanceMcp::new(config).map_err(broken)?))
 }
 
 #[cfg(not(feature = "embedded"))]
-fn start_ours(setting: &Setting<'_>, _: PipeEnd) -> Result<Task, TargetError> {
+fn ours(setting: &Setting<'_>) -> Result<Server, TargetError> {
     // A build without our server still knows which clock it would have had.
     let _ = &setting.clock;
     Err(TargetError::NotBuilt("the MCP server `ours`"))
