@@ -3,8 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+mod built;
+
+use std::path::Path;
 
 use exchange_engine::Page;
 use mock_binance::{Account, MockBinance};
@@ -14,26 +15,6 @@ use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::TokioChildProcess;
 use serde_json::{Value, json};
 use tokio::process::Command;
-
-/// The two commands, built as this test runs: a stale binary would prove nothing.
-fn commands() -> (PathBuf, PathBuf) {
-    let output = std::process::Command::new(env!("CARGO"))
-        .args(["build", "--offline", "--locked", "--message-format=json", "-p", "mcp-gateway", "-p", "binance-mcp"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "the commands do not build");
-    let messages: Vec<Value> =
-        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    let path = |name: &str| {
-        let built = messages.iter().find(|m| m["target"]["name"] == name && m["executable"].is_string());
-        PathBuf::from(
-            built.unwrap_or_else(|| panic!("no `{name}` was built"))["executable"].as_str().unwrap_or_default(),
-        )
-    };
-    (path("mcp-gateway"), path("binance-mcp"))
-}
 
 async fn order(client: &RunningService<RoleClient, ()>, quantity: &str) -> CallToolResult {
     let Value::Object(arguments) =
@@ -47,7 +28,7 @@ async fn order(client: &RunningService<RoleClient, ()>, quantity: &str) -> CallT
 
 #[tokio::test]
 async fn a_client_trades_through_the_gateway_and_no_further_than_the_policy() {
-    let (gateway, server) = commands();
+    let (gateway, server) = built::commands();
     let folder = tempfile::tempdir().expect("a folder");
     let audit = folder.path().join("audit.jsonl");
     let account = Account::generated(1).balance("USDT", "100000");
