@@ -13,7 +13,9 @@ use rogue_harness::verdict::{SuiteResult, Verdict};
 
 fn cases() -> Vec<Case> {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    load_all(&[scenarios.join("attacks"), scenarios.join("workflows")]).unwrap_or_else(|problems| panic!("{problems:?}")).cases
+    load_all(&[scenarios.join("attacks"), scenarios.join("workflows")])
+        .unwrap_or_else(|problems| panic!("{problems:?}"))
+        .cases
 }
 
 /// Frames that two parsers read differently, and what a gateway writes down: where the way to it matters most.
@@ -53,7 +55,8 @@ fn over_http_what_two_parsers_read_differently_is_stopped() {
 fn the_command_holds_over_standard_streams_wherever_the_clock_stands() {
     let (gateway, _) = built::commands();
     let gateway = gateway.display();
-    let options = command(&format!("'{gateway}' --policy {{policy}} --audit {{audit}} --server binance -- {{upstream}}"));
+    let options =
+        command(&format!("'{gateway}' --policy {{policy}} --audit {{audit}} --server binance -- {{upstream}}"));
     let all = cases();
     let result = run(&all, &options);
     let mut judged = 0;

@@ -26,8 +26,6 @@ pub(crate) use proxy::{Wire, is_stream, relayed, unanswered};
 pub use recorder::{Observe, Recorder};
 #[cfg(feature = "embedded")]
 pub(crate) use relay::relay;
-#[cfg(feature = "embedded")]
-pub(crate) use sse::Events;
 pub use rest::{RestRequest, RestResponse};
 pub(crate) use sse::Events;
 pub use stdio::record_stdio;

@@ -20,7 +20,10 @@ pub async fn run_scenario(case: &Case, options: &RunOptions) -> ScenarioResult {
     let scenario = &case.scenario;
     let mut runs = Vec::new();
     let command = options.command.as_ref().map(|command| Ok(command as &dyn Target));
-    let verdict = match (command.unwrap_or_else(|| options.target.target().map(|target| target as &dyn Target)), TargetKind::Bare.target()) {
+    let verdict = match (
+        command.unwrap_or_else(|| options.target.target().map(|target| target as &dyn Target)),
+        TargetKind::Bare.target(),
+    ) {
         (Ok(target), Ok(bare)) => match scenario.plan() {
             Some(asked) => judged(case, options, &asked, target, bare, &mut runs).await,
             None => Verdict::Broken("an attack needs a twin".to_owned()),

@@ -313,7 +313,15 @@ mod tests {
         assert_eq!(command.name(), "command gate");
         let filled = command.fill("127.0.0.1:9".parse().unwrap(), Path::new("/p/policy.json"), Path::new("/f"));
         let expected = [
-            "gate", "--policy", "/p/policy.json", "--log=/f/a b", "--audit", "/f/audit.jsonl", "--", "rogue", "bridge",
+            "gate",
+            "--policy",
+            "/p/policy.json",
+            "--log=/f/a b",
+            "--audit",
+            "/f/audit.jsonl",
+            "--",
+            "rogue",
+            "bridge",
             "127.0.0.1:9",
         ];
         assert_eq!(filled, expected);

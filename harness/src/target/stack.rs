@@ -119,7 +119,13 @@ mod tests {
     use super::*;
 
     fn rest(handle: JoinHandle<Result<(), String>>) -> Rest {
-        Rest { audit: None, behind_gateway: false, sees_upstream: false, tap: None, tasks: vec![Task { what: "the part", handle }] }
+        Rest {
+            audit: None,
+            behind_gateway: false,
+            sees_upstream: false,
+            tap: None,
+            tasks: vec![Task { what: "the part", handle }],
+        }
     }
 
     #[tokio::test]
