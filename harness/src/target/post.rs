@@ -37,7 +37,7 @@ pub(super) async fn carry(endpoint: Endpoint, (lines, answers): PipeEnd) -> Resu
     let mut lines = BufReader::new(lines);
     let mut posts = JoinSet::new();
     let mut listening = JoinSet::new();
-    let mut before: Option<(bool, oneshot::Receiver<()>)> = None;
+    let mut before: Option<(Asked, oneshot::Receiver<()>)> = None;
     loop {
         let mut line = Vec::new();
         match lines.read_until(b'\n', &mut line).await {
@@ -46,22 +46,22 @@ pub(super) async fn carry(endpoint: Endpoint, (lines, answers): PipeEnd) -> Resu
         }
         let asked = Asked::of(&line);
         // Calls may race each other; nothing else may overtake anything.
-        if let Some((was_call, answered)) = before.take()
-            && !(was_call && asked.is_call)
+        if let Some((last, answered)) = before.take()
+            && (last, asked) != (Asked::Call, Asked::Call)
         {
             let _ = tokio::time::timeout(ORDERED, answered).await;
         }
         let (answer, answered) = oneshot::channel();
-        let sent = talk.clone().post(line, asked.opens, answer);
-        if asked.opens || !asked.is_request {
-            sent.await?;
-        } else {
+        let sent = talk.clone().post(line, asked == Asked::Opens, answer);
+        if matches!(asked, Asked::Call | Asked::Request) {
             posts.spawn(sent);
+        } else {
+            sent.await?;
         }
-        if asked.is_ready && talk.session.lock().await.is_some() {
+        if asked == Asked::Ready && talk.session.lock().await.is_some() {
             listening.spawn(talk.clone().listen());
         }
-        before = Some((asked.is_call, answered));
+        before = Some((asked, answered));
     }
     while let Some(posted) = posts.join_next().await {
         posted.map_err(|error| error.to_string())??;
@@ -75,24 +75,31 @@ pub(super) async fn carry(endpoint: Endpoint, (lines, answers): PipeEnd) -> Resu
     talk.answers.lock().await.shutdown().await.map_err(|error| error.to_string())
 }
 
-/// What the order of lines depends on. A raw frame may be anything, and is then none of these.
-#[derive(Debug, Clone, Copy, Default)]
-struct Asked {
-    is_request: bool,
-    is_call: bool,
-    opens: bool,
-    is_ready: bool,
+/// What the order of lines depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// `initialize`: nothing may come before its answer.
+    Opens,
+    /// A tool call.
+    Call,
+    /// Any other request.
+    Request,
+    /// The client is ready: from here on it listens.
+    Ready,
+    /// A notification, or a raw frame that may be anything.
+    Other,
 }
 
 impl Asked {
     fn of(line: &[u8]) -> Self {
-        let Ok(frame) = serde_json::from_slice::<Value>(line) else { return Self::default() };
-        let method = frame.get("method").and_then(Value::as_str).unwrap_or_default();
-        Self {
-            is_request: frame.get("id").is_some(),
-            is_call: method == "tools/call",
-            opens: method == "initialize",
-            is_ready: method == "notifications/initialized",
+        let Ok(frame) = serde_json::from_slice::<Value>(line) else { return Self::Other };
+        let is_request = frame.get("id").is_some();
+        match frame.get("method").and_then(Value::as_str) {
+            Some("initialize") if is_request => Self::Opens,
+            Some("tools/call") if is_request => Self::Call,
+            Some("notifications/initialized") => Self::Ready,
+            _ if is_request => Self::Request,
+            _ => Self::Other,
         }
     }
 }

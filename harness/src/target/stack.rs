@@ -32,12 +32,10 @@ pub(crate) struct Setting<'a> {
     pub(crate) clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) upstream: Upstream,
     /// The policy document's text.
-    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway reads it"))]
     pub(crate) policy: &'a PolicyFile,
     /// The name of a deliberate defect.
     #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway has one"))]
     pub(crate) mutation: Option<&'a str>,
-    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "there is no pipe to tap without a gateway"))]
     pub(crate) transcript: Transcript,
 }
 
