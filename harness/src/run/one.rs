@@ -57,8 +57,8 @@ fn untestable(plan: &Plan<'_>) -> Option<String> {
     if moves_the_clock(plan.steps) && !has_clock {
         return Some("the target's clock does not follow the run's: `advance` means nothing to it".to_owned());
     }
-    (plan.role != Role::Control && plan.expect.audit != AuditCheck::default() && !plan.target.keeps_audit())
-        .then(|| "the target keeps no audit that could be read".to_owned())
+    (plan.role != Role::Control && plan.expect.audit != AuditCheck::default() && plan.target.hides_audit())
+        .then(|| "nobody can read what the target has written down: give it a place `{audit}`".to_owned())
 }
 
 fn moves_the_clock(steps: &[Located<Step>]) -> bool {

@@ -154,8 +154,8 @@ impl Target for GatewayCommand {
         if self.has("policy") { &[Capability::Policy] } else { &[] }
     }
 
-    fn keeps_audit(&self) -> bool {
-        self.has("audit")
+    fn hides_audit(&self) -> bool {
+        !self.has("audit")
     }
 
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError> {
@@ -325,7 +325,7 @@ mod tests {
             "127.0.0.1:9",
         ];
         assert_eq!(filled, expected);
-        assert!(command.keeps_audit() && command.capabilities() == [Capability::Policy]);
+        assert!(!command.hides_audit() && command.capabilities() == [Capability::Policy]);
         assert_eq!(parse("gate").unwrap_err(), BadCommand::NoUpstream);
         assert!(matches!(parse("gate 'x {upstream}"), Err(BadCommand::Quotes(_))));
         assert_eq!(parse("gate {polcy} {upstream}").unwrap_err(), BadCommand::Unknown("{polcy}".to_owned()));

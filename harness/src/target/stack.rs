@@ -16,9 +16,9 @@ pub(crate) trait Target: Sync {
     /// What its stacks can do.
     fn capabilities(&self) -> &'static [Capability];
 
-    /// Whether its gateway writes down what it decides, as ours does.
-    fn keeps_audit(&self) -> bool {
-        self.capabilities().contains(&Capability::Policy)
+    /// Whether there is a gateway of which nobody can read what it has written down.
+    fn hides_audit(&self) -> bool {
+        false
     }
 
     /// Opens a fresh stack. It runs on tasks of the current runtime until its front is closed.
