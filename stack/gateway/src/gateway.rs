@@ -202,6 +202,24 @@ impl Gateway {
         (self.shared.clock)()
     }
 
+    /// The server's name in the audit.
+    pub fn server(&self) -> &str {
+        &self.shared.server
+    }
+
+    /// How long a request for approval waits for a person, and an approval for its call, in milliseconds.
+    pub fn approval_window_ms(&self) -> u64 {
+        self.shared.approval_window_ms
+    }
+
+    /// Why no call can be let through at present, if that is so.
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self.shared.court.lock() {
+            Err(_) => Some("the policy cannot be evaluated after a panic"),
+            Ok(court) => court.guard.policy().is_none().then_some("no policy is in force"),
+        }
+    }
+
     /// The bounds of each session.
     pub fn limits(&self) -> &GatewayLimits {
         &self.shared.limits

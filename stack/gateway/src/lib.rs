@@ -45,6 +45,8 @@
 //! notifications `initialized` and `cancelled`, and from the server `progress`, `message` and
 //! `tools/list_changed`. Everything else is answered with an error and goes no further.
 
+#[cfg(feature = "http")]
+pub mod admin;
 mod approval;
 mod ask;
 mod audit;

@@ -140,6 +140,16 @@ impl Approval {
         Self { id, asked, state: ApprovalState::Pending, asked_ms: now, expires_ms, times: 1, by, note }
     }
 
+    /// Everything that is known of it, for machines; `state` is what it is now.
+    pub fn told(&self, state: ApprovalState) -> serde_json::Value {
+        let asked = &self.asked;
+        let arguments: serde_json::Value = serde_json::from_str(&asked.arguments).unwrap_or_default();
+        serde_json::json!({"id": self.id, "state": state, "server": asked.server, "grant": asked.grant,
+            "tool": asked.tool, "arguments": arguments, "policy": asked.policy, "rule": asked.rule,
+            "message": asked.message, "asked_ms": self.asked_ms, "expires_ms": self.expires_ms, "times": self.times,
+            "by": self.by, "note": self.note})
+    }
+
     /// What it is at `now`: what was not decided or not used in time has expired, whether or not somebody noticed.
     pub fn state_at(&self, now: u64) -> ApprovalState {
         match self.state {

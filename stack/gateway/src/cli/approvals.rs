@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use mcp_gateway::{Approval, ApprovalBook, ApprovalState, Durability, StateDir, system_clock};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{Approvals, Decide, State};
 use super::failure::Failure;
@@ -16,7 +16,7 @@ pub(super) fn run(action: &Approvals) -> Result<(), Failure> {
             let mut listed = open(state)?.list(now)?;
             listed.retain(|(_, state)| *all || matches!(state, ApprovalState::Pending | ApprovalState::Approved));
             let text = if *json {
-                let list: Vec<Value> = listed.iter().map(|(approval, state)| machine(approval, *state)).collect();
+                let list: Vec<Value> = listed.iter().map(|(approval, state)| approval.told(*state)).collect();
                 format!("{:#}\n", Value::Array(list))
             } else {
                 listed.iter().map(|(approval, state)| people(approval, *state, now)).collect()
@@ -46,15 +46,6 @@ fn open(state: &State) -> Result<ApprovalBook, Failure> {
         return Err(mcp_gateway::StateError::Folder { path: state.folder.clone(), source }.into());
     }
     Ok(ApprovalBook::open(&StateDir::new(&state.folder, Durability::Power)?)?)
-}
-
-fn machine(approval: &Approval, state: ApprovalState) -> Value {
-    let asked = &approval.asked;
-    let arguments: Value = serde_json::from_str(&asked.arguments).unwrap_or(Value::Null);
-    json!({"id": approval.id, "state": state, "server": asked.server, "grant": asked.grant, "tool": asked.tool,
-        "arguments": arguments, "policy": asked.policy, "rule": asked.rule, "message": asked.message,
-        "asked_ms": approval.asked_ms, "expires_ms": approval.expires_ms, "times": approval.times,
-        "by": approval.by, "note": approval.note})
 }
 
 /// Everything that the approval would let through. What agents wrote is shown escaped, so that it can draw nothing on a

@@ -114,6 +114,15 @@ pub(crate) struct GatewayArgs {
     #[arg(long, requires = "listen")]
     pub(crate) plain_text_beyond_this_machine: bool,
 
+    /// Show people what waits for them, what was decided and the kill switch, at this address of the loopback, and figures for
+    /// Prometheus at `/metrics`. Port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_ADMIN", requires = "admin_token_file")]
+    pub(crate) admin: Option<SocketAddr>,
+
+    /// The file with the token for --admin, of 16 characters or more. No agent may know it.
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_ADMIN_TOKEN_FILE", requires = "admin")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+
     /// How many sessions there may be over HTTP at once, each with a connection to the server of its own.
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub(crate) max_sessions: usize,
@@ -291,6 +300,13 @@ Over HTTP:
   `Authorization: Bearer` with the token that `mcp-gateway grant add` has
   printed. /healthz answers without one.
 
+Admin page:
+  --admin shows requests for approval with every argument of the order, the
+  latest decisions and the kill switch to whoever has the token; for
+  scripts, GET /api/approvals, POST /api/approvals/ID/approve or /deny with
+  a JSON object `by` and `note`, POST /api/kill/on or /off, GET /metrics, each with the
+  token as a bearer. /healthz and /readyz need none.
+
 Ending:
   When the client closes its end, or on SIGINT or SIGTERM: calls in flight
   are waited for, the server's input is closed, and a server that is still
@@ -314,7 +330,7 @@ Exit codes:
   8  the state folder cannot be used
   9  there is no such pending approval
   10 the pins cannot be read, or the tools cannot be pinned
-  11 the address cannot be listened on
+  11 an address cannot be listened on, or the admin token not be used
   12 the grant cannot be given or taken back
 
 Examples:

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use mcp_gateway::admin::AdminTokenTooShort;
 use mcp_gateway::{
     ApprovalError, AuditKeyTooShort, BadUpstream, ChainedAuditError, GatewayError, GrantError, StateError,
 };
@@ -50,6 +51,10 @@ pub(super) enum Failure {
     ServerLeft,
     #[error("`{0}` can be reached from other machines, and nothing is encrypted: use 127.0.0.1 or [::1]")]
     NotLoopback(SocketAddr),
+    #[error("cannot read the admin token `{}`: {source}", path.display())]
+    AdminTokenUnread { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    AdminToken(AdminTokenTooShort),
     #[error("cannot listen on `{address}`: {source}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("{0}")]
@@ -89,7 +94,7 @@ impl Failure {
             Self::State(_) => 8,
             Self::Approval(_) => 9,
             Self::Pin(_) => 10,
-            Self::NotLoopback(_) | Self::Listen { .. } => 11,
+            Self::NotLoopback(_) | Self::Listen { .. } | Self::AdminTokenUnread { .. } | Self::AdminToken(_) => 11,
             Self::Grant(_) | Self::Random(_) => 12,
         }
     }

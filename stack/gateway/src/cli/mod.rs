@@ -1,5 +1,6 @@
 //! The command `mcp-gateway`: clients on standard streams or over HTTP, a server as a child.
 
+mod admin;
 mod approvals;
 mod args;
 mod failure;

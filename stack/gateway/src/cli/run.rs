@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mcp_gateway::admin::Watch;
 use mcp_gateway::{Connection, Gateway, Identity, SessionSummary};
 use tracing_subscriber::EnvFilter;
 
@@ -51,11 +52,13 @@ fn run(args: &GatewayArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let digest = source.digest.clone();
-    let gateway = setup::gateway(args, source)?;
+    let watch = Watch::default();
+    let gateway = setup::gateway(args, source, &watch)?;
     gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &digest)]);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     let served = runtime.block_on(async {
+        let _admin = super::admin::start(args, &gateway, watch).await?;
         match args.listen {
             Some(address) => super::listen::serve(args, &gateway, address).await.map(|()| SessionSummary::default()),
             None => serve(args, &gateway).await,

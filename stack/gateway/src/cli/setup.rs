@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use mcp_gateway::admin::Watch;
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
     GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, StateDir, WriterAudit, system_clock,
@@ -31,7 +32,8 @@ pub(super) fn read_policy(path: &Path) -> Result<Source, Failure> {
     Ok(Source { policy, digest: document.digest() })
 }
 
-pub(super) fn gateway(args: &GatewayArgs, source: Source) -> Result<Gateway, Failure> {
+/// The gateway; whatever its audit takes, `watch` sees as well if somebody looks at it.
+pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Result<Gateway, Failure> {
     let audit_key = match &args.audit_key_file {
         None => None,
         Some(path) => {
@@ -41,6 +43,7 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source) -> Result<Gateway, Fai
     };
     let audit =
         audit(args, audit_key.as_ref()).map_err(|source| Failure::Audit { path: args.audit.clone(), source })?;
+    let audit = if args.admin.is_some() { Box::new(watch.over(audit)) } else { audit };
     let kill = match &args.kill_file {
         None => KillSwitch::new(),
         Some(path) => kill_switch(path)?,

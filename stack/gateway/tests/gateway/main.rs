@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "http")]
+mod admin;
 mod approvals;
 mod audit;
 mod frames;

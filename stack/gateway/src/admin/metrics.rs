@@ -1,0 +1,76 @@
+//! Figures in Prometheus' text format (version 0.0.4).
+
+use std::fmt::{Display, Write as _};
+
+use super::watch::{Latency, Seen};
+
+/// Other figures than those of the audit.
+pub(super) struct Now {
+    pub(super) pending: usize,
+    pub(super) halted: bool,
+}
+
+/// All figures. No argument of any call is among them.
+pub(super) fn text(seen: &Seen, now: &Now) -> String {
+    let mut out = String::new();
+    head(&mut out, "mcp_gateway_calls_total", "counter", "Decisions on calls and frames, by decision and tool.");
+    for ((decision, tool), count) in &seen.calls {
+        series(&mut out, "mcp_gateway_calls_total", &[("decision", decision), ("tool", tool)], count);
+    }
+    head(&mut out, "mcp_gateway_refusals_total", "counter", "Calls and frames that went no further, by reason.");
+    for (reason, count) in &seen.refusals {
+        series(&mut out, "mcp_gateway_refusals_total", &[("reason", reason)], count);
+    }
+    head(&mut out, "mcp_gateway_outcomes_total", "counter", "What became of calls that were let through.");
+    for (outcome, count) in &seen.outcomes {
+        series(&mut out, "mcp_gateway_outcomes_total", &[("outcome", outcome)], count);
+    }
+    head(&mut out, "mcp_gateway_upstream_milliseconds", "histogram", "How long servers took to answer.");
+    for (bound, count) in Latency::BOUNDS.iter().zip(&seen.latency.counts) {
+        series(&mut out, "mcp_gateway_upstream_milliseconds_bucket", &[("le", &bound.to_string())], count);
+    }
+    series(&mut out, "mcp_gateway_upstream_milliseconds_bucket", &[("le", "+Inf")], seen.latency.count);
+    series(&mut out, "mcp_gateway_upstream_milliseconds_sum", &[], seen.latency.sum);
+    series(&mut out, "mcp_gateway_upstream_milliseconds_count", &[], seen.latency.count);
+    for (name, kind, help, value) in [
+        ("mcp_gateway_audit_records_total", "counter", "Records that the audit has taken.", seen.records),
+        ("mcp_gateway_audit_lost_total", "counter", "Records that the audit has not taken.", seen.lost),
+        ("mcp_gateway_approvals_pending", "gauge", "Requests that wait for a person.", now.pending as u64),
+        ("mcp_gateway_halted", "gauge", "1 while the kill switch is on.", u64::from(now.halted)),
+    ] {
+        head(&mut out, name, kind, help);
+        series(&mut out, name, &[], value);
+    }
+    out
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn series(out: &mut String, name: &str, labels: &[(&str, &str)], value: impl Display) {
+    out.push_str(name);
+    for (at, (label, text)) in labels.iter().enumerate() {
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = write!(out, "{}{label}=\"{escaped}\"", if at == 0 { '{' } else { ',' });
+    }
+    let _ = writeln!(out, "{} {value}", if labels.is_empty() { "" } else { "}" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_cannot_break_out() {
+        let mut seen = Seen::default();
+        seen.calls.insert(("deny".to_owned(), "a\"} 1\nmcp_gateway_halted 1".to_owned()), 3);
+        let text = text(&seen, &Now { pending: 2, halted: false });
+        assert!(
+            text.contains(r#"mcp_gateway_calls_total{decision="deny",tool="a\"} 1\nmcp_gateway_halted 1"} 3"#),
+            "{text}"
+        );
+        assert!(text.contains("\nmcp_gateway_halted 0\n") && text.contains("\nmcp_gateway_approvals_pending 2\n"));
+        assert!(!text.contains("\nmcp_gateway_halted 1"));
+    }
+}

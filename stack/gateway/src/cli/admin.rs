@@ -1,0 +1,49 @@
+//! The admin listener of the command.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use mcp_gateway::admin::{Admin, AdminConfig, Watch};
+use mcp_gateway::{ApprovalBook, Durability, Gateway, StateDir};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::args::GatewayArgs;
+use super::failure::Failure;
+
+/// Serves people as long as it is held.
+pub(super) struct Serving {
+    task: JoinHandle<io::Result<()>>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Whoever looks on may go on looking, but not hold the gateway up.
+        self.task.abort();
+    }
+}
+
+/// Starts the admin listener if one is asked for.
+pub(super) async fn start(args: &GatewayArgs, gateway: &Gateway, watch: Watch) -> Result<Option<Serving>, Failure> {
+    let (Some(address), Some(path)) = (args.admin, &args.admin_token_file) else { return Ok(None) };
+    if !address.ip().is_loopback() {
+        return Err(Failure::NotLoopback(address));
+    }
+    let token =
+        std::fs::read_to_string(path).map_err(|source| Failure::AdminTokenUnread { path: path.clone(), source })?;
+    let book = args.state.as_deref().map(|folder| ApprovalBook::open(&StateDir::new(folder, Durability::Power)?));
+    let config = AdminConfig::new(token.trim(), watch, book.transpose()?).map_err(Failure::AdminToken)?;
+    let bound = |source| Failure::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bound)?;
+    let address: SocketAddr = listener.local_addr().map_err(bound)?;
+    // Nobody may be reading, which is no reason not to serve.
+    let _ = writeln!(io::stderr(), "admin page on http://{address}/");
+    let (stop, stopped) = oneshot::channel();
+    let admin = Admin::new(gateway.clone(), config);
+    let task = tokio::spawn(admin.serve(listener, async {
+        let _ = stopped.await;
+    }));
+    Ok(Some(Serving { task, _stop: stop }))
+}
