@@ -55,6 +55,7 @@ tls:
 ci: lint
     cargo test --workspace --locked
     just main-job
+    just over-http
     just doc
     just deny
     just tls
@@ -73,6 +74,10 @@ tapes:
 # A server of another hand, from PyPI, recorded, cut, compared and played again; installed under the target folder.
 third-party:
     harness/clients/run
+
+# The same agents over HTTP: a socket, a token and a session between them and the gateway.
+over-http:
+    cargo run --release --locked -- run --target http --color never
 
 # The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
 main-job:
