@@ -88,6 +88,8 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
     made.and_then(|()| fs::write(file, text)).map_err(|error| {
         let remedy = "name a place that can be written to";
         Failure::usage(format!("`{}` cannot be written: {error}", file.display()), remedy)
+    })
+}
 
 /// A gateway's command, whose server is this program as a bridge.
 fn gateway(text: &str) -> Result<GatewayCommand, Failure> {
