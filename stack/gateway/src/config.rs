@@ -44,6 +44,9 @@ pub struct GatewayLimits {
     /// For how long a server that takes no byte holds its client up, in milliseconds; after that
     /// its requests are answered with an error at once. 30 seconds.
     pub stall_ms: u64,
+    /// For how long a call waits for the reference price that its policy judges it by, in milliseconds; after that it is
+    /// judged without, which denies it. 5 seconds.
+    pub price_wait_ms: u64,
     /// How long the end of a session waits for answers, and then for the server to close, in
     /// milliseconds each. 5 seconds.
     pub drain_ms: u64,
@@ -57,6 +60,7 @@ impl Default for GatewayLimits {
             in_flight_max: 1024,
             backlog_bytes: 1 << 20,
             stall_ms: 30_000,
+            price_wait_ms: 5_000,
             drain_ms: 5_000,
         }
     }

@@ -62,6 +62,7 @@ mod ledger;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod pins;
+mod prices;
 mod reload;
 mod results;
 mod serve;

@@ -26,6 +26,11 @@ impl Guard {
         let counters = self.state.counters.carry(from, policy.counters(), now);
         let from = old.as_ref().map(Policy::breakers).unwrap_or_default();
         let breakers = self.state.breakers.carry(from, policy.breakers());
+        self.state.quotes.retain(|tool, symbol| {
+            policy.live().is_some_and(|(references, live)| {
+                references.signed.contains_key(symbol) && live.request(tool, symbol).is_some()
+            })
+        });
         self.moves.push(Moves { counters, breakers });
         self.policy = Some(policy);
     }

@@ -25,6 +25,7 @@ use crate::arguments::{Bound, Path};
 use crate::decimal::{self, NotDecimal};
 use crate::facts::{self, Fact, ToolFacts};
 use crate::jcs::{Digest, value_digest};
+use crate::prices::Prices;
 use crate::seam::Seam;
 
 /// What came of judging a condition.
@@ -50,6 +51,12 @@ pub(crate) enum Cause {
     NoCase,
     #[error("needs a reference price, and the policy has none for this symbol")]
     NoReference,
+    #[error("needs a reference price, and no fresh one is to be had")]
+    NoFreshPrice,
+    #[error("needs a reference price, and the one that is told lies too far from what the policy says")]
+    PriceMoved,
+    #[error("needs a reference price, and those that are told differ too much")]
+    PricesDiffer,
 }
 
 impl From<NotDecimal> for Cause {
@@ -101,6 +108,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) arguments: &'a Map<String, Value>,
     pub(crate) facts: Option<&'a ToolFacts>,
     pub(crate) memo: &'a Memo,
+    pub(crate) prices: Prices<'a>,
 }
 
 /// The facts of one call that were computed already: several rules and budgets ask for the same.
@@ -144,7 +152,7 @@ impl<'a> Evidence<'a> {
                 Some((_, _, Fact::Argument(argument))) => found(self.arguments.get(argument)),
                 Some((index, _, Fact::Computed(expression))) => self
                     .memo
-                    .value(index, || expression.value(self.arguments))
+                    .value(index, || expression.value(self.arguments, self.prices))
                     .map_or_else(Operand::Unknown, Operand::Exact),
                 None => Operand::Unknown(Cause::NoCase),
             },

@@ -7,6 +7,7 @@ use crate::document::Standing;
 use crate::guard::Guard;
 use crate::moment::Moment;
 use crate::precedence::{Pass, judge};
+use crate::prices::Prices;
 
 /// How a call would be judged. Nothing is charged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,8 @@ impl Guard {
         };
         let bound = rules.and_then(|rules| rules.mentions.bind(call.arguments).ok()).unwrap_or_default();
         let facts = rules.and_then(|rules| rules.facts.as_deref());
-        let evidence = Evidence { bound: &bound, arguments: call.arguments, facts, memo: &Memo::default() };
+        let prices = Prices { quotes: &self.state.quotes, now };
+        let evidence = Evidence { bound: &bound, arguments: call.arguments, facts, memo: &Memo::default(), prices };
         Explanation {
             entry: rules.map(|rules| rules.rule.to_string()),
             facts: facts.map(|facts| evidence.told(facts)).unwrap_or_default(),

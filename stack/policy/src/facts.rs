@@ -4,7 +4,7 @@
 //! A computed fact has a value or none: an argument that is missing, spelt otherwise than as a canonical decimal, or a
 //! result that cannot be held exactly leaves it without one, and then no rule over it can be evaluated.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use rust_decimal::Decimal;
@@ -14,9 +14,23 @@ use crate::condition::Cause;
 use crate::decimal;
 use crate::effects::Effect;
 use crate::own_keys::{OwnMap, OwnSet};
+use crate::prices::{Live, Prices, TellsPrice};
 
 /// The price of each symbol by which the policy values what has no price of its own.
-pub(crate) type References = IndexMap<String, Decimal>;
+#[derive(Debug, Default)]
+pub(crate) struct References {
+    /// As the document says.
+    pub(crate) signed: IndexMap<String, Decimal>,
+    /// How it is told meanwhile, if it is. Known only when the manifest was read.
+    pub(crate) live: OnceLock<Live>,
+}
+
+impl References {
+    fn of(&self, symbol: &str, prices: Prices<'_>) -> Result<Decimal, Cause> {
+        let signed = *self.signed.get(symbol).ok_or(Cause::NoReference)?;
+        self.live.get().map_or(Ok(signed), |live| prices.of(live, symbol, signed))
+    }
+}
 
 /// What a manifest says of one tool.
 #[derive(Debug, Default)]
@@ -26,6 +40,8 @@ pub(crate) struct ToolFacts {
     pub(crate) facts: OwnMap<Fact>,
     /// What the tool does, if the manifest says so.
     pub(crate) effect: Option<Effect>,
+    /// If it tells the price of a symbol, how.
+    pub(crate) tells_price: Option<TellsPrice>,
 }
 
 /// One fact of a tool.
@@ -65,25 +81,25 @@ pub(crate) enum Guard {
 
 impl Expression {
     /// The value for a call with `arguments`.
-    pub(crate) fn value(&self, arguments: &Map<String, Value>) -> Result<Decimal, Cause> {
+    pub(crate) fn value(&self, arguments: &Map<String, Value>, prices: Prices<'_>) -> Result<Decimal, Cause> {
         match self {
             Self::Decimal(name) => unsigned(arguments.get(name).ok_or(Cause::Missing)?),
             Self::Constant(value) => Ok(*value),
             Self::Reference(name, references) => match arguments.get(name) {
-                Some(Value::String(symbol)) => references.get(symbol).copied().ok_or(Cause::NoReference),
+                Some(Value::String(symbol)) => references.of(symbol, prices),
                 Some(_) => Err(Cause::Type),
                 None => Err(Cause::Missing),
             },
             Self::Product(factors) => factors
                 .iter()
-                .try_fold(Decimal::ONE, |product, factor| exact_product(product, factor.value(arguments)?)),
-            Self::Greatest(values) => {
-                values.iter().try_fold(Decimal::ZERO, |greatest, value| Ok(greatest.max(value.value(arguments)?)))
-            }
+                .try_fold(Decimal::ONE, |product, factor| exact_product(product, factor.value(arguments, prices)?)),
+            Self::Greatest(values) => values
+                .iter()
+                .try_fold(Decimal::ZERO, |greatest, value| Ok(greatest.max(value.value(arguments, prices)?))),
             Self::Cases(cases) => {
                 for (guards, value) in cases {
                     if holds(guards, arguments)? {
-                        return value.value(arguments);
+                        return value.value(arguments, prices);
                     }
                 }
                 Err(Cause::NoCase)

@@ -2,14 +2,18 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use crate::breakers::Breakers;
 use crate::carry::Moves;
 use crate::counters::{Bill, Counters};
+use crate::decimal;
 use crate::decision::{Call, Charged, Decision, Denial, Outcome, Permit, Reason, Timestamp};
 use crate::docket::Docket;
 use crate::document::{Action, Policy, Standing};
 use crate::moment::{Moment, Settlement};
 use crate::precedence::{Pass, judge};
+use crate::prices::{NoPrice, PriceRequest, Quotes};
 use crate::register::{RegisterLimits, Registers};
 use crate::seam::Seam;
 use crate::state::State;
@@ -126,6 +130,7 @@ impl Guard {
             counters: Counters::new(limits.counters_max),
             breakers: Breakers::new(limits.counters_max),
             registers: Registers::new(registers, UNKEYED),
+            quotes: Quotes::default(),
             seam,
         };
         Self { policy, limits, moves: Vec::new(), state, now: Timestamp::default() }
@@ -178,7 +183,7 @@ impl Guard {
         }
         let mut docket = Docket::default();
         let verdict = judge(policy, call, moment, now, &mut self.state, &mut docket);
-        let State { counters, breakers, registers, seam } = &mut self.state;
+        let State { counters, breakers, registers, seam, .. } = &mut self.state;
         let shadows = docket.shadows;
         match verdict {
             Err(denial) => {
@@ -205,6 +210,55 @@ impl Guard {
         }
     }
 
+    /// Which prices `call` cannot be judged without and that are not fresh: to be asked for, told by
+    /// [`Guard::tell_price`], and only then is the call judged. Nothing is charged, and a call that is denied whatever the
+    /// price wants none. Always empty unless the policy has `live_references`.
+    pub fn prices_wanted(&mut self, call: &Call<'_>, moment: impl Into<Moment>) -> Vec<PriceRequest> {
+        let moment = moment.into();
+        let Some(policy) = self.policy.as_ref().filter(|policy| policy.live().is_some()) else { return Vec::new() };
+        let now = self.now.max(moment.now()).as_millis();
+        self.state.quotes.take_wanted();
+        // Only what it asks for matters: the verdict comes with the price.
+        let _ = judge(policy, call, moment, now, &mut self.state, &mut Docket::default());
+        self.state.quotes.take_wanted()
+    }
+
+    /// Takes the result of what was asked for at `asked_at`; `None` if there was none. Until another is told it counts as
+    /// fresh for the policy's `max_age` from then on. That there is no price is remembered for a second.
+    ///
+    /// # Errors
+    /// Why there is no price.
+    pub fn tell_price(
+        &mut self,
+        request: &PriceRequest,
+        result: Option<&Value>,
+        asked_at: Timestamp,
+    ) -> Result<String, NoPrice> {
+        let (references, live) = self.policy.as_ref().and_then(Policy::live).ok_or(NoPrice::NotAsked)?;
+        let tells = live.request(&request.tool, &request.symbol).map(|(tells, _)| tells);
+        let tells = tells.filter(|_| references.signed.contains_key(&request.symbol)).ok_or(NoPrice::NotAsked)?;
+        let price = tells.read(&request.symbol, result);
+        self.state.quotes.tell(request, price.ok(), asked_at.as_millis());
+        price.map(decimal::text)
+    }
+
+    /// What a person says the price of `symbol` is at `at`, as if every tool that is asked for it had told it: to try a
+    /// policy out.
+    ///
+    /// # Errors
+    /// The policy asks for no price of this symbol, or it is no canonical decimal above zero.
+    pub fn suppose_price(&mut self, symbol: &str, price: &str, at: Timestamp) -> Result<(), NoPrice> {
+        let (references, live) = self.policy.as_ref().and_then(Policy::live).ok_or(NoPrice::NotAsked)?;
+        if !references.signed.contains_key(symbol) {
+            return Err(NoPrice::NotAsked);
+        }
+        let price = decimal::of_text(price).ok().filter(|price| !price.is_zero()).ok_or(NoPrice::NotPositive)?;
+        for source in &live.sources {
+            self.state.quotes.tell(&source.request(symbol), Some(price), at.as_millis());
+        }
+        Ok(())
+    }
+
     /// What each limit was charged for a permitted call, and what it counts since: how close it is to refusing.
     pub fn charged<'a>(&'a self, permit: &'a Permit) -> impl Iterator<Item = Charged<'a>> {
         let specs = self.policy.as_ref().map(Policy::counters).unwrap_or_default();
@@ -227,7 +281,7 @@ impl Guard {
     pub fn settle<'v>(&mut self, mut permit: Permit, settlement: impl Into<Settlement<'v>>) {
         let settlement = settlement.into();
         self.bring_up_to_date(&mut permit);
-        let State { counters, breakers, registers, seam } = &mut self.state;
+        let State { counters, breakers, registers, seam, .. } = &mut self.state;
         let refunds = match settlement.outcome() {
             Outcome::NeverSent => true,
             Outcome::Failed => seam.refunds_failed(),

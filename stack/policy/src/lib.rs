@@ -40,6 +40,7 @@ mod explain;
 mod guard;
 mod moment;
 mod precedence;
+mod prices;
 mod sequence;
 
 #[cfg(feature = "mutants")]
@@ -59,3 +60,4 @@ pub use jcs::{Digest, arguments_digest, canonical_json};
 pub use moment::{Moment, Settlement};
 #[cfg(feature = "mutants")]
 pub use mutation::{Mutation, UnknownMutation};
+pub use prices::{NoPrice, PriceRequest};

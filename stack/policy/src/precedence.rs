@@ -11,6 +11,7 @@ use crate::document::{Action, Clause, Each, LimitUse, Policy, Reasoned, Standing
 use crate::facts;
 use crate::jcs::arguments_digest;
 use crate::moment::Moment;
+use crate::prices::Prices;
 use crate::register::Trace;
 use crate::seam::Seam;
 use crate::sequence::consult;
@@ -91,7 +92,8 @@ pub(crate) fn judge<'p>(
         None => Bound::default(),
     };
     let facts = rules.and_then(|rules| rules.facts.as_deref());
-    let evidence = Evidence { bound: &bound, arguments: call.arguments, facts, memo: &Memo::default() };
+    let prices = Prices { quotes: &state.quotes, now };
+    let evidence = Evidence { bound: &bound, arguments: call.arguments, facts, memo: &Memo::default(), prices };
     let asks = match rules {
         Some(rules) => arguments(rules, &evidence, seam, docket)?,
         None => None,

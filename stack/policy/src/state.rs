@@ -2,6 +2,7 @@
 
 use crate::breakers::Breakers;
 use crate::counters::Counters;
+use crate::prices::Quotes;
 use crate::register::Registers;
 use crate::seam::Seam;
 
@@ -10,5 +11,6 @@ pub(crate) struct State {
     pub(crate) counters: Counters,
     pub(crate) breakers: Breakers,
     pub(crate) registers: Registers,
+    pub(crate) quotes: Quotes,
     pub(crate) seam: Seam,
 }

@@ -38,6 +38,7 @@ enum Event {
     ServerGone(io::Error),
     Wrote,
     Stop,
+    Late,
     Timeout,
 }
 
@@ -58,6 +59,8 @@ pub(crate) struct Pump<F, BR, BW> {
     /// The limit on the present phase or, while serving, on how long a server may hold its client
     /// up.
     timer: Option<Pin<Box<Sleep>>>,
+    /// When the session gives up what it asked for itself.
+    patience: Option<Pin<Box<Sleep>>>,
     /// The server did not take a byte for too long.
     stalled: bool,
     /// Who is asked first for frames; they take turns.
@@ -83,6 +86,7 @@ where
             to_server: Outlet::new(back.1),
             phase: Phase::Serving,
             timer: None,
+            patience: None,
             stalled: false,
             server_first: false,
             fault: None,
@@ -150,6 +154,11 @@ where
         if self.phase == Phase::Serving && stop.poll(cx).is_ready() {
             return Poll::Ready(Event::Stop);
         }
+        if let Some(patience) = &mut self.patience
+            && patience.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Event::Late);
+        }
         if let Some(timer) = &mut self.timer
             && timer.as_mut().poll(cx).is_ready()
         {
@@ -201,6 +210,10 @@ where
                 }
             }
             Event::Stop => self.enter(Phase::Draining),
+            Event::Late => {
+                self.patience = None;
+                self.session.on_time(self.gateway.now_ms(), &mut self.out);
+            }
             Event::Timeout => {
                 self.timer = None;
                 match self.phase {
@@ -226,6 +239,11 @@ where
         if self.client.is_closed() {
             self.out.to_client.discard();
         }
+        self.patience = match (self.session.next_deadline(), self.patience.take()) {
+            (None, _) => None,
+            (Some(_), Some(patience)) => Some(patience),
+            (Some(deadline), None) => Some(timer(deadline.saturating_sub(self.gateway.now_ms()).max(1))),
+        };
         let backlog = self.out.to_upstream.pending().len();
         if self.phase == Phase::Serving {
             if backlog < limits.backlog_bytes {

@@ -90,7 +90,7 @@ impl Session {
 
     /// Whether a request may be looked at: its id is free, its method known, and there is room.
     fn admit_request(&self, id: &RequestId, name: &str, params: Option<&Params>) -> Result<Method, Refusal> {
-        if self.in_flight.contains(self.lane, id) {
+        if self.in_flight.contains(self.lane, id) || self.priced.contains(self.lane, id) {
             return Err(Refusal::IdInFlight { id: id.clone() });
         }
         let Some(method) = Method::named(name) else {
@@ -106,7 +106,7 @@ impl Session {
             Upstream::Gone => return Err(Refusal::ServerGone),
         }
         let limit = self.gateway.limits().in_flight_max;
-        if self.in_flight.waited_for() >= limit {
+        if self.waited_for() >= limit {
             return Err(Refusal::TooManyInFlight { limit });
         }
         Ok(method)
@@ -128,6 +128,20 @@ impl Session {
         if self.gateway.mutation() == Some(crate::GatewayMutation::ListFilteredCallsOpen) {
             return self.forward(id, Method::CallTool, Some(params), Asked::Plain, shape, out);
         }
+        let case = Case { identity: &self.identity, id: &id, tool, arguments: &arguments, now_ms };
+        let wanted = if self.distrust(tool).is_none() { self.gateway.prices_wanted(&case) } else { Vec::new() };
+        drop(arguments);
+        if let Some((id, params, shape)) = self.wait_for_prices(now_ms, wanted, (id, params, shape), out) {
+            self.rule(now_ms, id, params, shape, out);
+        }
+    }
+
+    /// Judges a call, and forwards or answers it.
+    pub(super) fn rule(&mut self, now_ms: u64, id: RequestId, params: Params, shape: Shape, out: &mut Outbox) {
+        let (tool, arguments) = match read_call(&params) {
+            Ok(call) => call,
+            Err(refusal) => return self.refuse(now_ms, Some(id), Some(Method::CallTool.name()), &refusal, out),
+        };
         let case = Case { identity: &self.identity, id: &id, tool, arguments: &arguments, now_ms };
         let ruling = match self.distrust(tool) {
             None => self.gateway.judge(&case),
@@ -218,6 +232,10 @@ impl Session {
 
     fn cancel(&mut self, mut params: Params, out: &mut Outbox) -> Result<(), Refusal> {
         let id = params.get("requestId").and_then(RequestId::from_value);
+        if let Some((id, params)) = id.as_ref().and_then(|id| self.priced.cancel(self.lane, id)) {
+            self.call_cancelled(&id, &params);
+            return Ok(());
+        }
         let id = id.and_then(|id| self.in_flight.cancel(self.lane, &id)).ok_or(Refusal::UnknownCancellation)?;
         params.insert("requestId".to_owned(), json!(id));
         self.pass_cancellation(&params, out);
@@ -226,6 +244,9 @@ impl Session {
 
     /// Nobody waits for the answer of a lane any more: the server is told, and what it answers goes nowhere.
     pub(crate) fn hang_up(&mut self, lane: Lane, out: &mut Outbox) {
+        if let Some((id, params)) = self.priced.cancel_lane(lane) {
+            self.call_cancelled(&id, &params);
+        }
         if let Some(id) = self.in_flight.cancel_lane(lane) {
             let mut params = Params::new();
             params.insert("requestId".to_owned(), json!(id));
@@ -242,8 +263,16 @@ impl Session {
         }
     }
 
+    /// Puts on record that a call was withdrawn before it was judged. Nobody waits for an answer.
+    fn call_cancelled(&self, id: &RequestId, params: &Params) {
+        let Ok((tool, arguments)) = read_call(params) else { return };
+        let case = Case { identity: &self.identity, id, tool, arguments: &arguments, now_ms: self.gateway.now_ms() };
+        let message = "the client withdrew the call while it waited for a reference price";
+        let _: Ruling = self.gateway.deny(&case, "cancelled", message);
+    }
+
     /// Records and answers a frame that goes no further.
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         now_ms: u64,
         id: Option<RequestId>,
@@ -254,7 +283,8 @@ impl Session {
         self.summary.refused_frames += 1;
         self.gateway.record_refusal(&self.identity, now_ms, id.as_ref(), method, refusal);
         // Two answers under one id could be taken for each other.
-        let id = id.filter(|id| !self.in_flight.contains(self.lane, id));
+        let is_taken = |id: &RequestId| self.in_flight.contains(self.lane, id) || self.priced.contains(self.lane, id);
+        let id = id.filter(|id| !is_taken(id));
         out.tell(self.lane, |out| reply::push_refusal(out, id.as_ref(), refusal));
     }
 }

@@ -65,6 +65,12 @@ impl InFlight {
         self.pending.len() - self.cancelled.len()
     }
 
+    /// An id for a request of the gateway's own.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
     /// Adds a request and names it toward the server.
     pub(super) fn add(&mut self, pending: Pending) -> u64 {
         self.last_id += 1;

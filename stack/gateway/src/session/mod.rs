@@ -16,6 +16,7 @@ mod in_flight;
 mod lane;
 mod listed;
 mod methods;
+mod priced;
 mod summary;
 mod upstream;
 
@@ -32,6 +33,7 @@ use crate::gateway::{Answered, Gateway};
 use crate::wire::Refusal;
 use in_flight::{Asked, InFlight, Pending};
 use listed::Listed;
+use priced::Priced;
 
 /// Whether requests can be sent to the server at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct Session {
     /// Where the frame at hand came from.
     lane: Lane,
     in_flight: InFlight,
+    /// Calls that wait for a reference price.
+    priced: Priced,
     /// Tools that declared an `outputSchema` when they were listed.
     with_output_schema: BTreeSet<String>,
     /// Which tools are what was pinned.
@@ -69,6 +73,7 @@ impl Session {
             upstream: Upstream::Reading,
             lane: Lane::ONLY,
             in_flight: InFlight::default(),
+            priced: Priced::default(),
             with_output_schema: BTreeSet::new(),
             listed: Listed::default(),
             summary: SessionSummary::default(),
@@ -79,7 +84,7 @@ impl Session {
 
     /// How many requests the client waits for.
     pub fn waited_for(&self) -> usize {
-        self.in_flight.waited_for()
+        self.in_flight.waited_for() + self.priced.waiting()
     }
 
     /// The counts so far.
@@ -101,6 +106,7 @@ impl Session {
         self.upstream = Upstream::Gone;
         let sent = out.to_upstream.sent();
         out.to_upstream.discard();
+        self.prices_lost(out);
         while let Some(pending) = self.in_flight.take_oldest() {
             self.answer_lost(pending, sent, out);
         }

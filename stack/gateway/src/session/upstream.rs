@@ -22,10 +22,12 @@ impl Session {
         match answer::read(frame) {
             Ok(Answer::Result { id, result }) => match self.in_flight.take(id) {
                 Some(pending) => self.result(pending, result, out),
+                None if self.price_answered(id, Some(result), out) => {}
                 None => self.drop_from_server("a response to no request in flight"),
             },
             Ok(Answer::Error { id, error }) => match self.in_flight.take(id) {
                 Some(pending) => self.error(pending, &error, out),
+                None if self.price_answered(id, None, out) => {}
                 None => self.drop_from_server("an error for no request in flight"),
             },
             Ok(Answer::LooseError { error }) => {
@@ -172,6 +174,7 @@ impl Session {
         };
         match id.and_then(|id| self.in_flight.take(id)) {
             Some(pending) => self.answer_bad(pending, out),
+            None if id.is_some_and(|id| self.price_answered(id, None, out)) => {}
             None => self.drop_from_server("a frame that cannot be read"),
         }
     }

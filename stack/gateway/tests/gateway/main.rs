@@ -21,6 +21,7 @@ mod mutants;
 mod passing;
 mod peers;
 mod pins;
+mod prices;
 mod reload;
 mod results;
 mod server_side;

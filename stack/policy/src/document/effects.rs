@@ -10,12 +10,13 @@
 //! ```
 
 use crate::own_keys::OwnSet;
+use crate::prices::TellsPrice;
 use serde_json::{Map, Value};
 
 use super::reader::{Node, Reader, quoted};
 use crate::effects::{Answer, Effect, ManyOrders, OneOrder, Places, Refused};
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "places_order",
     "cancels_order",
     "cancels_all_orders",
@@ -24,10 +25,17 @@ const KINDS: [&str; 8] = [
     "issues_listen_key",
     "extends_listen_key",
     "closes_listen_key",
+    "tells_price",
 ];
 
+/// What a manifest says that a tool does.
+pub(super) enum Told {
+    Effect(Effect),
+    Price(TellsPrice),
+}
+
 /// Reads `effect`.
-pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &OwnSet) -> Option<Effect> {
+pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &OwnSet) -> Option<Told> {
     let members = reader.object(node, "an effect", &KINDS)?;
     let (Some(kind), 1) = (members.keys().next(), members.len()) else {
         reader.wrong(&node.pointer, "a tool has exactly one effect", format!("write one of {}", KINDS.join(", ")));
@@ -35,7 +43,10 @@ pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &OwnSe
     };
     let node = node.member(members, kind)?;
     let mut read = Effects { reader, arguments };
-    match kind.as_str() {
+    if kind == "tells_price" {
+        return read.price(&node).map(Told::Price);
+    }
+    let effect = match kind.as_str() {
         "places_order" => read.places(&node).map(Effect::Places),
         "cancels_order" => read.one(&node).map(Effect::Cancels),
         "cancels_all_orders" => read.many(&node).map(Effect::CancelsAll),
@@ -45,7 +56,8 @@ pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &OwnSe
         "extends_listen_key" => read.single(&node, "argument", Effects::argument).map(Effect::Extends),
         "closes_listen_key" => read.single(&node, "argument", Effects::argument).map(Effect::Closes),
         _ => None,
-    }
+    };
+    effect.map(Told::Effect)
 }
 
 struct Effects<'r, 's, 'm> {
@@ -97,6 +109,20 @@ impl Effects<'_, '_, '_> {
             answer: self.answer(node, members)?,
             late_ms: self.late(node, members)?,
         })
+    }
+
+    fn price(&mut self, node: &Node<'_>) -> Option<TellsPrice> {
+        let members = self.reader.object(node, "an effect", &["symbol", "answer"])?;
+        let symbol = self.named(node, members, "symbol")?;
+        let answer = self.required(node, members, "answer")?;
+        let members = self.reader.object(&answer, "`answer`", &["price", "symbol"])?;
+        let price = self.required(&answer, members, "price")?;
+        let price = self.pointer(&price)?;
+        let told_symbol = match answer.member(members, "symbol") {
+            Some(node) => Some(self.pointer(&node)?),
+            None => None,
+        };
+        Some(TellsPrice { symbol, price, told_symbol })
     }
 
     /// An effect of one member.

@@ -15,9 +15,10 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::effects;
+use super::effects::{self, Told};
 use super::reader::{Node, Reader, kind, quoted};
 use crate::decimal;
 use crate::facts::{Expression, Fact, Guard, References, ToolFacts};
@@ -93,8 +94,13 @@ fn tool(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>) 
             facts.extend(read.fact(&node).map(|fact| (name.clone(), fact)));
         }
     }
-    let effect = node.member(members, "effect").and_then(|node| effects::effect(reader, &node, &arguments));
-    Some(ToolFacts { arguments, facts, effect })
+    let (mut effect, mut tells_price) = (None, None);
+    match node.member(members, "effect").and_then(|node| effects::effect(reader, &node, &arguments)) {
+        Some(Told::Effect(told)) => effect = Some(told),
+        Some(Told::Price(told)) => tells_price = Some(told),
+        None => {}
+    }
+    Some(ToolFacts { arguments, facts, effect, tells_price })
 }
 
 /// Reads the facts of one tool.
@@ -206,8 +212,8 @@ impl Facts<'_, '_, '_> {
 }
 
 /// Reads `references`, wherever it stands: the price of each symbol.
-pub(super) fn references(reader: &mut Reader<'_>, nodes: &[Node<'_>]) -> References {
-    let mut references = References::new();
+pub(super) fn references(reader: &mut Reader<'_>, nodes: &[Node<'_>]) -> IndexMap<String, Decimal> {
+    let mut references = IndexMap::new();
     for node in nodes {
         for (symbol, value) in reader.open_object(node, "`references`").into_iter().flatten() {
             let node = Node { value, pointer: pointer::child(&node.pointer, symbol) };
@@ -226,7 +232,7 @@ pub(super) fn references(reader: &mut Reader<'_>, nodes: &[Node<'_>]) -> Referen
 }
 
 /// A canonical decimal in quotes, or a whole number.
-pub(super) fn amount(reader: &mut Reader<'_>, node: &Node<'_>, what: &str) -> Option<rust_decimal::Decimal> {
+pub(super) fn amount(reader: &mut Reader<'_>, node: &Node<'_>, what: &str) -> Option<Decimal> {
     let amount = match node.value {
         Value::String(text) => decimal::of_text(text).ok(),
         Value::Number(number) => number.as_u64().map(Into::into),

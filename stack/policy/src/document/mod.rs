@@ -39,6 +39,7 @@ mod effects;
 mod handling;
 mod includes;
 mod limits;
+mod live;
 mod manifest;
 mod parse;
 mod patterns;

@@ -11,8 +11,9 @@ use crate::arguments::Mentions;
 use crate::breakers::Breaker;
 use crate::canonical_json;
 use crate::condition::{Condition, Subject};
-use crate::facts::ToolFacts;
+use crate::facts::{References, ToolFacts};
 use crate::own_keys::OwnMap;
+use crate::prices::Live;
 use crate::sequence::{Proof, Sequence};
 use crate::strict;
 use crate::term::Term;
@@ -42,6 +43,8 @@ pub struct Policy {
     pub(super) default_rule: Arc<str>,
     pub(super) warnings: Vec<Warning>,
     pub(super) parts: Vec<(String, String)>,
+    /// Only in version "2".
+    pub(super) references: Arc<References>,
 }
 
 /// What becomes of tools that are not listed.
@@ -231,6 +234,16 @@ impl Policy {
     /// the text. Whoever digests a document digests them too.
     pub fn parts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parts.iter().map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    /// Whether reference prices are told while calls are judged.
+    pub fn has_live_references(&self) -> bool {
+        self.live().is_some()
+    }
+
+    /// How reference prices are told, if they are.
+    pub(crate) fn live(&self) -> Option<(&References, &Live)> {
+        self.references.live.get().map(|live| (&*self.references, live))
     }
 
     pub(crate) fn standing(&self, tool: &str) -> Standing<'_> {

@@ -1,6 +1,6 @@
 //! Reads a whole document.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value};
@@ -11,6 +11,7 @@ use super::error::PolicyErrors;
 use super::handling;
 use super::includes::{self, Loader, PART_KEYS, Part};
 use super::limits::Counters;
+use super::live;
 use super::manifest::{self, Manifest};
 use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
 use super::patterns::{Patterns, prefix_of};
@@ -18,11 +19,12 @@ use super::reader::{Node, Reader, Version, quoted};
 use super::sequences::{self, Assets};
 use super::vain;
 use crate::condition::Subject;
+use crate::facts::References;
 use crate::own_keys::OwnMap;
 use crate::pointer;
 
 /// Those of version "1" first.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "$schema",
     "version",
     "default",
@@ -35,6 +37,7 @@ const KEYS: [&str; 12] = [
     "assets",
     "shadow",
     "include",
+    "live_references",
 ];
 const KEYS_OF_VERSION_1: usize = 6;
 const TOOL_KEYS: [&str; 6] = ["action", "reason", "deny_if", "require", "limits", "rate_limit"];
@@ -87,9 +90,13 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>, parts: &[Part]) -> Option<
         .and_then(|node| reader.word(&node, "default", &[("deny", Default::Deny), ("allow", Default::Allow)]));
 
     let whole = Whole::of(reader, root, members, parts);
+    let references = Arc::new(References {
+        signed: manifest::references(reader, &whole.members("references")),
+        live: OnceLock::new(),
+    });
     let manifest = match reader.version() {
         Version::One => None,
-        Version::Two => Some(read_manifest(reader, &whole, default)?),
+        Version::Two => Some(read_manifest(reader, &whole, default, &references)?),
     };
 
     let mut names: OwnMap<Named> = OwnMap::default();
@@ -145,6 +152,7 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>, parts: &[Part]) -> Option<
         counters: counters.into_specs(),
         default_rule: "/default".into(),
         parts: reader.part_texts(),
+        references,
         warnings: Vec::new(),
     })
 }
@@ -234,17 +242,28 @@ fn read_all_tools(
 }
 
 /// Reads what version "2" has at its top, and holds it to listing what it allows.
-fn read_manifest(reader: &mut Reader<'_>, whole: &Whole<'_>, default: Option<Default>) -> Option<Manifest> {
+fn read_manifest(
+    reader: &mut Reader<'_>,
+    whole: &Whole<'_>,
+    default: Option<Default>,
+    references: &Arc<References>,
+) -> Option<Manifest> {
     if default == Some(Default::Allow) {
         let message =
             "version 2 closes the arguments of every tool, and cannot close those of a tool that it never named";
         reader.wrong("/default", message, "write `\"default\": \"deny\"` and list what may be called");
     }
-    let references = manifest::references(reader, &whole.members("references"));
     let remedy = "write `\"manifest\": \"binance-mcp\"`, or a manifest as an object";
     let (root, members) = whole.roots.first()?;
     let node = reader.required(root, members, "manifest", remedy)?;
-    manifest::manifest(reader, &node, &Arc::new(references))
+    let manifest = manifest::manifest(reader, &node, references)?;
+    if let Some(node) = root.member(members, "live_references")
+        && let Some(live) = live::read(reader, &node, references, &manifest)
+    {
+        // It is set here alone, and once.
+        let _ = references.live.set(live);
+    }
+    Some(manifest)
 }
 
 /// The part of the manifest for the tool `name` at `node`, which must have every fact that `all_tools` counts.

@@ -24,6 +24,7 @@ mod documents;
 mod groups;
 mod includes;
 mod patterns;
+mod prices;
 mod schema_2;
 mod sequences;
 mod strict;

@@ -77,6 +77,7 @@ fn full() -> Value {
     json!({
         "$schema": "policy.v2.json", "version": "2", "default": "deny", "shadow": false,
         "references": { "BTCUSDT": "75000", "ETHUSDT": 4000 },
+        "live_references": { "tools": ["price", "average"], "max_age": 10, "max_move_percent": "20", "agree_percent": 2 },
         "assets": { "BTCUSDT": { "base": "BTC", "quote": "USDT" } },
         "safety_tools": ["cancel"], "hide": ["secret_*", "hidden"],
         "manifest": {
@@ -88,6 +89,8 @@ fn full() -> Value {
                 "effect": { "places_order": { "symbol": "symbol", "side": { "argument": "side", "buy": "BUY", "sell": "SELL" },
                     "quantity": "quantity", "price": "price", "client_order_id": "name", "answer": answer, "refused": refused } } },
             "test": { "arguments": arguments },
+            "price": { "arguments": ["symbol"], "effect": { "tells_price": { "symbol": "symbol", "answer": { "price": "/p", "symbol": "/s" } } } },
+            "average": { "arguments": ["symbol"], "effect": { "tells_price": { "symbol": "symbol", "answer": { "price": "/p" } } } },
             "cancel": { "arguments": arguments, "effect": { "cancels_order": one } },
             "query": { "arguments": arguments, "effect": { "reads_order": one } },
             "cancel_all": { "arguments": arguments, "effect": { "cancels_all_orders": many } },
