@@ -151,7 +151,7 @@ fn tests_that_make_no_sense_are_refused_with_their_line() {
     for (step, says) in [
         ("{ call: bn_ping }", "the call has no verdict"),
         ("{ advance: 1m, expect: deny }", "time passes without a verdict"),
-        ("{ call: bn_ping, advance: 1m, expect: deny }", "a step is a `call` or an `advance`"),
+        ("{ call: bn_ping, advance: 1m, expect: deny }", "a step is a `call`, an `advance` or `prices`"),
         ("{ call: bn_ping, expect: deny, times: 0 }", "`times: 0` does nothing"),
         ("{ call: bn_ping, expects: deny }", "expects"),
     ] {

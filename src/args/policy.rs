@@ -15,6 +15,7 @@ A file of tests:
         - { advance: 29m }
         - { call: bn_create_listen_key, expect: deny, rule: /tools/bn_create_listen_key/limits/0 }
 
+A step that says `prices: { BTCUSDT: \"61000\" }` alone is what the tools of `live_references` tell then.
 A step may also say `args`, `reason`, `says`, `shadow`, `times`, `grant`, `session`, `halted`, `approved`, `outcome` and `result`.
 
 Exit codes: 0 every test holds; 1 one does not, or with --all-rules a rule is not tested; 65 a file cannot be read.";
@@ -66,4 +67,13 @@ pub(crate) struct Explain {
     /// A person has approved the call
     #[arg(long)]
     pub(crate) approved: bool,
+    /// What the tools of `live_references` tell, such as `BTCUSDT=61000.50`
+    #[arg(long = "price", value_name = "SYMBOL=PRICE", value_parser = price)]
+    pub(crate) prices: Vec<(String, String)>,
+}
+
+fn price(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(symbol, price)| !symbol.is_empty() && !price.is_empty());
+    let pair = pair.ok_or_else(|| "write a symbol and its price, such as `BTCUSDT=61000.50`".to_owned())?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
 }

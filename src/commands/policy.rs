@@ -52,7 +52,14 @@ fn explain(args: &Explain, output: &mut Output) -> Result<ExitClass, Failure> {
     };
     let call = Call { tool: &args.tool, arguments: &arguments, grant: "desk", session: "session-1" };
     let moment = Moment::new(Timestamp::from_millis(0)).halted(args.halted).approved(args.approved);
-    let told = Guard::new(policy).explain(&call, moment);
+    let mut guard = Guard::new(policy);
+    for (symbol, price) in &args.prices {
+        guard.suppose_price(symbol, price, Timestamp::from_millis(0)).map_err(|error| {
+            let remedy = "name a symbol of `references` in a policy with `live_references`, and a decimal";
+            Failure::usage(format!("`{symbol}={price}`: {error}"), remedy)
+        })?;
+    }
+    let told = guard.explain(&call, moment);
     output.print(&in_words(&told))?;
     Ok(if told.decisive().is_none() && told.asks.is_none() { ExitClass::Good } else { ExitClass::Blocked })
 }

@@ -15,7 +15,7 @@
 //!
 //! Each test begins with nothing counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ use mcp_gateway::mcp_policy::{Call, Decision, Guard, Moment, Outcome, Policy, Se
 use serde::Deserialize;
 
 use super::read::read_policy;
-use crate::scenario::{Args, Data, Located, Problem, Span, UtcTime, from_yaml};
+use crate::scenario::{Args, Data, Dec, Located, Problem, Span, UtcTime, from_yaml};
 
 /// A file of tests.
 #[derive(Debug, Clone, Deserialize)]
@@ -49,6 +49,8 @@ struct Test {
 #[serde(deny_unknown_fields)]
 struct Step {
     advance: Option<Span>,
+    /// What the tools that are asked for prices tell at this time, symbol by symbol.
+    prices: Option<BTreeMap<String, Dec>>,
     call: Option<String>,
     #[serde(default)]
     args: Args,
@@ -197,12 +199,17 @@ impl Suite {
             let mut wrong = |what: &str, help: &str| {
                 problems.push(Problem::error("step", path, what).at(source, step.line, step.column).help(help));
             };
-            match (&step.advance, &step.call) {
-                (Some(_), None) if step.expect.is_none() => {}
-                (Some(_), None) => wrong("time passes without a verdict", "leave `expect` out, or write a `call`"),
-                (None, Some(_)) if step.expect.is_some() => {}
-                (None, Some(_)) => wrong("the call has no verdict", "write `expect: allow`, `deny` or `ask`"),
-                _ => wrong("a step is a `call` or an `advance`", "write one of them, and not both"),
+            match (&step.advance, &step.prices, &step.call) {
+                (Some(_), None, None) | (None, Some(_), None) if step.expect.is_none() => {}
+                (Some(_), None, None) => {
+                    wrong("time passes without a verdict", "leave `expect` out, or write a `call`");
+                }
+                (None, Some(_), None) => {
+                    wrong("prices are told without a verdict", "leave `expect` out, or write a `call`");
+                }
+                (None, None, Some(_)) if step.expect.is_some() => {}
+                (None, None, Some(_)) => wrong("the call has no verdict", "write `expect: allow`, `deny` or `ask`"),
+                _ => wrong("a step is a `call`, an `advance` or `prices`", "write one of them, and not several"),
             }
             if step.times == 0 {
                 wrong("`times: 0` does nothing", "leave the step out");
@@ -231,6 +238,11 @@ impl Suite {
         for step in &test.steps {
             if let Some(span) = step.advance {
                 now = now.saturating_add(span.as_millis());
+            }
+            for (symbol, price) in step.prices.iter().flatten() {
+                if let Err(error) = guard.suppose_price(symbol, &price.to_string(), Timestamp::from_millis(now)) {
+                    failures.push(Failure { line: step.line, what: format!("the price of `{symbol}`: {error}") });
+                }
             }
             let Some(tool) = &step.call else { continue };
             for time in 1..=step.times {

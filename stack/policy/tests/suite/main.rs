@@ -35,6 +35,8 @@ mod carry;
 mod cases;
 mod exchange;
 mod oracle;
+mod oracle_2;
+mod oracle_2_play;
 mod scale;
 
 #[cfg(feature = "mutants")]
