@@ -28,6 +28,43 @@ fn every_rule_of_the_shipped_policy_refuses_in_a_test_of_it() {
     assert!(report.pointer("/0/tests").and_then(Value::as_array).is_some_and(|tests| tests.len() > 20));
 }
 
+#[test]
+fn the_tests_of_a_policy_with_live_prices_hold_and_notice_what_is_changed() {
+    let policy = fs::read_to_string(here().join("scenarios/policies/live-collar.json")).expect("a policy");
+    let tests = fs::read_to_string(here().join("scenarios/policies/live-collar.tests.yaml")).expect("tests");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("tests.yaml"), &tests).expect("a file");
+    let run = |policy: &str| {
+        fs::write(folder.path().join("live-collar.json"), policy).expect("a file");
+        rogue(folder.path(), &["policy", "test", "tests.yaml"])
+    };
+    assert_eq!(run(&policy).0, Some(0));
+    for (from, to) in [
+        (r#""max_age": 10"#, r#""max_age": 11"#),
+        (r#""max_move_percent": "20""#, r#""max_move_percent": "21""#),
+        (r#""max_move_percent": "20""#, r#""max_move_percent": "19""#),
+        (r#""value": "2" }"#, r#""value": "3" }"#),
+    ] {
+        assert_eq!(policy.matches(from).count(), 1, "{from}");
+        assert_eq!(run(&policy.replace(from, to)).0, Some(1), "{from} as {to}");
+    }
+    let args = r#"{"symbol":"BTCUSDT","side":"BUY","type":"MARKET","quantity":"0.001"}"#;
+    let explain = |price: &str| {
+        rogue(
+            here(),
+            &["policy", "explain", "scenarios/policies/live-collar.json", "bn_new_order", args, "--price", price],
+        )
+    };
+    let (code, told, _) = explain("BTCUSDT=61000");
+    assert!(code == Some(0) && told.contains("reference_price  61000"), "{told}");
+    let (code, told, _) = explain("ETHUSDT=3000");
+    assert!(code == Some(4) && told.contains("no fresh one is to be had"), "{told}");
+    for bad in ["DOGEUSDT=1", "BTCUSDT=x", "BTCUSDT=-1", "BTCUSDT"] {
+        let (code, _, errors) = explain(bad);
+        assert!(code == Some(64) || code == Some(2), "{bad}: {code:?} {errors}");
+    }
+}
+
 /// Each of these is the shipped policy with one number or word changed, and some test of it notices.
 #[test]
 fn a_test_notices_what_is_changed_in_the_policy() {

@@ -47,7 +47,10 @@ pub(super) fn expect(session: &Session, script: &Script, steps: &[Located<Step>]
     Expect {
         exchange: exchange(session, steps),
         agent: agent(session, script, behind_gateway),
-        upstream: UpstreamCheck { calls: behind_gateway.then(|| Count::exactly(session.upstream_calls)) },
+        upstream: UpstreamCheck {
+            calls: behind_gateway.then(|| Count::exactly(session.upstream_calls)),
+            ..UpstreamCheck::default()
+        },
         audit: audit(session),
         live: None,
         absent: Vec::new(),

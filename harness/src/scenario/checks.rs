@@ -191,6 +191,10 @@ pub struct UpstreamCheck {
     /// `tools/call` frames that reached the MCP server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<Count>,
+    /// Tools that the gateway may call for itself, such as those that tell a price. Only tools that are open to
+    /// everybody; their requests may then be seen at the exchange.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own_calls: Vec<String>,
 }
 
 /// What the gateway wrote down.

@@ -55,7 +55,8 @@
 //!   `/api/v3/time` is known);
 //! - no API key, secret or signature of the run occurs in a frame to the agent or in the audit;
 //! - the audit has exactly one line for each call and each refused frame, and each line is one JSON object;
-//! - no call that was denied or refused was seen between the gateway and the MCP server;
+//! - no call that was denied or refused was seen between the gateway and the MCP server (`upstream: { own_calls: … }` names
+//!   tools that the gateway may call for itself);
 //! - every step's own `expect` holds.
 //!
 //! On honest runs (twin, workflow), unless an expectation says otherwise: no denials, no refusals, no errors and

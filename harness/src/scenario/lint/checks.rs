@@ -44,6 +44,13 @@ impl Checks<'_, '_> {
         for rule in &expect.agent.rules {
             self.rule(place, rule);
         }
+        for own in &expect.upstream.own_calls {
+            if !soft::tools().iter().any(|spec| spec.name == own && spec.security == soft::Security::None) {
+                let message = format!("`{own}` is no tool that is open to everybody");
+                let help = "a gateway may look at the market for itself, and do nothing on the account";
+                self.findings.add("own-call", place, message, help);
+            }
+        }
         if let Some(live) = &expect.live
             && !soft::tools().iter().any(|spec| spec.name == live.tool)
         {
