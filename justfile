@@ -49,7 +49,7 @@ load *ARGS:
 
 # The guard against the second implementations of its language, 100,000 random histories each: for the night.
 oracle CASES="100000":
-    POLICY_ORACLE_CASES={{CASES}} PROPTEST_CASES={{CASES}} cargo test --release --locked -p mcp-policy --test suite the_guard_decides
+    PROPTEST_CASES={{CASES}} cargo test --release --locked -p mcp-policy --test suite the_guard_decides
 
 # The 23-tool server with HTTPS, as it is deployed.
 tls:

@@ -30,7 +30,7 @@ const KINDS: [&str; 9] = [
 
 /// What a manifest says that a tool does.
 pub(super) enum Told {
-    Effect(Effect),
+    Effect(Box<Effect>),
     Price(TellsPrice),
 }
 
@@ -57,7 +57,7 @@ pub(super) fn effect(reader: &mut Reader<'_>, node: &Node<'_>, arguments: &OwnSe
         "closes_listen_key" => read.single(&node, "argument", Effects::argument).map(Effect::Closes),
         _ => None,
     };
-    effect.map(Told::Effect)
+    effect.map(|effect| Told::Effect(Box::new(effect)))
 }
 
 struct Effects<'r, 's, 'm> {

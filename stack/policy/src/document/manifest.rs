@@ -96,7 +96,7 @@ fn tool(reader: &mut Reader<'_>, node: &Node<'_>, references: &Arc<References>) 
     }
     let (mut effect, mut tells_price) = (None, None);
     match node.member(members, "effect").and_then(|node| effects::effect(reader, &node, &arguments)) {
-        Some(Told::Effect(told)) => effect = Some(told),
+        Some(Told::Effect(told)) => effect = Some(*told),
         Some(Told::Price(told)) => tells_price = Some(told),
         None => {}
     }

@@ -461,7 +461,7 @@ fn play(guard: &mut Guard, document: &Value, steps: &[Step]) -> Result<(), Strin
 }
 
 /// At least `cases`, and as many as `PROPTEST_CASES` asks for in a longer run.
-fn cases_of(cases: u32) -> ProptestConfig {
+pub(crate) fn cases_of(cases: u32) -> ProptestConfig {
     let config = ProptestConfig::default();
     ProptestConfig { cases: config.cases.max(cases), ..config }
 }

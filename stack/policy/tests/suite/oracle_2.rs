@@ -70,7 +70,7 @@ enum Found {
 }
 
 /// A rule that refuses: its pointer, the reason, how long to wait.
-type Refusal = (String, &'static str, Option<Option<u64>>);
+type Refusal = (String, &'static str, Option<u64>);
 
 /// A limit that a call is held to.
 struct Limit {
@@ -266,7 +266,7 @@ impl Oracle {
                     shadows.push((rule, reason, None));
                     return format!("allow /shadow {} []", shown(&shadows));
                 }
-                wait.map_or_else(|| format!("deny {rule} {reason}"), |wait| format!("deny {rule} {reason} {wait:?}"))
+                format!("deny {rule} {reason} {wait:?}")
             }
             Ok((_, _, Some(ask))) if in_shadow => {
                 shadows.push((ask, "approval_required", None));
@@ -291,7 +291,6 @@ impl Oracle {
     }
 
     /// The rule that lets it through, its limits, and who asks a person; or who refuses.
-    #[expect(clippy::type_complexity, reason = "it is looked at in one place")]
     fn judge(
         &self,
         tool: &str,
@@ -368,15 +367,12 @@ impl Oracle {
         }
         let mut limits = Vec::new();
         for (pointer, rule) in self.limits(&entry, &rules) {
-            match (case.amount(&rule), case.part(tool, &rule)) {
-                (Some(amount), Some(part)) => {
-                    let counter = Some(owner(&pointer, &rule, who, &part));
-                    limits.push(Limit { pointer, rule, counter, amount });
-                }
-                _ => {
-                    note(&rule, (pointer.clone(), "unevaluable", None))?;
-                    limits.push(Limit { pointer, rule, counter: None, amount: 0 });
-                }
+            if let (Some(amount), Some(part)) = (case.amount(&rule), case.part(tool, &rule)) {
+                let counter = Some(owner(&pointer, &rule, who, &part));
+                limits.push(Limit { pointer, rule, counter, amount });
+            } else {
+                note(&rule, (pointer.clone(), "unevaluable", None))?;
+                limits.push(Limit { pointer, rule, counter: None, amount: 0 });
             }
         }
         let mut reached: Option<Refusal> = None;
@@ -398,10 +394,10 @@ impl Oracle {
                 continue;
             }
             let (rule, wait) = match reached {
-                Some((first, _, wait)) => (first, wait.flatten().zip(free).map(|(one, other)| one.max(other))),
+                Some((first, _, wait)) => (first, wait.zip(free).map(|(one, other)| one.max(other))),
                 None => (limit.pointer.clone(), free),
             };
-            reached = Some((rule, "limit_reached", Some(wait)));
+            reached = Some((rule, "limit_reached", wait));
         }
         match reached {
             Some(refusal) => Err(refusal),
@@ -447,11 +443,11 @@ impl Oracle {
         found
     }
 
-    fn is_open(&self, key: &str, rule: &Value, whose: &str) -> Option<(&'static str, Option<Option<u64>>)> {
-        let until = |until: u64| (until > self.now).then(|| Some(Some(until - self.now)));
+    fn is_open(&self, key: &str, rule: &Value, whose: &str) -> Option<(&'static str, Option<u64>)> {
+        let until = |until: u64| (until > self.now).then(|| until - self.now);
         if key == "cooldown" {
             let last = self.denials.iter().filter(|(_, owner)| owner == whose).map(|(at, _)| *at).max()?;
-            return Some(("cooling_down", until(last + seconds(rule) * 1000)?));
+            return Some(("cooling_down", Some(until(last + seconds(rule) * 1000)?)));
         }
         let calls = || self.followed.iter().filter(|followed| followed.owner == whose);
         if key == "concurrency" {
@@ -477,7 +473,7 @@ impl Oracle {
                 }
             }
         }
-        Some(("error_streak", until(open_until)?))
+        Some(("error_streak", Some(until(open_until)?)))
     }
 
     fn used(&self, counter: &str, rule: &Value, now: u64) -> u128 {

@@ -4,6 +4,7 @@ use mcp_policy::{Call, Decision, Guard, Moment, Outcome, Permit, PriceRequest, T
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use crate::oracle::cases_of;
 use crate::oracle_2::{Oracle, Verdict, Who};
 use crate::support::policy;
 
@@ -338,12 +339,9 @@ fn decided(guard: &Guard, decision: &Decision) -> Verdict {
             format!("allow {} [{}] [{}]", permit.rule(), shadows.join(", "), charged.join(" "))
         }
         Decision::Escalate(escalation) => format!("escalate {}", escalation.rule),
-        Decision::Deny(denial) => match denial.reason.code() {
-            reason @ ("limit_reached" | "cooling_down" | "error_streak") => {
-                format!("deny {} {reason} {:?}", denial.rule, denial.retry_after_ms)
-            }
-            reason => format!("deny {} {reason}", denial.rule),
-        },
+        Decision::Deny(denial) => {
+            format!("deny {} {} {:?}", denial.rule, denial.reason.code(), denial.retry_after_ms)
+        }
     }
 }
 
@@ -415,14 +413,9 @@ fn play(guard: &mut Guard, document: &Value, steps: &[Step]) -> Result<(), Strin
     Ok(())
 }
 
-/// 2,000, or as many as `POLICY_ORACLE_CASES` says: `just oracle` asks for 100,000.
-fn cases() -> ProptestConfig {
-    let asked = std::env::var("POLICY_ORACLE_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig { cases: asked.unwrap_or(2_000), max_shrink_iters: 4_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    // `just oracle` asks for 100,000.
+    #![proptest_config(cases_of(2_000))]
 
     #[test]
     fn the_guard_decides_as_the_oracle_of_version_2_does(
