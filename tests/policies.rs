@@ -28,6 +28,46 @@ fn every_rule_of_the_shipped_policy_refuses_in_a_test_of_it() {
     assert!(report.pointer("/0/tests").and_then(Value::as_array).is_some_and(|tests| tests.len() > 20));
 }
 
+/// Each of these changes one word or number, and the search finds a call that it changes, in the right direction.
+#[test]
+fn a_search_finds_what_another_policy_judges_differently() {
+    let policy = include_str!("data/diff-policy.json");
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+    write("before.json", policy);
+    let diff = |after: &str| {
+        write("after.json", after);
+        rogue(folder.path(), &["policy", "diff", "before.json", "after.json"])
+    };
+    // The same in other words is the same.
+    let (code, told, errors) = diff(&policy.replace("\"500\"", "\"500.00\"").replace('\n', " "));
+    assert_eq!(code, Some(0), "{told}{errors}");
+    assert!(told.starts_with("no difference is found among "), "{told}");
+    for (from, to, expected, says) in [
+        (r#""value": "500""#, r#""value": "500.00000001""#, 1, r#""quantity":"#),
+        (r#""value": "500""#, r#""value": "499.99999999""#, 4, "(require_failed)"),
+        (r#""window": 40"#, r#""window": 41"#, 4, "ms after the first of"),
+        (r#""max": 6"#, r#""max": 7"#, 1, "0 ms after the first of 6 such calls"),
+        (r#""max": 3"#, r#""max": 2"#, 4, "2 such calls (under way)"),
+        (r#""no_self_cross": true,"#, "", 1, "calls of every tool"),
+        (r#""bn_ping": {},"#, "", 4, "bn_ping: allowed by /tools/bn_ping → denied by (default deny) (unlisted)"),
+        (
+            r#""bn_ping": {},"#,
+            r#""bn_ping": { "action": "require_approval" },"#,
+            4,
+            "asks a person by /tools/bn_ping/action",
+        ),
+        (r#""tools""#, r#""safety_tools": ["bn_ping"], "tools""#, 1, "denied by (halted)"),
+    ] {
+        assert_eq!(policy.matches(from).count(), 1, "{from}");
+        let (code, told, errors) = diff(&policy.replace(from, to));
+        assert_eq!(code, Some(expected), "{from} as {to}: {told}{errors}");
+        assert!(told.contains(says), "{from} as {to}: {told}");
+    }
+    let (code, _, _) = diff("{}");
+    assert_eq!(code, Some(65));
+}
+
 #[test]
 fn the_tests_of_a_policy_with_live_prices_hold_and_notice_what_is_changed() {
     let policy = fs::read_to_string(here().join("scenarios/policies/live-collar.json")).expect("a policy");

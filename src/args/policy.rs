@@ -37,6 +37,20 @@ pub(crate) enum Policy {
     ///
     /// Nothing is counted before it. Exit codes: 0 it is allowed; 4 it is denied, or a person is asked.
     Explain(Explain),
+    /// Search for calls that two policies judge differently
+    ///
+    /// Calls and sequences of calls are made up from both documents: each number and its neighbours, each word, every tool,
+    /// side and type. That nothing is found proves nothing. Exit codes: 0 no difference is found; 1 the second lets something
+    /// through that the first does not; 4 it only stops more.
+    Diff {
+        /// The policy as it was
+        before: PathBuf,
+        /// The policy as it is to be
+        after: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Carry out tests of a policy, and tell which of its rules no test makes refuse
     #[command(after_help = TEST_HELP)]
     Test {

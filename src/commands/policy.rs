@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rogue_harness::mcp_policy::{Call, Guard, Moment, Timestamp, strict};
-use rogue_harness::policy::{self, Tested, in_words};
+use rogue_harness::policy::{self, Before, Difference, Said, Sequence, Tested, in_words};
+use rogue_harness::scenario::Problem;
 use rogue_harness::verdict::ExitClass;
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ pub(crate) fn policy(args: &Policy, output: &mut Output) -> Result<ExitClass, Fa
     match args {
         Policy::Check { policies, strict } => check(policies, *strict, output),
         Policy::Explain(args) => explain(args, output),
+        Policy::Diff { before, after, json } => diff(before, after, *json, output),
         Policy::Test { files, all_rules, json } => test(files, *all_rules, *json, output),
     }
 }
@@ -83,6 +85,52 @@ fn test(files: &[PathBuf], all_rules: bool, as_json: bool, output: &mut Output) 
         output.print(&format!("{:#}\n", Value::Array(reports)))?;
     }
     Ok(class)
+}
+
+fn diff(before: &Path, after: &Path, as_json: bool, output: &mut Output) -> Result<ExitClass, Failure> {
+    let (one, other) = (super::run::policy(before, output)?, super::run::policy(after, output)?);
+    let found = policy::diff(&one, &other)
+        .map_err(|errors| Failure::Files(vec![Problem::error("policy", after, errors.to_string())]))?;
+    if as_json {
+        let text = serde_json::to_string_pretty(&found)
+            .map_err(|error| Failure::Broken(format!("the result cannot be written: {error}")))?;
+        output.print(&format!("{text}\n"))?;
+    } else {
+        output.print(&in_changes(&found))?;
+    }
+    Ok(match found.changes.is_empty() {
+        true => ExitClass::Good,
+        false if found.lets_more_through() => ExitClass::Breached,
+        false => ExitClass::Blocked,
+    })
+}
+
+fn in_changes(found: &Difference) -> String {
+    let mut lines = Vec::new();
+    for change in &found.changes {
+        let said = |said: &Said| match said.reason {
+            Some(reason) => format!("{} by {} ({reason})", said.verdict, said.rule),
+            None => format!("{} by {}", said.verdict, said.rule),
+        };
+        lines.push(format!("{}: {} → {}", change.tool, said(&change.before), said(&change.after)));
+        let call = Value::Object(change.arguments.clone());
+        lines.push(match &change.sequence {
+            None => format!("    {call}"),
+            Some(Sequence { before, of, outcome, after_ms }) => {
+                let calls = match of {
+                    Before::TheSame => "such calls",
+                    Before::EveryTool => "calls of every tool by two grants in turn",
+                };
+                format!("    {call}, {after_ms} ms after the first of {before} {calls} ({outcome})")
+            }
+        });
+    }
+    let (tried, differ, kinds) = (found.calls, found.differ, found.changes.len());
+    lines.push(match kinds {
+        0 => format!("no difference is found among {tried} calls"),
+        _ => format!("{differ} of {tried} calls are judged differently, in {kinds} ways"),
+    });
+    lines.join("\n") + "\n"
 }
 
 fn in_lines(path: &Path, tested: &Tested) -> String {

@@ -11,7 +11,7 @@ use crate::scenario::{
     AgentCheck, Args, AuditCheck, Count, ExchangeCheck, Expect, Located, Outcome, RequestCheck, Step, StepExpect,
     UpstreamCheck,
 };
-use crate::soft::tools;
+use crate::soft::{Security, tools};
 
 /// What of an order's answer is not made anew by each run.
 const LASTING: [&str; 8] =
@@ -49,12 +49,19 @@ pub(super) fn expect(session: &Session, script: &Script, steps: &[Located<Step>]
         agent: agent(session, script, behind_gateway),
         upstream: UpstreamCheck {
             calls: behind_gateway.then(|| Count::exactly(session.upstream_calls)),
-            ..UpstreamCheck::default()
+            own_calls: own_calls(session, behind_gateway),
         },
         audit: audit(session),
         live: None,
         absent: Vec::new(),
     }
+}
+
+/// Tools that the gateway called for itself: of those that are open to everybody, as nobody else's may be.
+fn own_calls(session: &Session, behind_gateway: bool) -> Vec<String> {
+    let is_open = |name: &str| tools().iter().any(|tool| tool.name == name && tool.security == Security::None);
+    let unasked = session.unasked.iter().filter(|(name, count)| behind_gateway && **count > 0 && is_open(name));
+    unasked.map(|(name, _)| name.clone()).collect()
 }
 
 fn exchange(session: &Session, steps: &[Located<Step>]) -> ExchangeCheck {

@@ -1,5 +1,6 @@
 //! What an agent said on a tape, each frame with its answer, and what came of it.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use super::DistillError;
 use crate::cassette::{Body, Direction, End, Header, Leg, Message, TapeReader};
 use crate::record::{RestRequest, RestResponse};
-use crate::soft::requests_in;
+use crate::soft::{calls_in, requests_in};
 
 /// A tape, taken apart.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Session {
     pub(super) requests: Vec<(RestRequest, u16)>,
     /// Tool calls that reached the MCP server.
     pub(super) upstream_calls: u64,
+    /// How many more calls of a tool reached it than the agent made: what the gateway asks for itself.
+    pub(super) unasked: BTreeMap<String, i64>,
     /// The decisions, in words.
     pub(super) decisions: Vec<String>,
     /// The MCP server's name for itself.
@@ -47,6 +50,7 @@ pub(super) fn read<R: BufRead>(mut tape: TapeReader<R>) -> Result<Session, Disti
         turns: Vec::new(),
         requests: Vec::new(),
         upstream_calls: 0,
+        unasked: BTreeMap::new(),
         decisions: Vec::new(),
         server: None,
     };
@@ -66,7 +70,11 @@ impl Session {
             (Leg::Agent, Direction::Back) => self.heard(&message),
             (Leg::Upstream, Direction::Out) => {
                 let is_call = |value: &Value| value.get("method").and_then(Value::as_str) == Some("tools/call");
-                self.upstream_calls += u64::from(json(&message.body).is_some_and(|value| is_call(&value)));
+                if let Some(value) = json(&message.body).filter(is_call) {
+                    self.upstream_calls += 1;
+                    let tool = value.pointer("/params/name").and_then(Value::as_str).unwrap_or_default();
+                    *self.unasked.entry(tool.to_owned()).or_default() += 1;
+                }
             }
             (Leg::Rest, Direction::Out) => {
                 if let Some(request) = json(&message.body).and_then(|value| serde_json::from_value(value).ok()) {
@@ -97,6 +105,9 @@ impl Session {
             return;
         }
         let bytes = bytes(&message.body);
+        for (tool, _) in calls_in(&bytes) {
+            *self.unasked.entry(tool).or_default() -= 1;
+        }
         let ids = requests_in(&bytes).iter().map(ToString::to_string).collect();
         self.turns.push(Turn { seq: message.seq, at_ms: message.at_ms, body: message.body, answer: None, ids });
     }

@@ -2,10 +2,12 @@
 //!
 //! What the language means is the gateway's business: this asks its guard.
 
+mod diff;
 mod read;
 mod suite;
 mod words;
 
+pub use diff::{Before, Change, Difference, Said, Sequence, diff};
 pub use read::read_policy;
 pub use suite::{Failure, Suite, TestRun, Tested, load};
 pub use words::in_words;

@@ -54,6 +54,11 @@ impl PolicyDocument {
         &self.text
     }
 
+    /// The texts of its parts, those that can be read.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|(_, part)| part.as_deref().ok())
+    }
+
     /// Reads the policy.
     ///
     /// # Errors
