@@ -44,7 +44,7 @@ fn a_search_finds_what_another_policy_judges_differently() {
     assert_eq!(code, Some(0), "{told}{errors}");
     assert!(told.starts_with("no difference is found among "), "{told}");
     for (from, to, expected, says) in [
-        (r#""value": "500""#, r#""value": "500.00000001""#, 1, r#""quantity":"#),
+        (r#""value": "500""#, r#""value": "500.00000001""#, 1, r#""quoteOrderQty":"500.00000001""#),
         (r#""value": "500""#, r#""value": "499.99999999""#, 4, "(require_failed)"),
         (r#""window": 40"#, r#""window": 41"#, 4, "ms after the first of"),
         (r#""max": 6"#, r#""max": 7"#, 1, "0 ms after the first of 6 such calls"),
