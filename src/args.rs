@@ -278,6 +278,14 @@ pub(crate) enum Cassette {
         /// The tape
         tape: PathBuf,
     },
+    /// Write a tape as a trace that Perfetto and other viewers open: a track a wire, each request as long as it took
+    Trace {
+        /// The tape
+        tape: PathBuf,
+        /// The new file
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Count what is on a tape
     Stats {
         /// The tape

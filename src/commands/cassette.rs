@@ -22,6 +22,7 @@ pub(crate) fn cassette(args: &Cassette, folder: Option<&Path>, output: &mut Outp
             shown.map_err(|error| bad(tape, &error))??;
             Ok(ExitClass::Good)
         }
+        Cassette::Trace { tape, output: path } => trace(tape, path),
         Cassette::Stats { tape, json } => stats(tape, *json, output),
         Cassette::Verify { tapes, rules } => verify(tapes, rules, output),
         Cassette::Diff { one, other } => {
@@ -70,6 +71,18 @@ fn stats(tape: &Path, json: bool, output: &mut Output) -> Result<ExitClass, Fail
         }
     }
     output.print(&String::from_utf8_lossy(&text))?;
+    Ok(ExitClass::Good)
+}
+
+fn trace(tape: &Path, path: &Path) -> Result<ExitClass, Failure> {
+    let opened = open(tape)?;
+    let file = std::fs::File::create(path).map_err(|error| {
+        let remedy = "name a place that can be written to";
+        Failure::usage(format!("`{}` cannot be written: {error}", path.display()), remedy)
+    })?;
+    let mut out = BufWriter::new(file);
+    tools::trace(opened, &mut out).map_err(|error| bad(tape, &error))??;
+    out.flush()?;
     Ok(ExitClass::Good)
 }
 

@@ -180,6 +180,31 @@ fn the_wire_behind_the_gateway_is_the_one_that_is_served() {
 }
 
 #[test]
+fn a_call_of_several_rounds_is_played_round_by_round() {
+    let round = |id: u64, more: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"a","arguments":{{}}{more}}}}}"#)
+    };
+    let asks =
+        r#"{"resultType":"input_required","requestState":"one","inputRequests":{"q":{"method":"elicitation/create"}}}"#;
+    let answered = r#","inputResponses":{"q":{"action":"accept","content":{"n":7}}},"requestState":"one""#;
+    let tape = tape(&[
+        (0, Leg::Agent, OUT, &round(1, "")),
+        (0, Leg::Agent, BACK, &result(1, asks)),
+        (9, Leg::Agent, OUT, &round(2, answered)),
+        (9, Leg::Agent, BACK, &result(2, r#"{"content":[]}"#)),
+    ]);
+    let mut player = player(&tape, Repeat::Fail);
+    let told = |frames: Vec<String>| serde_json::from_str::<Value>(&frames[0]).unwrap();
+    // The second round cannot be had before the first was asked for, nor with another answer.
+    assert_eq!(told(heard(&mut player, &round(11, "")))["result"]["requestState"], "one");
+    let other = answered.replace("accept", "decline");
+    assert_eq!(told(heard(&mut player, &round(12, &other)))["error"]["code"], -32040);
+    assert_eq!(told(heard(&mut player, &round(13, answered)))["result"], json!({"content": []}));
+    let outcome = player.outcome().to_string();
+    assert!(outcome.ends_with("2 requests played, 0 not asked for, 1 not on the tape"), "{outcome}");
+}
+
+#[test]
 fn what_the_server_said_of_itself_follows_what_it_followed() {
     let ask_a = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"progressToken":5},"name":"a"}}"#;
     let tape = tape(&[

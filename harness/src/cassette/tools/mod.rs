@@ -5,6 +5,7 @@ mod edit;
 mod file;
 mod show;
 mod stats;
+mod trace;
 mod verify;
 mod words;
 
@@ -13,5 +14,6 @@ pub use edit::{cut, join, scrub};
 pub use file::{FileError, create, open};
 pub use show::show;
 pub use stats::{Stats, stats};
+pub use trace::trace;
 pub use verify::{Finding, verify};
 pub(crate) use words::words;
