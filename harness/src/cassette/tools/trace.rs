@@ -49,7 +49,7 @@ pub fn trace<R: BufRead>(mut tape: TapeReader<R>, out: &mut impl Write) -> Resul
 }
 
 fn begin(out: &mut impl Write, name: &str) -> io::Result<()> {
-    write!(out, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n")?;
+    writeln!(out, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
     write!(out, "{}", json!({"ph": "M", "pid": 1, "tid": 0, "name": "process_name", "args": {"name": name}}))?;
     for leg in [Leg::Agent, Leg::Decision, Leg::Upstream, Leg::Rest, Leg::Ws] {
         let (tid, name) = track(leg);
