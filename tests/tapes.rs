@@ -79,12 +79,19 @@ fn a_hundred_runs_of_parallel_steps_are_one() {
     fs::write(folder.path().join("policies/p.json"), r#"{ "version": "1", "default": "allow" }"#).expect("a file");
     fs::write(folder.path().join("race.yaml"), scenario).expect("a file");
     let cases = load_all(&[folder.path().join("race.yaml")]).expect("a sound scenario").cases;
-    let mut first = None;
+    let (mut first, mut witnessed) = (None, None);
     for run in 0..100 {
         let tapes = tempfile::tempdir().expect("a folder");
         let recorded = recorded(&cases, tapes.path());
         let first = first.get_or_insert_with(|| recorded.clone());
         assert_eq!(recorded, *first, "run {run}");
+        // What a report leaves out when all went well: the exchange's journal, and who said what.
+        let suite = run_suite(&cases, &RunOptions::default(), |_| {}).expect("a runtime");
+        let runs = suite.scenarios.into_iter().flat_map(|scenario| scenario.runs);
+        let journals: Vec<_> = runs.map(|run| (run.journal, run.transcript)).collect();
+        assert!(journals.iter().all(|(journal, transcript)| journal.len() >= 10 && transcript.len() >= 10));
+        let witnessed = witnessed.get_or_insert_with(|| journals.clone());
+        assert_eq!(journals, *witnessed, "run {run}");
     }
 }
 
