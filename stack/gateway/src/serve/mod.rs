@@ -13,7 +13,9 @@ mod ends;
 mod front;
 mod pump;
 
+#[cfg(feature = "http")]
 pub(crate) use front::Front;
+#[cfg(feature = "http")]
 pub(crate) use pump::Pump;
 
 use std::future::{Future, pending};

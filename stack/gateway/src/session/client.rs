@@ -39,6 +39,7 @@ impl Session {
     }
 
     /// Takes a message that came by one of several lanes.
+    #[cfg(feature = "http")]
     pub(crate) fn in_lane(&mut self, lane: Lane, message: Result<Message, Refused>, now_ms: u64, out: &mut Outbox) {
         self.lane = lane;
         self.message(message, now_ms, out);
@@ -63,6 +64,7 @@ impl Session {
     }
 
     /// The same in a lane.
+    #[cfg(feature = "http")]
     pub(crate) fn oversize_in_lane(&mut self, lane: Lane, prefix: &[u8], now_ms: u64, out: &mut Outbox) {
         self.lane = lane;
         self.oversize_from_client(prefix, now_ms, out);
@@ -243,6 +245,7 @@ impl Session {
     }
 
     /// Nobody waits for the answer of a lane any more: the server is told, and what it answers goes nowhere.
+    #[cfg(feature = "http")]
     pub(crate) fn hang_up(&mut self, lane: Lane, out: &mut Outbox) {
         if let Some((id, params)) = self.priced.cancel_lane(lane) {
             self.call_cancelled(&id, &params);

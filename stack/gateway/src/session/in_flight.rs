@@ -86,6 +86,7 @@ impl InFlight {
     }
 
     /// Notes that nobody waits for the request of a lane any more; its id toward the server, if there is one.
+    #[cfg(feature = "http")]
     pub(super) fn cancel_lane(&mut self, lane: Lane) -> Option<u64> {
         let id =
             self.pending.iter().find(|(_, pending)| pending.lane == lane && !pending.cancelled).map(|(id, _)| *id)?;

@@ -74,6 +74,7 @@ impl Priced {
     }
 
     /// The call of a lane that nobody listens to any more.
+    #[cfg(feature = "http")]
     pub(super) fn cancel_lane(&mut self, lane: Lane) -> Option<(RequestId, Params)> {
         self.take(|waiting| waiting.lane == lane)
     }

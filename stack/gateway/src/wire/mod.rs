@@ -19,4 +19,6 @@ pub(crate) use id::probe_id;
 pub use id::{MAX_ID_BYTES, RequestId};
 pub use queue::Queue;
 pub use refusal::Refusal;
-pub(crate) use refusal::{SUPPORTED_VERSIONS, is_json};
+#[cfg(feature = "http")]
+pub(crate) use refusal::SUPPORTED_VERSIONS;
+pub(crate) use refusal::is_json;
