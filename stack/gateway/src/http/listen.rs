@@ -110,11 +110,6 @@ impl HttpGateway {
         Ok(())
     }
 
-    /// How many sessions there are.
-    pub fn sessions(&self) -> usize {
-        self.shared.table.len()
-    }
-
     fn connection(&self, stream: TcpStream) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
         // Answers are written whole; waiting for more of them only makes them late.
         let _ = stream.set_nodelay(true);

@@ -118,8 +118,8 @@ async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result
         TrySendError::Full(_) => Failed::Overloaded,
         TrySendError::Closed(_) => Failed::NoSession,
     })?;
-    let mut waiting = Waiting { link: Some(link), lane, tells: stateless, _permit: permit };
-    let response = wait(heard, notes, &mut waiting, stateless).await;
+    let waiting = Waiting { link, lane, hangs_up: stateless, _permit: permit };
+    let response = wait(heard, notes, waiting, stateless).await;
     let Some(id) = opened else { return response };
     match response {
         Ok(mut response) if response.status() == StatusCode::OK => {
@@ -133,68 +133,40 @@ async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result
     }
 }
 
-/// Waits for the answer; where news come first, the answer follows in a stream of events.
+/// Waits for the answer; where news come first, the answer follows in a stream of events, which goes on waiting.
 async fn wait(
     mut heard: oneshot::Receiver<Heard>,
     mut notes: mpsc::Receiver<Vec<u8>>,
-    waiting: &mut Waiting,
+    mut waiting: Waiting,
     stateless: bool,
 ) -> Result<Response, Failed> {
-    let first = tokio::select! {
+    let heard = tokio::select! {
         biased;
-        Some(note) = notes.recv() => Err(note),
-        heard = &mut heard => Ok(heard),
+        Some(note) = notes.recv() => return Ok(events::of_request(note, notes, heard, waiting)),
+        heard = &mut heard => heard,
     };
-    match first {
-        Err(note) => Ok(events::of_request(note, notes, heard, waiting.take())),
-        Ok(heard) => {
-            waiting.tells = false;
-            match heard {
-                Ok(Heard::Answer(answer)) => Ok(json(status(&answer, stateless), answer)),
-                Ok(Heard::Nothing) => Ok(StatusCode::ACCEPTED.into_response()),
-                Ok(Heard::Refused) => Ok((StatusCode::BAD_REQUEST, "the message was refused\n").into_response()),
-                Err(_) => Err(Failed::Lost),
-            }
-        }
+    waiting.hangs_up = false;
+    match heard {
+        Ok(Heard::Answer(answer)) => Ok(json(status(&answer, stateless), answer)),
+        Ok(Heard::Nothing) => Ok(StatusCode::ACCEPTED.into_response()),
+        Ok(Heard::Refused) => Ok((StatusCode::BAD_REQUEST, "the message was refused\n").into_response()),
+        Err(_) => Err(Failed::Lost),
     }
 }
 
-/// A request that waits. Where hanging up means to cancel, dropping it does.
+/// A request that waits. It counts among those that are served, and where hanging up means to cancel, dropping it does.
 struct Waiting {
-    link: Option<Link>,
+    link: Link,
     lane: Lane,
-    tells: bool,
+    hangs_up: bool,
     _permit: OwnedSemaphorePermit,
-}
-
-impl Waiting {
-    /// Moves what is held to whoever goes on waiting.
-    fn take(&mut self) -> impl Send + 'static {
-        let link = self.link.take();
-        let tells = std::mem::take(&mut self.tells);
-        HangUp { link, lane: self.lane, tells }
-    }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        drop(HangUp { link: self.link.take(), lane: self.lane, tells: self.tells });
-    }
-}
-
-struct HangUp {
-    link: Option<Link>,
-    lane: Lane,
-    tells: bool,
-}
-
-impl Drop for HangUp {
-    fn drop(&mut self) {
-        if let Some(link) = self.link.take()
-            && self.tells
-        {
+        if self.hangs_up {
             // A session that is too busy to hear of it answers to nobody instead.
-            let _ = link.try_send(Said::HungUp(self.lane));
+            let _ = self.link.try_send(Said::HungUp(self.lane));
         }
     }
 }
@@ -231,13 +203,15 @@ fn understand(shared: &Shared, headers: &HeaderMap, body: &Read) -> (Era, Result
         Read::Whole(body) => envelope::read_bytes(body, limit),
         Read::TooLong(prefix) => Err((probe_id(prefix), Refusal::TooLarge { limit })),
     };
+    let era = agree::era(headers);
     let message = message.and_then(|message| {
-        let refused = |refusal| (id_of(&message).cloned(), refusal);
-        let era = agree::era(headers).map_err(refused)?;
-        agree::check(era, headers, &message).map_err(refused)?;
-        Ok(message)
+        let agreed = era.as_ref().map_err(Clone::clone).and_then(|era| agree::check(*era, headers, &message));
+        match agreed {
+            Ok(()) => Ok(message),
+            Err(refusal) => Err((id_of(&message).cloned(), refusal)),
+        }
     });
-    (agree::era(headers).unwrap_or(Era::Sessions), message)
+    (era.unwrap_or(Era::Sessions), message)
 }
 
 fn id_of(message: &Message) -> Option<&RequestId> {

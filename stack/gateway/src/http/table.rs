@@ -182,11 +182,6 @@ impl Table {
         });
     }
 
-    /// How many sessions there are.
-    pub(super) fn len(&self) -> usize {
-        lock(&self.sessions).len()
-    }
-
     /// Lets go of all sessions: each ends when its last request is answered.
     pub(super) async fn clear(&self) {
         lock(&self.sessions).clear();

@@ -177,15 +177,11 @@ impl Talk {
 
     async fn send(&self, frame: Frame, line: Vec<u8>) {
         let id = frame.id;
-        let opens = frame.method == "initialize";
         if let Err(error) = self.exchange(frame, line).await {
             tracing::warn!(%error, "a request to the server failed");
             if let Some(id) = id {
                 self.tell(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id}}}").as_bytes()).await;
             }
-        }
-        if opens && self.known().session.is_none() {
-            tracing::debug!("the server keeps no session");
         }
     }
 

@@ -89,6 +89,25 @@ async fn there_are_only_so_many_sessions() {
 }
 
 #[tokio::test]
+async fn a_request_counts_until_the_last_of_its_events() {
+    let mut site = Site::with(Bench::new(), None, |config| config.limits.requests_max = 1).await;
+    let mut asking = super::modern(call(1, "echo", json!({})));
+    asking["params"]["_meta"]["progressToken"] = json!("p");
+    let streaming = tokio::spawn(send(site.alone(&asking)));
+    let mut server = site.servers.recv().await.unwrap();
+    let asked = server.next().await;
+    let token = &asked["params"]["_meta"]["progressToken"];
+    let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress",
+                          "params": {"progressToken": token, "progress": 1}});
+    server.send(&progress.to_string()).await;
+    let stream = streaming.await.unwrap();
+    assert_eq!(stream.status(), 200, "it has begun");
+    assert_eq!(send(site.alone(&super::modern(call(2, "echo", json!({}))))).await.status(), 503);
+    server.send(&crate::support::answer(&asked["id"], "done")).await;
+    assert_eq!(super::events_of(stream).await.len(), 2);
+}
+
+#[tokio::test]
 async fn what_is_too_much_is_told_to_come_back_and_the_rest_goes_on() {
     let mut site = Site::with(Bench::new(), None, |config| config.limits.requests_max = 1).await;
     let waiting = tokio::spawn(send(site.alone(&super::modern(call(1, "echo", json!({}))))));

@@ -140,6 +140,16 @@ impl Site {
         session
     }
 
+    /// Opens `session-1` with the test as the server.
+    async fn open_by_hand(&mut self) -> Line {
+        let opening = tokio::spawn(send(self.post(&initialize())));
+        let mut server = self.servers.recv().await.unwrap();
+        let asked = server.next().await;
+        server.send(&json!({"jsonrpc": "2.0", "id": asked["id"], "result": {}}).to_string()).await;
+        assert_eq!(opening.await.unwrap().headers()["mcp-session-id"], "session-1");
+        server
+    }
+
     /// Stops listening and waits for the end.
     async fn stop(mut self) -> Bench {
         let _ = self.stop.take().unwrap().send(());

@@ -93,11 +93,7 @@ async fn whoever_listens_hears_what_nobody_asked_for_also_what_came_before() {
 #[tokio::test]
 async fn an_id_in_flight_is_not_taken_twice_in_one_session() {
     let mut site = Site::by_hand().await;
-    let opening = tokio::spawn(send(site.post(&initialize())));
-    let mut server = site.servers.recv().await.unwrap();
-    let asked = server.next().await;
-    server.send(&json!({"jsonrpc": "2.0", "id": asked["id"], "result": {}}).to_string()).await;
-    opening.await.unwrap();
+    let mut server = site.open_by_hand().await;
     let waiting = tokio::spawn(send(site.in_session("session-1", &call(5, "echo", json!({})))));
     let asked = server.next().await;
     let told = json_of(send(site.in_session("session-1", &call(5, "echo", json!({})))).await).await;
@@ -109,11 +105,7 @@ async fn an_id_in_flight_is_not_taken_twice_in_one_session() {
 #[tokio::test]
 async fn stopping_answers_what_waits_and_settles_it() {
     let mut site = Site::by_hand().await;
-    let opening = tokio::spawn(send(site.post(&initialize())));
-    let mut server = site.servers.recv().await.unwrap();
-    let asked = server.next().await;
-    server.send(&json!({"jsonrpc": "2.0", "id": asked["id"], "result": {}}).to_string()).await;
-    opening.await.unwrap();
+    let mut server = site.open_by_hand().await;
     let waiting = tokio::spawn(send(site.in_session("session-1", &call(5, "echo", json!({})))));
     let asked = server.next().await;
     let stopping = tokio::spawn(site.stop());
@@ -129,11 +121,7 @@ async fn stopping_answers_what_waits_and_settles_it() {
 #[tokio::test]
 async fn a_session_whose_server_died_is_gone_and_its_call_unknown() {
     let mut site = Site::by_hand().await;
-    let opening = tokio::spawn(send(site.post(&initialize())));
-    let mut server = site.servers.recv().await.unwrap();
-    let asked = server.next().await;
-    server.send(&json!({"jsonrpc": "2.0", "id": asked["id"], "result": {}}).to_string()).await;
-    opening.await.unwrap();
+    let mut server = site.open_by_hand().await;
     let waiting = tokio::spawn(send(site.in_session("session-1", &call(5, "echo", json!({})))));
     server.next().await;
     drop(server);
