@@ -51,6 +51,19 @@ pub(crate) enum Policy {
         #[arg(long)]
         json: bool,
     },
+    /// Suggest a strict policy for the tools that a server lists
+    ///
+    /// Each tool gets a class from the words of its name and description and from its arguments; the gravest reading
+    /// holds, annotations are never believed, and what nobody can tell is denied. The policy is version "2" with comments,
+    /// and its numbers are small: fill them in.
+    Suggest {
+        /// The answer to `tools/list`, its result, or the bare array; `-` is standard input [default: the 23 tools of this build]
+        #[arg(value_name = "FILE")]
+        tools: Option<PathBuf>,
+        /// Print the classes with their reasons as JSON, and no policy
+        #[arg(long)]
+        json: bool,
+    },
     /// Carry out tests of a policy, and tell which of its rules no test makes refuse
     #[command(after_help = TEST_HELP)]
     Test {

@@ -1,6 +1,7 @@
 //! `rogue policy`.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rogue_harness::mcp_policy::{Call, Guard, Moment, Timestamp, strict};
 use rogue_harness::policy::{self, Before, Difference, Said, Sequence, Tested, in_words};
@@ -16,6 +17,7 @@ pub(crate) fn policy(args: &Policy, output: &mut Output) -> Result<ExitClass, Fa
         Policy::Check { policies, strict } => check(policies, *strict, output),
         Policy::Explain(args) => explain(args, output),
         Policy::Diff { before, after, json } => diff(before, after, *json, output),
+        Policy::Suggest { tools, json } => suggest(tools.as_deref(), *json, output),
         Policy::Test { files, all_rules, json } => test(files, *all_rules, *json, output),
     }
 }
@@ -64,6 +66,30 @@ fn explain(args: &Explain, output: &mut Output) -> Result<ExitClass, Failure> {
     let told = guard.explain(&call, moment);
     output.print(&in_words(&told))?;
     Ok(if told.decisive().is_none() && told.asks.is_none() { ExitClass::Good } else { ExitClass::Blocked })
+}
+
+fn suggest(list: Option<&Path>, as_json: bool, output: &mut Output) -> Result<ExitClass, Failure> {
+    let tools = match list {
+        None => policy::shipped_tools(),
+        Some(path) => {
+            let unreadable =
+                |error: io::Error| Failure::Files(vec![Problem::error("unreadable", path, error.to_string())]);
+            let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+            let text = text.map_err(unreadable)?;
+            policy::tools_of(&text).map_err(|error| {
+                Failure::Files(vec![Problem::error("tools", path, error.to_string()).help(error.remedy())])
+            })?
+        }
+    };
+    let judged = policy::judge(&tools);
+    if as_json {
+        let text = serde_json::to_string_pretty(&judged)
+            .map_err(|error| Failure::Broken(format!("the classes cannot be written: {error}")))?;
+        output.print(&format!("{text}\n"))?;
+    } else {
+        output.print(&policy::policy_for(&tools, &judged))?;
+    }
+    Ok(ExitClass::Good)
 }
 
 fn test(files: &[PathBuf], all_rules: bool, as_json: bool, output: &mut Output) -> Result<ExitClass, Failure> {

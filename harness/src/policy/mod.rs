@@ -4,10 +4,12 @@
 
 mod diff;
 mod read;
+mod suggest;
 mod suite;
 mod words;
 
 pub use diff::{Before, Change, Difference, Said, Sequence, diff};
 pub use read::read_policy;
+pub use suggest::{BadList, Class, Judged, Tool, judge, policy_for, shipped_tools, tools_of};
 pub use suite::{Failure, Suite, TestRun, Tested, load};
 pub use words::in_words;

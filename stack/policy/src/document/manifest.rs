@@ -19,6 +19,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::effects::{self, Told};
+use super::model::Policy;
 use super::reader::{Node, Reader, kind, quoted};
 use crate::decimal;
 use crate::facts::{Expression, Fact, Guard, References, ToolFacts};
@@ -30,6 +31,13 @@ pub(super) type Manifest = IndexMap<String, Arc<ToolFacts>>;
 
 /// The manifests that come with the crate, by the name under which a policy asks for them.
 const SHIPPED: [(&str, &str); 1] = [("binance-mcp", include_str!("../../manifests/binance-mcp.json"))];
+
+impl Policy {
+    /// The text of a manifest that comes with the crate, which is JSON without comments.
+    pub fn shipped_manifest(name: &str) -> Option<&'static str> {
+        SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, source)| *source)
+    }
+}
 
 const FORMS: [&str; 6] = ["decimal", "constant", "reference", "product", "greatest", "cases"];
 
