@@ -6,7 +6,21 @@
 
 use serde_json::{Map, Value};
 
+use crate::pointer::index;
 use crate::strict::{eq_folded, fold};
+
+/// Up to how many members an object is looked through rather than hashed: hashing a name against keys that somebody
+/// chose to fall together costs more than comparing it with a handful.
+const LOOKED_THROUGH: usize = 16;
+
+/// A member of an object that a caller sent.
+pub(crate) fn member<'v>(members: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    if members.len() <= LOOKED_THROUGH {
+        members.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    } else {
+        members.get(name)
+    }
+}
 
 /// Keys that rules mention, as a tree: under each key the keys of the values below it.
 #[derive(Debug, Default)]
@@ -181,17 +195,11 @@ impl<'a> Bound<'a> {
         let slots = if self.many.is_empty() { self.few.as_slice() } else { &self.many };
         let first = (*slots.get(path.first)?)?;
         path.rest.iter().try_fold(first, |value, segment| match value {
-            Value::Object(object) => object.get(segment),
+            Value::Object(object) => member(object, segment),
             Value::Array(elements) => elements.get(index(segment)?),
             _ => None,
         })
     }
-}
-
-/// The array index that a segment names: digits without leading zeros.
-fn index(segment: &str) -> Option<usize> {
-    let canonical = segment == "0" || !segment.starts_with(['0', '+']);
-    if canonical { segment.parse().ok() } else { None }
 }
 
 /// FNV-1a of the folded key. The table behind it holds the policy's keys only, so that a caller cannot crowd it.

@@ -3,13 +3,12 @@
 //! A breaker holds a few numbers for each owner: calls under way, failures in a row, until when it is open. An entry
 //! that says nothing any more is reclaimed by the calls that come after, a few at a time.
 
-use indexmap::IndexMap;
-
-use crate::counters::{Key, KeyRef};
+use crate::counters::{Fresh, Key, KeyRef};
 use crate::decision::{Call, Denial, Outcome, Reason};
 use crate::docket::{Docket, Head, denial};
 use crate::document::Scope;
 use crate::seam::Seam;
+use crate::their_keys::TheirMap;
 
 /// How many entries a call looks at to reclaim them, and how many when there is no room.
 const VISITED_PER_CALL: usize = 4;
@@ -46,7 +45,7 @@ struct Entry {
 
 /// The entries of all breakers.
 pub(crate) struct Breakers {
-    entries: IndexMap<Key, Entry>,
+    entries: TheirMap<Key, Entry>,
     room_for: usize,
     /// Where reclaiming goes on.
     cursor: usize,
@@ -57,7 +56,7 @@ pub(crate) type Held = Vec<Key>;
 
 impl Breakers {
     pub(crate) fn new(room_for: usize) -> Self {
-        Self { entries: IndexMap::new(), room_for, cursor: 0 }
+        Self { entries: TheirMap::default(), room_for, cursor: 0 }
     }
 
     /// Takes what is known by `from` over to `to`: each breaker of the same place and kind. Where each of `from` has its
@@ -117,16 +116,14 @@ impl Breakers {
         call: &Call<'_>,
     ) -> Held {
         let mut held = Vec::new();
+        let mut fresh = Fresh::default();
         for index in applying {
             let Some(breaker) = breakers.get(index).filter(|breaker| breaker.kind.follows_calls()) else { continue };
-            let key = key(index, breaker, call);
+            let key = fresh.key(key(index, breaker, call));
             if let Kind::UnderWay { .. } = breaker.kind {
-                let owned = key.to_key();
-                self.entries.entry(owned.clone()).or_default().under_way += 1;
-                held.push(owned);
-            } else {
-                held.push(key.to_key());
+                self.entries.entry(key.clone()).or_default().under_way += 1;
             }
+            held.push(key);
         }
         held
     }

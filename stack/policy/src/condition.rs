@@ -21,7 +21,7 @@ use regex::Regex;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::arguments::{Bound, Path};
+use crate::arguments::{Bound, Path, member};
 use crate::decimal::{self, NotDecimal};
 use crate::facts::{self, Fact, ToolFacts};
 use crate::jcs::{Digest, value_digest};
@@ -149,7 +149,7 @@ impl<'a> Evidence<'a> {
         match subject {
             Subject::Argument(path) => found(self.bound.get(path)),
             Subject::Fact { name, .. } => match self.facts.and_then(|facts| facts.facts.get_full(name)) {
-                Some((_, _, Fact::Argument(argument))) => found(self.arguments.get(argument)),
+                Some((_, _, Fact::Argument(argument))) => found(member(self.arguments, argument)),
                 Some((index, _, Fact::Computed(expression))) => self
                     .memo
                     .value(index, || expression.value(self.arguments, self.prices))

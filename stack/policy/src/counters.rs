@@ -12,12 +12,13 @@ use std::collections::BinaryHeap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use indexmap::{Equivalent, IndexMap};
+use indexmap::Equivalent;
 
 use crate::decision::Call;
 use crate::document::{CounterSpec, LimitUse, Scope};
 use crate::jcs::Digest;
 use crate::seam::Seam;
+use crate::their_keys::TheirMap;
 use crate::window::Window;
 
 pub use carry::Reservation;
@@ -30,7 +31,7 @@ const RECLAIMED_WHEN_FULL: usize = 64;
 
 /// The counters of a guard.
 pub(crate) struct Counters {
-    windows: IndexMap<Key, Window>,
+    windows: TheirMap<Key, Window>,
     /// Each counter once, by a time at which it may be idle and before which it is not.
     expiries: BinaryHeap<Reverse<Expiry>>,
     room_for: usize,
@@ -59,7 +60,7 @@ struct Owner {
 }
 
 /// A [`Key`] that borrows from a call.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyRef<'a> {
     limit: usize,
     grant: Option<&'a str>,
@@ -159,7 +160,7 @@ pub(crate) enum Shortage<'p> {
 impl Counters {
     pub(crate) fn new(counters_max: usize) -> Self {
         Self {
-            windows: IndexMap::new(),
+            windows: TheirMap::default(),
             expiries: BinaryHeap::new(),
             room_for: counters_max,
             created: 0,
@@ -254,6 +255,7 @@ impl Counters {
     ) -> Vec<Charge> {
         let Bill { specs, call, now, seam } = bill;
         let mut charged = Vec::with_capacity(self.found.len());
+        let mut fresh = Fresh::default();
         for (position, limit) in limits.enumerate() {
             let Some(spec) = specs.get(limit.counter) else { continue };
             if self.passed_over.contains(&position) || amounts.is_unknown(position) {
@@ -266,7 +268,7 @@ impl Counters {
                 charged.push(Charge { key: key.clone(), amount, used: window.live() });
                 continue;
             }
-            let key = KeyRef::of(limit.counter, spec, call, amounts.part(position), seam).to_key();
+            let key = fresh.key(KeyRef::of(limit.counter, spec, call, amounts.part(position), seam));
             let mut window = Window::default();
             window.charge(spec.measure, now, amount);
             self.created += 1;
@@ -320,11 +322,12 @@ impl Counters {
                 return;
             }
             let Some(Reverse(mut soonest)) = self.expiries.pop() else { return };
-            let (Some(spec), Some(window)) = (specs.get(soonest.key.limit), self.windows.get(&soonest.key)) else {
+            let found = self.windows.get_full(&soonest.key);
+            let (Some(spec), Some((index, _, window))) = (specs.get(soonest.key.limit), found) else {
                 continue;
             };
             if window.is_idle(spec.measure, now) {
-                self.windows.swap_remove(&soonest.key);
+                self.windows.swap_remove_index(index);
             } else {
                 soonest.at = window.empty_at(spec.measure).unwrap_or(u64::MAX);
                 self.expiries.push(Reverse(soonest));
@@ -368,6 +371,23 @@ impl Key {
     fn as_ref(&self) -> KeyRef<'_> {
         let Owner { grant, session, part } = &*self.owner;
         KeyRef { limit: self.limit, grant: grant.as_deref(), session: session.as_deref(), part: part.as_ref() }
+    }
+}
+
+/// Owners that were made for one call, by what they tell apart: most of a call's counters and breakers are the same
+/// grant's. Those of another call are never used again, because by its owner [`Counters::refund`] tells a counter from one
+/// that took its place.
+#[derive(Default)]
+pub(crate) struct Fresh([Option<Key>; 3]);
+
+impl Fresh {
+    pub(crate) fn key(&mut self, key: KeyRef<'_>) -> Key {
+        let kind = if key.part.is_some() { 2 } else { usize::from(key.grant.is_some()) };
+        let Some(latest) = self.0.get_mut(kind) else { return key.to_key() };
+        match latest {
+            Some(known) if known.as_ref() == KeyRef { limit: known.limit, ..key } => known.at(key.limit),
+            _ => latest.insert(key.to_key()).clone(),
+        }
     }
 }
 

@@ -6,9 +6,11 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use crate::arguments::member;
 use crate::condition::Cause;
 use crate::decimal;
 use crate::facts;
+use crate::pointer::Pointer;
 
 /// What a tool does.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(crate) enum Effect {
     /// Tells every open order, of a symbol if one is given.
     Lists(ManyOrders),
     /// Hands out a listen key; where in the result it stands.
-    Issues(String),
+    Issues(Pointer),
     /// Keeps a listen key alive; the argument that names it.
     Extends(String),
     /// Ends a listen key; the argument that names it.
@@ -62,7 +64,7 @@ pub(crate) struct OneOrder {
 pub(crate) struct ManyOrders {
     pub(crate) symbol: String,
     /// Where in the result the list stands.
-    pub(crate) items: String,
+    pub(crate) items: Pointer,
     pub(crate) answer: Answer,
     /// After how long an order that was not answered can no longer arrive.
     pub(crate) late_ms: u64,
@@ -71,13 +73,13 @@ pub(crate) struct ManyOrders {
 /// Where in a result, or in an item of it, an order is told: JSON pointers.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) symbol: Option<String>,
-    pub(crate) order_id: Option<String>,
-    pub(crate) client_order_id: Option<String>,
-    pub(crate) filled: Option<String>,
+    pub(crate) symbol: Option<Pointer>,
+    pub(crate) order_id: Option<Pointer>,
+    pub(crate) client_order_id: Option<Pointer>,
+    pub(crate) filled: Option<Pointer>,
     /// When the order was placed, in milliseconds since 1970.
-    pub(crate) placed_at: Option<String>,
-    pub(crate) status: Option<String>,
+    pub(crate) placed_at: Option<Pointer>,
+    pub(crate) status: Option<Pointer>,
     /// The words of `status` for an order that may still trade, and for one that will not.
     pub(crate) open: Vec<String>,
     pub(crate) closed: Vec<String>,
@@ -86,7 +88,7 @@ pub(crate) struct Answer {
 /// A place in a failed result, and what stands there when the server has done nothing.
 #[derive(Debug)]
 pub(crate) struct Refused {
-    pub(crate) at: String,
+    pub(crate) at: Pointer,
     pub(crate) is: Value,
 }
 
@@ -135,7 +137,7 @@ impl Places {
             Some(quantity) => Some(exact_units(quantity).ok_or((self.quantity.as_str(), Cause::Digits))?),
             None => None,
         };
-        let client_order_id = match arguments.get(&self.client_order_id) {
+        let client_order_id = match member(arguments, &self.client_order_id) {
             Some(_) => Some(text(arguments, &self.client_order_id)?.to_owned()),
             None => None,
         };
@@ -146,7 +148,7 @@ impl Places {
 impl Answer {
     /// What `value` tells of an order. What is not there, or of another type than it should be, is not told.
     pub(crate) fn read(&self, value: &Value) -> Told {
-        let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| value.pointer(pointer));
+        let at = |pointer: &Option<Pointer>| pointer.as_ref().and_then(|pointer| pointer.find(value));
         let status = at(&self.status).and_then(Value::as_str);
         let is_one_of = |words: &[String]| status.is_some_and(|status| words.iter().any(|word| word == status));
         Told {
@@ -167,7 +169,7 @@ impl Answer {
 impl Refused {
     /// Whether `value` proves that the server has done nothing.
     pub(crate) fn holds(&self, value: Option<&Value>) -> bool {
-        value.and_then(|value| value.pointer(&self.at)) == Some(&self.is)
+        value.and_then(|value| self.at.find(value)) == Some(&self.is)
     }
 }
 
@@ -181,7 +183,7 @@ pub(crate) fn id_text(value: &Value) -> Option<String> {
 }
 
 fn text<'a, 'n>(arguments: &'a Map<String, Value>, name: &'n str) -> Result<&'a str, (&'n str, Cause)> {
-    match arguments.get(name) {
+    match member(arguments, name) {
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err((name, Cause::Type)),
         None => Err((name, Cause::Missing)),
@@ -189,7 +191,7 @@ fn text<'a, 'n>(arguments: &'a Map<String, Value>, name: &'n str) -> Result<&'a 
 }
 
 fn number<'n>(arguments: &Map<String, Value>, name: &'n str) -> Result<Option<Decimal>, (&'n str, Cause)> {
-    arguments.get(name).map(facts::unsigned).transpose().map_err(|cause| (name, cause))
+    member(arguments, name).map(facts::unsigned).transpose().map_err(|cause| (name, cause))
 }
 
 /// A decimal without a sign in units of 10⁻⁸, if it is a whole number of them.

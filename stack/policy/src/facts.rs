@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use crate::arguments::member;
 use crate::condition::Cause;
 use crate::decimal;
 use crate::effects::Effect;
@@ -83,9 +84,9 @@ impl Expression {
     /// The value for a call with `arguments`.
     pub(crate) fn value(&self, arguments: &Map<String, Value>, prices: Prices<'_>) -> Result<Decimal, Cause> {
         match self {
-            Self::Decimal(name) => unsigned(arguments.get(name).ok_or(Cause::Missing)?),
+            Self::Decimal(name) => unsigned(member(arguments, name).ok_or(Cause::Missing)?),
             Self::Constant(value) => Ok(*value),
-            Self::Reference(name, references) => match arguments.get(name) {
+            Self::Reference(name, references) => match member(arguments, name) {
                 Some(Value::String(symbol)) => references.of(symbol, prices),
                 Some(_) => Err(Cause::Type),
                 None => Err(Cause::Missing),
@@ -125,14 +126,14 @@ fn holds(guards: &[Guard], arguments: &Map<String, Value>) -> Result<bool, Cause
 impl Guard {
     fn holds(&self, arguments: &Map<String, Value>) -> Result<bool, Cause> {
         Ok(match self {
-            Self::OneOf(name, words) => match arguments.get(name) {
+            Self::OneOf(name, words) => match member(arguments, name) {
                 Some(Value::String(text)) => words.contains(text),
                 Some(_) => return Err(Cause::Type),
                 None => return Err(Cause::Missing),
             },
-            Self::With(name) => arguments.contains_key(name),
-            Self::Without(name) => !arguments.contains_key(name),
-            Self::AtMost(name, most) => match arguments.get(name) {
+            Self::With(name) => member(arguments, name).is_some(),
+            Self::Without(name) => member(arguments, name).is_none(),
+            Self::AtMost(name, most) => match member(arguments, name) {
                 Some(value) => unsigned(value)? <= *most,
                 None => return Err(Cause::Missing),
             },

@@ -77,9 +77,14 @@ fn object<'v>(members: impl Iterator<Item = (&'v String, &'v Value)>, text: &mut
     text.push('}');
 }
 
+/// In the order of UTF-16, which differs from that of UTF-8 in one point: characters beyond the basic plane, whose first
+/// byte is at least F0, come before the plane's last ones, whose first byte is EE or EF.
 fn by_utf16(a: &str, b: &str) -> Ordering {
-    // Only beyond the basic plane do UTF-8 and UTF-16 order differently.
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    match a.bytes().zip(b.bytes()).find(|(a, b)| a != b) {
+        Some((a, b)) if a.min(b) >= 0xEE && (a >= 0xF0) != (b >= 0xF0) => b.cmp(&a),
+        Some((a, b)) => a.cmp(&b),
+        None => a.len().cmp(&b.len()),
+    }
 }
 
 fn string(string: &str, text: &mut String) {
@@ -179,6 +184,16 @@ mod tests {
     #[track_caller]
     fn check(value: &Value, expected: &str) {
         assert_eq!(canonical_json(value), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_ordered_by_their_code_units(
+            a in "[a\u{7f}\u{80}\u{d7ff}\u{e000}\u{fffd}\u{ffff}\u{10000}\u{10ffff}]{0,4}",
+            b in "[a\u{7f}\u{80}\u{d7ff}\u{e000}\u{fffd}\u{ffff}\u{10000}\u{10ffff}]{0,4}",
+        ) {
+            prop_assert_eq!(by_utf16(&a, &b), a.encode_utf16().cmp(b.encode_utf16()));
+        }
     }
 
     /// The samples of RFC 8785, appendix B.

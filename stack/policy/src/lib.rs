@@ -26,6 +26,7 @@ mod effects;
 mod facts;
 mod jcs;
 mod term;
+mod their_keys;
 
 mod window;
 

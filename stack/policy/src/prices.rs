@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::condition::Cause;
 use crate::facts::{self, exact_difference, exact_product};
+use crate::pointer::Pointer;
 
 /// For how long a price that could not be told is not asked for again.
 const RETRY_MS: u64 = 1_000;
@@ -42,8 +43,8 @@ pub(crate) struct TellsPrice {
     /// The argument that names the symbol.
     pub(crate) symbol: String,
     /// JSON pointers into the result.
-    pub(crate) price: String,
-    pub(crate) told_symbol: Option<String>,
+    pub(crate) price: Pointer,
+    pub(crate) told_symbol: Option<Pointer>,
 }
 
 /// A price that a call cannot be judged without.
@@ -124,11 +125,11 @@ impl TellsPrice {
     pub(crate) fn read(&self, symbol: &str, result: Option<&Value>) -> Result<Decimal, NoPrice> {
         let result = result.ok_or(NoPrice::NoResult)?;
         if let Some(told) = &self.told_symbol
-            && result.pointer(told).and_then(Value::as_str) != Some(symbol)
+            && told.find(result).and_then(Value::as_str) != Some(symbol)
         {
             return Err(NoPrice::OtherSymbol);
         }
-        let price = result.pointer(&self.price).and_then(|price| facts::unsigned(price).ok());
+        let price = self.price.find(result).and_then(|price| facts::unsigned(price).ok());
         price.filter(|price| !price.is_zero()).ok_or(NoPrice::NotPositive)
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::arguments::member;
 use crate::condition::Cause;
 use crate::decision::{Call, Denial, Reason};
 use crate::docket::{Docket, Head, denial};
@@ -182,7 +183,7 @@ impl Hearing<'_> {
             docket.rule(head, Reason::NotOwn, "this order was not placed under this grant".to_owned())?;
         }
         if let (Some(head), Some(Effect::Extends(name) | Effect::Closes(name))) = (&sequence.own_listen_keys, effect) {
-            let key = self.call.arguments.get(name).and_then(serde_json::Value::as_str);
+            let key = member(self.call.arguments, name).and_then(serde_json::Value::as_str);
             if !key.is_some_and(|key| self.registers.issued(self.call.grant, key)) {
                 docket.rule(head, Reason::NotOwn, "this listen key was not issued to this grant".to_owned())?;
             }
@@ -258,7 +259,7 @@ impl Hearing<'_> {
 
     /// The grant's own order that the call names, if it is one.
     fn order_of(&self, one: &OneOrder) -> Option<u64> {
-        let at = |name: &str| self.call.arguments.get(name);
+        let at = |name: &str| member(self.call.arguments, name);
         let symbol = at(&one.symbol)?.as_str()?;
         // An id that is there but is none is no reason to look past it.
         let (id, client_id) = (at(&one.order_id).map(id_text), at(&one.client_order_id).map(id_text));
@@ -270,7 +271,7 @@ impl Hearing<'_> {
     }
 
     fn deed(&self, effect: Option<&Effect>, intent: Option<Intent>) -> Deed {
-        let text = |name: &str| self.call.arguments.get(name).and_then(serde_json::Value::as_str);
+        let text = |name: &str| member(self.call.arguments, name).and_then(serde_json::Value::as_str);
         match (effect, intent) {
             (Some(Effect::Places(_)), Some(intent)) => {
                 let asset = self.policy.asset(&intent.symbol).cloned();
@@ -282,7 +283,7 @@ impl Hearing<'_> {
                 Some(symbol) => Deed::CancelsAll(symbol.to_owned()),
                 None => Deed::Nothing,
             },
-            (Some(Effect::Lists(many)), _) => match self.call.arguments.get(&many.symbol) {
+            (Some(Effect::Lists(many)), _) => match member(self.call.arguments, &many.symbol) {
                 None => Deed::Lists(None),
                 Some(serde_json::Value::String(symbol)) => Deed::Lists(Some(symbol.clone())),
                 Some(_) => Deed::Nothing,

@@ -9,12 +9,13 @@
 //!     "refused": { "at": "/error/outcomeUnknown", "is": false } } } }
 //! ```
 
-use crate::own_keys::OwnSet;
-use crate::prices::TellsPrice;
 use serde_json::{Map, Value};
 
 use super::reader::{Node, Reader, quoted};
 use crate::effects::{Answer, Effect, ManyOrders, OneOrder, Places, Refused};
+use crate::own_keys::OwnSet;
+use crate::pointer::Pointer;
+use crate::prices::TellsPrice;
 
 const KINDS: [&str; 9] = [
     "places_order",
@@ -126,12 +127,7 @@ impl Effects<'_, '_, '_> {
     }
 
     /// An effect of one member.
-    fn single(
-        &mut self,
-        node: &Node<'_>,
-        key: &str,
-        read: impl Fn(&mut Self, &Node<'_>) -> Option<String>,
-    ) -> Option<String> {
+    fn single<T>(&mut self, node: &Node<'_>, key: &str, read: impl Fn(&mut Self, &Node<'_>) -> Option<T>) -> Option<T> {
         let members = self.reader.object(node, "an effect", &[key])?;
         let member = self.required(node, members, key)?;
         read(self, &member)
@@ -203,14 +199,14 @@ impl Effects<'_, '_, '_> {
         known.then(|| name.to_owned())
     }
 
-    fn pointer(&mut self, node: &Node<'_>) -> Option<String> {
+    fn pointer(&mut self, node: &Node<'_>) -> Option<Pointer> {
         let pointer = self.reader.string(node, "a JSON pointer")?;
-        let is_pointer = pointer.is_empty() || pointer.starts_with('/');
-        if !is_pointer {
+        let parsed = Pointer::parse(pointer);
+        if parsed.is_none() {
             let message = format!("{} is no JSON pointer", quoted(pointer));
             self.reader.wrong(&node.pointer, message, format!("did you mean `/{}`?", pointer.replace('.', "/")));
         }
-        is_pointer.then(|| pointer.to_owned())
+        parsed
     }
 
     fn required<'v>(&mut self, node: &Node<'v>, members: &'v Map<String, Value>, key: &str) -> Option<Node<'v>> {

@@ -17,11 +17,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use indexmap::IndexMap;
 use sha2::Sha256;
 
 use crate::jcs::Digest;
 use crate::moment::Settlement;
+use crate::their_keys::TheirMap;
 use crate::window::{Measure, Window};
 
 use orders::Strangers;
@@ -42,7 +42,7 @@ pub(crate) struct RegisterLimits {
 
 /// What was learnt of each grant.
 pub(crate) struct Registers {
-    grants: IndexMap<Box<str>, Register>,
+    grants: TheirMap<Box<str>, Register>,
     limits: RegisterLimits,
     /// Under which listen keys are digested.
     key: [u8; 32],
@@ -76,7 +76,7 @@ impl fmt::Debug for Registers {
 
 impl Registers {
     pub(crate) fn new(limits: RegisterLimits, key: [u8; 32]) -> Self {
-        Self { grants: IndexMap::new(), limits, key, step: 0 }
+        Self { grants: TheirMap::default(), limits, key, step: 0 }
     }
 
     pub(crate) fn set_key(&mut self, key: [u8; 32]) {

@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use indexmap::{Equivalent, IndexMap};
+use indexmap::Equivalent;
 use rust_decimal::Decimal;
 
 use super::exposure::Exposure;
 use crate::effects::{Intent, Side, Told};
+use crate::their_keys::TheirMap;
 
 /// One order.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ struct Book {
 }
 
 /// Which order has an id: by symbol and id.
-type Ids = IndexMap<(Box<str>, Box<str>), u64>;
+type Ids = TheirMap<(Box<str>, Box<str>), u64>;
 
 /// A key of [`Ids`], borrowed.
 #[derive(Hash)]

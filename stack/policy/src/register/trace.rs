@@ -94,14 +94,14 @@ impl Trace {
     /// What the result tells of each order in its list.
     pub(super) fn items(&self, settled: Settlement<'_>) -> Option<Vec<Told>> {
         let (Effect::CancelsAll(many) | Effect::Lists(many)) = self.effect()? else { return None };
-        let items = settled.value()?.pointer(&many.items)?.as_array()?;
+        let items = many.items.find(settled.value()?)?.as_array()?;
         Some(items.iter().map(|item| many.answer.read(item)).collect())
     }
 
     /// The listen key that the result hands out.
     pub(super) fn issued<'v>(&self, settled: Settlement<'v>) -> Option<&'v str> {
         match self.effect() {
-            Some(Effect::Issues(at)) => settled.value()?.pointer(at).and_then(Value::as_str),
+            Some(Effect::Issues(at)) => at.find(settled.value()?).and_then(Value::as_str),
             _ => None,
         }
     }
