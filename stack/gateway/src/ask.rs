@@ -60,7 +60,9 @@ impl Gateway {
     /// What the newest request for the call is, and its id; asks if there is none. All changes are on record before.
     fn meet(&self, court: &mut Court, asked: Asked, now: u64) -> Result<(String, Meeting), ApprovalError> {
         let window_ms = self.shared.approval_window_ms;
-        let Some(book) = &mut court.approvals else { return Err(StateError::Damaged("there is no book").into()) };
+        let Some(book) = &mut court.approvals else {
+            return Err(StateError::Damaged("there is no book".to_owned()).into());
+        };
         book.expire(now)?;
         let newest = book.newest(&asked.fingerprint())?;
         let meeting = meet(newest.as_ref(), now);
@@ -97,11 +99,11 @@ impl Gateway {
         // Used up before the call leaves: whatever happens from here on, it lets nothing else through.
         let used = match &mut court.approvals {
             Some(book) => book.consume(id, case.now_ms),
-            None => Err(StateError::Damaged("there is no book").into()),
+            None => Err(StateError::Damaged("there is no book".to_owned()).into()),
         };
         if let Err(error) = used.and_then(|()| self.tell_changes(court)) {
             tracing::error!(%error, "an approval cannot be used up: the call is denied");
-            court.guard.settle(permit, Outcome::NeverSent);
+            court.settle(permit, None, Outcome::NeverSent);
             return self.no_approvals(court, case, record);
         }
         self.let_through(court, case, permit, plain)

@@ -51,20 +51,31 @@ pub(crate) struct Court {
 }
 
 impl Court {
-    /// Puts what a call is charged on disk.
+    /// Puts what a call is charged and what is remembered of it on disk.
     fn reserve(&mut self, permit: &Permit) -> Result<Option<Entry>, StateError> {
-        match &mut self.ledger {
-            None => Ok(None),
-            Some(ledger) => ledger.reserve(&self.guard.reservations(permit)),
-        }
+        let Some(ledger) = &mut self.ledger else { return Ok(None) };
+        ledger.reserve(self.guard.reservations(permit), self.guard.take_notes()).map(Some)
     }
 
-    /// Takes what a call that never left is charged off the disk. Should this fail, it stays charged after a restart.
-    fn give_back(&mut self, reserved: Option<Entry>) {
-        if let (Some(entry), Some(ledger)) = (reserved, &mut self.ledger)
-            && let Err(error) = ledger.give_back(entry)
+    /// Takes a permit back, and puts what was learnt on disk. Should this fail, it goes there with the next call; what a
+    /// call that never left is charged then stays charged after a restart.
+    pub(crate) fn settle<'v>(
+        &mut self,
+        permit: Permit,
+        reserved: Option<Entry>,
+        settlement: impl Into<Settlement<'v>>,
+    ) {
+        let settlement = settlement.into();
+        self.guard.settle(permit, settlement);
+        self.learn(reserved.filter(|_| settlement.outcome() == Outcome::NeverSent));
+    }
+
+    /// Puts what the guard has learnt on disk.
+    fn learn(&mut self, never_left: Option<Entry>) {
+        if let Some(ledger) = &mut self.ledger
+            && let Err(error) = ledger.learn(never_left, self.guard.take_notes())
         {
-            tracing::error!(%error, "the store does not give a reservation back");
+            tracing::error!(%error, "the store does not take what was learnt from a call");
         }
     }
 }
@@ -180,6 +191,10 @@ impl Gateway {
     pub fn new(guard: Guard, config: GatewayConfig) -> Self {
         let policy = config.policy.into();
         let GatewayConfig { audit, approvals, ledger, .. } = config;
+        let mut guard = guard;
+        if ledger.is_some() {
+            guard.keep_notes();
+        }
         let court = Court { guard, policy, halted: false, approvals, ledger, audit, seq: 0, line: String::new() };
         Self {
             shared: Arc::new(Shared {
@@ -267,7 +282,7 @@ impl Gateway {
             Ok(reserved) => reserved,
             Err(error) => {
                 tracing::error!(%error, "the store takes no reservation: calls are denied");
-                court.guard.settle(permit, Outcome::NeverSent);
+                court.settle(permit, None, Outcome::NeverSent);
                 let message = "what the call is charged cannot be stored, so it was not made";
                 let record = Record { reason: "store_unavailable", message, ..record };
                 self.put_on_record(court, case.identity, case.now_ms, &record);
@@ -284,12 +299,13 @@ impl Gateway {
             let results = court.guard.policy().and_then(|policy| policy.handling(case.tool).result().cloned());
             return Ruling::Forward(Ticket { permit, reserved, seq: court.seq, tool, decided_ms, results });
         }
-        court.give_back(reserved);
-        court.guard.settle(permit, Outcome::NeverSent);
+        court.settle(permit, reserved, Outcome::NeverSent);
         Ruling::Deny(Told::own("audit_unavailable", "the call cannot be put on record, so it was not made"))
     }
 
     pub(crate) fn refuse(&self, court: &mut Court, case: &Case<'_>, denial: &Denial, record: Record<'_>) -> Ruling {
+        // A denial may have begun a pause.
+        court.learn(None);
         let (rule, reason) = (Some(denial.rule.as_str()), denial.reason.code());
         let record = Record { rule, reason, message: &denial.message, ..record };
         self.put_on_record(court, case.identity, case.now_ms, &record);
@@ -309,10 +325,7 @@ impl Gateway {
         let ts_ms = self.now_ms();
         // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
         let Ok(mut court) = self.shared.court.lock() else { return };
-        if settlement.outcome() == Outcome::NeverSent {
-            court.give_back(reserved);
-        }
-        court.guard.settle(permit, settlement);
+        court.settle(permit, reserved, settlement);
         let outcome = match settlement.outcome() {
             Outcome::Succeeded => "succeeded",
             Outcome::Failed => "failed",
@@ -362,6 +375,7 @@ impl Gateway {
         })?;
         guard.replace(policy);
         *old = digest.into();
+        court.learn(None);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The folder in which a gateway keeps what outlives it: an `SQLite` file that one user can read.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,9 +41,16 @@ const SCHEMA_2: &str = "
         name TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE,
         made_ms INTEGER NOT NULL, expires_ms INTEGER, revoked_ms INTEGER
     ) STRICT;
-    PRAGMA user_version = 2;
 ";
-const VERSION: i64 = 2;
+/// What version 3 has beside version 2.
+const SCHEMA_3: &str = "
+    CREATE TABLE IF NOT EXISTS notes (
+        server TEXT NOT NULL, kind TEXT NOT NULL, grant_name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (server, kind, grant_name, key)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 3;
+";
+const VERSION: i64 = 3;
 
 /// Why what outlives a gateway cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +80,7 @@ pub enum StateError {
     },
     /// What stands in the file cannot be.
     #[error("the state is damaged: {0}")]
-    Damaged(&'static str),
+    Damaged(String),
 }
 
 /// How much a record on disk survives.
@@ -117,6 +124,11 @@ impl StateDir {
         Ok(Self { file, durability })
     }
 
+    /// What its records survive.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
     /// Makes the caller the only one in front of `server`, as long as the file is open.
     pub(crate) fn lock(&self, server: &str) -> Result<std::fs::File, StateError> {
         let name = hex::encode(Sha256::digest(server));
@@ -128,6 +140,31 @@ impl StateDir {
             Err(std::fs::TryLockError::WouldBlock) => Err(StateError::InUse { server: server.to_owned() }),
             Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+
+    /// The secret under which what must not be kept is digested. It is made once, in a file of its own: whoever has a copy
+    /// of the state alone cannot try values out.
+    pub(crate) fn digest_key(&self) -> Result<[u8; 32], StateError> {
+        let path = self.file.with_file_name("digest.key");
+        let failed = |source| StateError::Folder { path: path.clone(), source };
+        if !path.try_exists().map_err(failed)? {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|error| failed(io::Error::other(error.to_string())))?;
+            // Whole or not at all, and the first of several processes decides.
+            let draft = path.with_extension(format!("{}.draft", std::process::id()));
+            let mut options = std::fs::OpenOptions::new();
+            options.create(true).truncate(true).write(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(&draft).map_err(failed)?;
+            file.write_all(&key).and_then(|()| file.sync_all()).map_err(failed)?;
+            match std::fs::hard_link(&draft, &path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+                _ => std::fs::remove_file(&draft).map_err(failed)?,
+            }
+        }
+        let key = std::fs::read(&path).map_err(failed)?;
+        <[u8; 32]>::try_from(key).map_err(|_| StateError::Damaged("`digest.key` has the wrong length".to_owned()))
     }
 
     /// A connection to the state, which is made if it is empty.
@@ -142,7 +179,7 @@ impl StateDir {
         connection.pragma_update(None, "synchronous", synchronous)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
-            0 | 1 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} {SCHEMA_2} COMMIT;"))?,
+            0..=2 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} {SCHEMA_2} {SCHEMA_3} COMMIT;"))?,
             VERSION => {}
             found => return Err(StateError::Version { found }),
         }
@@ -177,13 +214,28 @@ mod tests {
             let found = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
             assert_eq!(found & 0o777, mode, "{}", path.display());
         }
-        // A file of version 1 becomes one of version 2.
-        connection.execute_batch("DROP TABLE grants; PRAGMA user_version = 1;").unwrap();
-        let upgraded = state.connect().unwrap();
-        assert_eq!(upgraded.query_row("SELECT count(*) FROM grants", [], |row| row.get(0)), Ok(0));
+        // A file of an older version becomes one of this one, and keeps what it has.
+        connection.execute("INSERT INTO reservations VALUES (1, 's', 'c', NULL, NULL, NULL, 1, 1, 2)", []).unwrap();
+        for (older, before) in [(1, "DROP TABLE grants; DROP TABLE notes;"), (2, "DROP TABLE notes;")] {
+            connection.execute_batch(&format!("{before} PRAGMA user_version = {older};")).unwrap();
+            let upgraded = state.connect().unwrap();
+            for (table, rows) in [("grants", 0), ("notes", 0), ("reservations", 1)] {
+                let count = upgraded.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
+                assert_eq!(count, Ok(rows), "{table} of version {older}");
+            }
+            assert_eq!(upgraded.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(VERSION));
+        }
         connection.pragma_update(None, "user_version", 7).unwrap();
         assert!(matches!(state.connect(), Err(StateError::Version { found: 7 })));
         drop(connection);
+        let key = state.digest_key().unwrap();
+        assert!(key != [0; 32] && state.digest_key().unwrap() == key);
+        assert_eq!(
+            std::fs::read_dir(&path).unwrap().filter(|entry| entry.as_ref().unwrap().path().ends_with("draft")).count(),
+            0
+        );
+        std::fs::write(path.join("digest.key"), "short").unwrap();
+        assert!(matches!(state.digest_key(), Err(StateError::Damaged(_))));
         std::fs::write(path.join("state.db"), "no database, but longer than the header of one, so that it is read")
             .unwrap();
         assert!(state.connect().is_err());

@@ -3,10 +3,15 @@
 //! A breaker holds a few numbers for each owner: calls under way, failures in a row, until when it is open. An entry
 //! that says nothing any more is reclaimed by the calls that come after, a few at a time.
 
+mod notes;
+
+use indexmap::IndexSet;
+
 use crate::counters::{Fresh, Key, KeyRef};
 use crate::decision::{Call, Denial, Outcome, Reason};
 use crate::docket::{Docket, Head, denial};
 use crate::document::Scope;
+use crate::notes::NoteKey;
 use crate::seam::Seam;
 use crate::their_keys::TheirMap;
 
@@ -49,6 +54,10 @@ pub(crate) struct Breakers {
     room_for: usize,
     /// Where reclaiming goes on.
     cursor: usize,
+    /// What there is something new to note of, if notes are kept.
+    marks: Option<IndexSet<Key>>,
+    /// What there were notes of that no breaker of the policy speaks of any more.
+    gone: Vec<NoteKey>,
 }
 
 /// What a permit holds of the breakers.
@@ -56,7 +65,7 @@ pub(crate) type Held = Vec<Key>;
 
 impl Breakers {
     pub(crate) fn new(room_for: usize) -> Self {
-        Self { entries: TheirMap::default(), room_for, cursor: 0 }
+        Self { entries: TheirMap::default(), room_for, cursor: 0, marks: None, gone: Vec::new() }
     }
 
     /// Takes what is known by `from` over to `to`: each breaker of the same place and kind. Where each of `from` has its
@@ -68,6 +77,7 @@ impl Breakers {
                 && std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind)
         };
         let moved: Vec<Option<usize>> = from.iter().map(|one| to.iter().position(|other| same(one, other))).collect();
+        self.move_marks(from, &moved);
         for (key, entry) in std::mem::take(&mut self.entries) {
             if let Some(place) = moved.get(key.limit()).copied().flatten() {
                 self.entries.insert(key.at(place), entry);
@@ -141,13 +151,15 @@ impl Breakers {
                 Kind::Failures { max, window_ms, pause_ms } => match outcome {
                     Outcome::NeverSent => {}
                     Outcome::Succeeded => {
-                        if let Some(entry) = self.entries.get_mut(key) {
+                        if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.failures > 0) {
                             entry.failures = 0;
+                            self.mark(key);
                         }
                     }
                     Outcome::Failed | Outcome::Unknown => {
                         if let Some(entry) = self.entry(key) {
                             entry.fails(now, max, window_ms, pause_ms);
+                            self.mark(key);
                         }
                     }
                 },
@@ -170,10 +182,11 @@ impl Breakers {
         }
         for index in applying {
             let Some(breaker) = breakers.get(index) else { continue };
-            if let Kind::Denial { pause_ms } = breaker.kind
-                && let Some(entry) = self.entry(&key(index, breaker, call).to_key())
-            {
+            let Kind::Denial { pause_ms } = breaker.kind else { continue };
+            let key = key(index, breaker, call).to_key();
+            if let Some(entry) = self.entry(&key) {
                 entry.until = entry.until.max(now.saturating_add(pause_ms));
+                self.mark(&key);
             }
         }
     }
@@ -194,7 +207,11 @@ impl Breakers {
             let Some((key, entry)) = self.entries.get_index(self.cursor) else { return };
             let says_nothing = breakers.get(key.limit()).is_none_or(|breaker| breaker.says_nothing(entry, now));
             if says_nothing {
-                self.entries.swap_remove_index(self.cursor);
+                if let Some((key, entry)) = self.entries.swap_remove_index(self.cursor)
+                    && entry.is_noted()
+                {
+                    self.mark(&key);
+                }
             } else {
                 self.cursor += 1;
             }

@@ -339,9 +339,8 @@ impl Counters {
 impl<'a> KeyRef<'a> {
     /// What is kept under `index` for whom `scope` says.
     pub(crate) fn scoped(index: usize, scope: Scope, call: &Call<'a>) -> Self {
-        let by_grant = matches!(scope, Scope::Grant | Scope::Session);
         let session = (scope == Scope::Session).then_some(call.session);
-        Self { limit: index, grant: by_grant.then_some(call.grant), session, part: None }
+        Self { limit: index, grant: scope.by_grant().then_some(call.grant), session, part: None }
     }
 
     fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, part: Option<&'a Digest>, seam: Seam) -> Self {
@@ -363,9 +362,22 @@ impl<'a> KeyRef<'a> {
 }
 
 impl Key {
+    /// What is kept under `limit` for a grant, or a session of it.
+    pub(crate) fn of(limit: usize, grant: Option<&str>, session: Option<&str>) -> Self {
+        KeyRef { limit, grant, session, part: None }.to_key()
+    }
+
     /// Under which index it is kept.
     pub(crate) fn limit(&self) -> usize {
         self.limit
+    }
+
+    pub(crate) fn grant(&self) -> Option<&str> {
+        self.owner.grant.as_deref()
+    }
+
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.owner.session.as_deref()
     }
 
     fn as_ref(&self) -> KeyRef<'_> {

@@ -136,12 +136,10 @@ impl Guard {
         Self { policy, limits, moves: Vec::new(), state, now: Timestamp::default() }
     }
 
-    /// The same, with a secret under which listen keys are digested: of use where what the guard remembers leaves its
-    /// memory.
-    #[must_use]
-    pub fn with_digest_key(mut self, key: [u8; 32]) -> Self {
+    /// Digests listen keys under a secret from now on, before any was handed out: of use where what the guard remembers
+    /// leaves its memory.
+    pub fn set_digest_key(&mut self, key: [u8; 32]) {
         self.state.registers.set_key(key);
-        self
     }
 
     /// The policy it judges by.

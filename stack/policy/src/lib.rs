@@ -40,6 +40,7 @@ mod docket;
 mod explain;
 mod guard;
 mod moment;
+mod notes;
 mod precedence;
 mod prices;
 mod sequence;
@@ -61,4 +62,5 @@ pub use jcs::{Digest, arguments_digest, canonical_json};
 pub use moment::{Moment, Settlement};
 #[cfg(feature = "mutants")]
 pub use mutation::{Mutation, UnknownMutation};
+pub use notes::{BadNote, Note, NoteKey, NoteKind};
 pub use prices::{NoPrice, PriceRequest};

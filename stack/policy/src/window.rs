@@ -43,7 +43,8 @@ impl Measure {
         self.max
     }
 
-    fn granule(self, at: u64) -> u64 {
+    /// In which granule a call made `at` is.
+    pub(crate) fn granule(self, at: u64) -> u64 {
         // Division is the slow part of a charge, and most windows do without.
         if self.granule_ms == 1 { at } else { at / self.granule_ms }
     }
@@ -86,6 +87,24 @@ impl Window {
         }
         window.expire(measure, now);
         window
+    }
+
+    /// The granules that are no longer in the window at `now`.
+    pub(crate) fn expired(&self, measure: Measure, now: u64) -> impl Iterator<Item = u64> {
+        let expired = self.entries.iter().take_while(move |entry| !measure.is_live(entry.at, now));
+        expired.map(move |entry| measure.granule(entry.at))
+    }
+
+    /// Its granules: of each the time of its last call and what all of them weigh.
+    pub(crate) fn granules(&self, measure: Measure) -> impl Iterator<Item = (u64, u64, u64)> {
+        self.entries.iter().map(move |entry| (measure.granule(entry.at), entry.at, entry.amount))
+    }
+
+    /// One of its granules.
+    pub(crate) fn in_granule(&self, measure: Measure, granule: u64) -> Option<(u64, u64)> {
+        let index = self.entries.partition_point(|entry| measure.granule(entry.at) < granule);
+        let entry = self.entries.get(index).filter(|entry| measure.granule(entry.at) == granule)?;
+        Some((entry.at, entry.amount))
     }
 
     /// How much is in the window, as of the last [`Window::expire`].

@@ -204,7 +204,8 @@ impl ApprovalBook {
         })?;
         rows.map(|row| {
             let (number, id, state, at_ms, by, note) = row?;
-            let state = ApprovalState::named(&state).ok_or(StateError::Damaged("an approval's state is none"))?;
+            let state = ApprovalState::named(&state)
+                .ok_or_else(|| StateError::Damaged("an approval's state is none".to_owned()))?;
             Ok(ApprovalChange { number, id, state, at_ms: unsigned(at_ms), by, note })
         })
         .collect()
@@ -257,7 +258,8 @@ fn read(row: &Row<'_>) -> Result<Approval, StateError> {
             rule: row.get("rule")?,
             message: row.get("message")?,
         },
-        state: ApprovalState::named(&state).ok_or(StateError::Damaged("an approval's state is none"))?,
+        state: ApprovalState::named(&state)
+            .ok_or_else(|| StateError::Damaged("an approval's state is none".to_owned()))?,
         asked_ms: number("asked_ms")?,
         expires_ms: number("expires_ms")?,
         times: number("times")?,

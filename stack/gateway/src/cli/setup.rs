@@ -59,7 +59,7 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
         };
         let state = StateDir::new(folder, durability)?;
         approvals = Some(ApprovalBook::open(&state)?);
-        let reserved = Ledger::open(&state, &server)?;
+        let mut reserved = Ledger::open(&state, &server)?;
         let forgotten = reserved.refill(&mut guard, clock())?;
         if forgotten > 0 {
             tracing::warn!(forgotten, "charges of counters that the policy no longer has are not counted");

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 mod http;
+mod kills;
 #[path = "../support/server.rs"]
 mod server;
 
@@ -48,8 +49,10 @@ fn main() -> ExitCode {
         trial("a_policy_in_several_files_with_comments_is_one_policy", several_files),
         trial("pin_writes_what_the_gateway_then_holds_a_server_to", pin),
         trial("a_person_approves_on_the_command_line", approvals),
-        trial("after_two_hundred_kills_nothing_is_over_spent_and_nothing_is_lost", killed),
-        trial("without_a_state_folder_kills_do_over_spend", killed_without_state),
+        trial("after_two_hundred_kills_nothing_is_over_spent_and_nothing_is_lost", kills::spending),
+        trial("without_a_state_folder_kills_do_over_spend", kills::spending_without_state),
+        trial("after_two_hundred_kills_no_order_is_forgotten", kills::orders),
+        trial("without_a_state_folder_kills_do_forget_orders", kills::orders_without_state),
         trial("the_kill_switch_works_by_command_and_by_signal", kill_switch),
         trial("a_server_that_does_not_end_is_killed", stubborn_server),
         trial("over_http_it_serves_holders_of_grants", http::serves_holders_of_grants),
@@ -73,6 +76,7 @@ fn fixture(kind: &str) {
             let call = std::io::stdin().lines().find(|line| line.as_ref().unwrap().contains("tools/call"));
             assert!(call.is_some());
         }
+        "exchange" => kills::exchange(),
         "stubborn" => loop {
             std::thread::park();
         },
@@ -306,11 +310,7 @@ struct Served {
 
 impl Served {
     fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let input = child.stdin.take().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        let mut served = Self { child, input, output, errors };
+        let mut served = Self::over(command.spawn().unwrap());
         let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params":
             {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
         served.ask(&hello);
@@ -318,8 +318,20 @@ impl Served {
         served
     }
 
+    /// One to which nothing was said yet.
+    fn over(mut child: Child) -> Self {
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        Self { child, input, output, errors }
+    }
+
     fn ask(&mut self, frame: &Value) -> Value {
         writeln!(self.input, "{frame}").unwrap();
+        self.hear()
+    }
+
+    fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
@@ -525,83 +537,6 @@ fn approvals() {
     assert_eq!(states, ["pending", "approved", "consumed", "pending", "denied"]);
     assert_eq!((&changes[1]["by"], &changes[1]["note"]), (&json!("ada"), &json!("seen it")));
     assert_eq!(records.last().unwrap()["event"], "ended");
-}
-
-/// Spends from a budget of `max` calls a day through gateways that are killed at some moment, and returns how many calls
-/// reached the server in all.
-fn kill_often(place: &Place, flags: &[&str], kills: u64) -> u64 {
-    // Says a word for each call that reaches it, and never answers. Its words end when it has ended.
-    let server = r#"while read -r line; do case "$line" in *tools/call*) echo got;; esac; done >&2"#;
-    let calls = (0..24).map(|id| call(id, "echo").to_string()).collect::<Vec<_>>().join("\n") + "\n";
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = move |below: u64| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random % below
-    };
-    let mut reached = 0;
-    for kill in 0..kills {
-        let durability = if kill % 4 == 0 { "power" } else { "process" };
-        let (words, mouth) = std::io::pipe().unwrap();
-        let mut command = place.gateway(flags);
-        command.args(["--durability", durability, "--", "sh", "-c", server]);
-        let mut child = command.stdout(mouth.try_clone().unwrap()).stderr(mouth).spawn().unwrap();
-        // The command holds the ends of the pipe as well.
-        drop(command);
-        let mut input = child.stdin.take().unwrap();
-        // A gateway that was killed early takes no more.
-        let _ = input.write_all(calls.as_bytes());
-        let mut words = BufReader::new(words).lines();
-        let mut count = |line: &str| reached += u64::from(line == "got");
-        // After so many answers and words of the server, and a moment more.
-        for line in words.by_ref().take(usize::try_from(next(20)).unwrap()) {
-            count(&line.unwrap());
-        }
-        for _ in 0..next(200_000) {
-            std::hint::spin_loop();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        drop(input);
-        for line in words {
-            count(&line.unwrap());
-        }
-    }
-    reached
-}
-
-fn budget(max: u64) -> Place {
-    Place::new(&format!(
-        r#"{{"version": "1", "default": "deny", "tools": {{"echo": {{"limits":
-            [{{"counter": "echo", "window": "day", "max": {max}, "scope": "grant"}}]}}}}}}"#
-    ))
-}
-
-fn killed() {
-    const MAX: u64 = 700;
-    let place = budget(MAX);
-    let (state, audit) = (place.path("state"), place.path("audit.jsonl"));
-    let flags = ["--state", state.to_str().unwrap(), "--audit", audit.to_str().unwrap(), "--server", "s"];
-    let reached = kill_often(&place, &flags, 200);
-    assert!(reached > 0 && reached <= MAX, "{reached} calls reached the server, {MAX} may");
-
-    let dir = mcp_gateway::StateDir::new(&state, mcp_gateway::Durability::Power).unwrap();
-    let reserved = mcp_gateway::Ledger::open(&dir, "s").unwrap().reserved(0).unwrap().len() as u64;
-    assert!(reserved >= reached, "{reached} calls reached the server, and {reserved} are reserved");
-    assert_eq!(reserved, MAX, "the kills have used the budget up");
-    // The audit came through as well: whole, and with a record of every call that reached the server.
-    let files = mcp_gateway::trail::files(&audit).unwrap();
-    let verified = mcp_gateway::trail::verify(&files, None).unwrap();
-    assert!(verified.finding.is_none(), "{verified:?}");
-    let entries = mcp_gateway::trail::entries(&files).unwrap().entries;
-    let allowed = entries.iter().filter(|entry| entry.text("decision") == Some("allow")).count() as u64;
-    assert!(allowed >= reached && allowed <= reserved, "{reached} reached, {allowed} on record, {reserved} reserved");
-}
-
-fn killed_without_state() {
-    let place = budget(20);
-    assert!(kill_often(&place, &["--audit", "/dev/null"], 20) > 20, "what the test above would see");
 }
 
 fn kill_switch() {

@@ -183,16 +183,10 @@ pub(crate) struct CounterSpec {
 impl CounterSpec {
     /// What tells it from all others, in this document and in another: whatever counts the same has the same.
     pub(crate) fn identity(&self) -> String {
-        let scope = match self.scope {
-            Scope::Grant => "grant",
-            Scope::Session => "session",
-            Scope::Server => "server",
-            Scope::Organisation => "organisation",
-        };
         // As JSON, so that no name can look like two parts.
         let parts = [
             self.name.as_str(),
-            scope,
+            self.scope.name(),
             self.of.as_deref().unwrap_or_default(),
             self.each.as_deref().unwrap_or_default(),
         ];
@@ -209,6 +203,23 @@ pub(crate) enum Scope {
     Server,
     /// The same, of all servers that share a store.
     Organisation,
+}
+
+impl Scope {
+    /// Its name in documents and in what outlives them.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Grant => "grant",
+            Self::Session => "session",
+            Self::Server => "server",
+            Self::Organisation => "organisation",
+        }
+    }
+
+    /// Whether each grant counts for itself.
+    pub(crate) const fn by_grant(self) -> bool {
+        matches!(self, Self::Grant | Self::Session)
+    }
 }
 
 /// What a policy says of one tool.

@@ -1,9 +1,12 @@
 //! How far a grant's own orders may have moved its position in an asset.
 
+use serde::{Deserialize, Serialize};
+
 use crate::effects::Side;
 
 /// What was bought and sold of one asset, in units of 10⁻⁸, and what may still be.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Exposure {
     /// Bought less sold, as results told it.
     net: i128,
@@ -59,6 +62,17 @@ impl Exposure {
             (Some(rest), Side::Sell) => self.doubtful_sells += i128::from(rest),
             (None, _) => self.boundless += 1,
         }
+    }
+
+    /// Whether open orders may trade what those of `open` may, and all else is what orders can come to.
+    pub(super) fn is_open_as(&self, open: &Self) -> bool {
+        /// Of more orders than there ever will be, each of the greatest quantity.
+        const FAR: i128 = 1 << 120;
+        (self.open_buys, self.open_sells) == (open.open_buys, open.open_sells)
+            && self.boundless >= open.boundless
+            && (-FAR..FAR).contains(&self.net)
+            && (0..FAR).contains(&self.doubtful_buys)
+            && (0..FAR).contains(&self.doubtful_sells)
     }
 
     fn open(&mut self, side: Side) -> &mut i128 {

@@ -10,6 +10,7 @@
 //! ever refuses more. A listen key is never kept, only a digest of it under the guard's key.
 
 mod exposure;
+mod notes;
 mod orders;
 mod trace;
 
@@ -24,6 +25,7 @@ use crate::moment::Settlement;
 use crate::their_keys::TheirMap;
 use crate::window::{Measure, Window};
 
+use notes::{Item, Marks};
 use orders::Strangers;
 pub(crate) use orders::{Listed, Orders, Standing};
 pub(crate) use trace::{Deed, Trace};
@@ -48,23 +50,74 @@ pub(crate) struct Registers {
     key: [u8; 32],
     /// How many calls have begun and ended: tells what came before what within one millisecond.
     step: u64,
+    /// Which grants there is something new to note of, if notes are kept.
+    noted: Option<BTreeSet<Box<str>>>,
 }
 
 /// What was learnt of one grant.
 #[derive(Debug, Default)]
 pub(crate) struct Register {
     pub(crate) orders: Orders,
-    /// Test orders that passed and were not used, with the time of their call; oldest first.
-    priors: VecDeque<(u64, Digest)>,
-    listen_keys: VecDeque<Digest>,
+    /// Test orders that passed and were not used; oldest first.
+    priors: VecDeque<Prior>,
+    /// By a number that tells which is the oldest.
+    listen_keys: VecDeque<(u64, Digest)>,
+    /// The last number that was given to one of either.
+    numbered: u64,
     /// Cancels and trades within windows of each length that the policy asks for.
     ratios: BTreeMap<u64, Ratio>,
+    marks: Marks,
+}
+
+/// A test order that passed.
+#[derive(Debug, Clone, Copy)]
+struct Prior {
+    number: u64,
+    /// When it was called.
+    at: u64,
+    digest: Digest,
 }
 
 #[derive(Debug, Default)]
 struct Ratio {
     cancels: Window,
     fills: Window,
+}
+
+/// What is set against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Count {
+    Cancels,
+    Fills,
+}
+
+impl Count {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cancels => "cancels",
+            Self::Fills => "fills",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Cancels, Self::Fills].into_iter().find(|count| count.name() == name)
+    }
+}
+
+impl Ratio {
+    fn window(&self, which: Count) -> &Window {
+        match which {
+            Count::Cancels => &self.cancels,
+            Count::Fills => &self.fills,
+        }
+    }
+
+    fn window_mut(&mut self, which: Count) -> &mut Window {
+        match which {
+            Count::Cancels => &mut self.cancels,
+            Count::Fills => &mut self.fills,
+        }
+    }
 }
 
 impl fmt::Debug for Registers {
@@ -76,7 +129,7 @@ impl fmt::Debug for Registers {
 
 impl Registers {
     pub(crate) fn new(limits: RegisterLimits, key: [u8; 32]) -> Self {
-        Self { grants: TheirMap::default(), limits, key, step: 0 }
+        Self { grants: TheirMap::default(), limits, key, step: 0, noted: None }
     }
 
     pub(crate) fn set_key(&mut self, key: [u8; 32]) {
@@ -99,7 +152,7 @@ impl Registers {
     /// Whether the grant was handed the listen key.
     pub(crate) fn issued(&self, grant: &str, listen_key: &str) -> bool {
         let digest = self.digest(listen_key);
-        self.of(grant).is_some_and(|register| register.listen_keys.contains(&digest))
+        self.of(grant).is_some_and(|register| register.has_key(&digest))
     }
 
     /// Takes note of a call that is about to leave. Whether there is room was asked before.
@@ -112,6 +165,10 @@ impl Registers {
             return None;
         }
         let register = self.grants.entry(trace.grant.clone()).or_default();
+        if let Some(noted) = &mut self.noted {
+            register.keep_notes();
+            noted.insert(trace.grant.clone());
+        }
         if let Some(used) = trace.uses {
             trace.used = register.use_up(&used);
         }
@@ -119,10 +176,10 @@ impl Registers {
             Deed::Places { intent, asset, number } => {
                 *number = register.orders.enter(intent, asset.take(), now, self.limits.orders_max);
             }
-            Deed::Cancels(_) => register.count(&trace.ratios, now, |ratio| &mut ratio.cancels, 1),
+            Deed::Cancels(_) => register.count(&trace.ratios, now, Count::Cancels, 1),
             Deed::CancelsAll(symbol) => {
                 trace.cancels = u64::try_from(register.orders.open(Some(symbol))).unwrap_or(u64::MAX).max(1);
-                register.count(&trace.ratios, now, |ratio| &mut ratio.cancels, trace.cancels);
+                register.count(&trace.ratios, now, Count::Cancels, trace.cancels);
             }
             Deed::Nothing | Deed::Reads(_) | Deed::Lists(_) | Deed::Issues | Deed::Closes(_) => {}
         }
@@ -135,6 +192,9 @@ impl Registers {
         let step = self.step;
         let key_digest = trace.issued(settled).map(|key| self.digest(key));
         let Some(register) = self.grants.get_mut(&*trace.grant) else { return };
+        if let Some(noted) = &mut self.noted {
+            noted.insert(trace.grant.clone());
+        }
         register.settle(trace, settled, key_digest, step, now);
     }
 
@@ -154,12 +214,18 @@ impl Registers {
 impl Register {
     /// When a call with that digest passed that was not used yet, at the latest.
     pub(crate) fn prior(&self, digest: &Digest) -> Option<u64> {
-        self.priors.iter().rev().find(|(_, other)| other == digest).map(|(at, _)| *at)
+        self.priors.iter().rev().find(|prior| prior.digest == *digest).map(|prior| prior.at)
+    }
+
+    fn has_key(&self, digest: &Digest) -> bool {
+        self.listen_keys.iter().any(|(_, other)| other == digest)
     }
 
     fn use_up(&mut self, digest: &Digest) -> Option<u64> {
-        let index = self.priors.iter().rposition(|(_, other)| other == digest)?;
-        self.priors.remove(index).map(|(at, _)| at)
+        let index = self.priors.iter().rposition(|prior| prior.digest == *digest)?;
+        let used = self.priors.remove(index)?;
+        self.marks.mark(|| Item::Prior(used.number));
+        Some(used.at)
     }
 
     /// Cancels and trades within a window of that length.
@@ -169,11 +235,15 @@ impl Register {
         self.ratios.get(&length_ms).map_or((0, 0), |ratio| (live(&ratio.cancels), live(&ratio.fills)))
     }
 
-    fn count(&mut self, lengths: &[u64], now: u64, window: impl Fn(&mut Ratio) -> &mut Window, amount: u64) {
+    fn count(&mut self, lengths: &[u64], now: u64, which: Count, amount: u64) {
         for length in lengths {
-            let window = window(self.ratios.entry(*length).or_default());
-            window.expire(measure(*length), now);
-            window.charge(measure(*length), now, amount);
+            let measure = measure(*length);
+            let window = self.ratios.entry(*length).or_default().window_mut(which);
+            let item = |granule| Item::Ratio(*length, which, granule);
+            self.marks.mark_all(window.expired(measure, now).map(item));
+            window.expire(measure, now);
+            window.charge(measure, now, amount);
+            self.marks.mark(|| item(measure.granule(now)));
         }
     }
 
@@ -186,6 +256,7 @@ impl Register {
             for length in trace.ratios.iter() {
                 if let Some(ratio) = self.ratios.get_mut(length) {
                     ratio.cancels.refund(measure(*length), trace.at, trace.cancels_counted());
+                    self.marks.mark(|| Item::Ratio(*length, Count::Cancels, measure(*length).granule(trace.at)));
                 }
             }
         }
@@ -226,18 +297,25 @@ impl Register {
                 }
             }
             (Deed::Issues, Done::Succeeded) => {
-                if let Some(digest) = issued.filter(|digest| !self.listen_keys.contains(digest)) {
-                    if self.listen_keys.len() >= LISTEN_KEYS_MAX {
-                        self.listen_keys.pop_front();
+                if let Some(digest) = issued.filter(|digest| !self.has_key(digest)) {
+                    if self.listen_keys.len() >= LISTEN_KEYS_MAX
+                        && let Some((_, oldest)) = self.listen_keys.pop_front()
+                    {
+                        self.marks.mark(|| Item::ListenKey(oldest));
                     }
-                    self.listen_keys.push_back(digest);
+                    self.numbered += 1;
+                    self.listen_keys.push_back((self.numbered, digest));
+                    self.marks.mark(|| Item::ListenKey(digest));
                 }
             }
-            (Deed::Closes(digest), Done::Succeeded) => self.listen_keys.retain(|other| other != digest),
+            (Deed::Closes(digest), Done::Succeeded) => {
+                self.listen_keys.retain(|(_, other)| other != digest);
+                self.marks.mark(|| Item::ListenKey(*digest));
+            }
             _ => {}
         }
         if first_trades > 0 {
-            self.count(&trace.ratios, now, |ratio| &mut ratio.fills, first_trades);
+            self.count(&trace.ratios, now, Count::Fills, first_trades);
         }
     }
 
@@ -278,11 +356,16 @@ impl Register {
     }
 
     fn put_prior(&mut self, at: u64, digest: Digest) {
-        if self.priors.len() >= PRIORS_MAX {
-            self.priors.pop_front();
+        if self.priors.len() >= PRIORS_MAX
+            && let Some(oldest) = self.priors.pop_front()
+        {
+            self.marks.mark(|| Item::Prior(oldest.number));
         }
-        let index = self.priors.partition_point(|(other, _)| *other <= at);
-        self.priors.insert(index, (at, digest));
+        self.numbered += 1;
+        let prior = Prior { number: self.numbered, at, digest };
+        let index = self.priors.partition_point(|other| other.at <= at);
+        self.priors.insert(index, prior);
+        self.marks.mark(|| Item::Prior(prior.number));
     }
 }
 

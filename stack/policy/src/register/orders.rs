@@ -11,24 +11,26 @@ use indexmap::Equivalent;
 use rust_decimal::Decimal;
 
 use super::exposure::Exposure;
+use super::notes::{Item, Marks};
 use crate::effects::{Intent, Side, Told};
 use crate::their_keys::TheirMap;
 
 /// One order.
 #[derive(Debug)]
-struct Order {
-    symbol: Box<str>,
-    side: Side,
-    price: Option<Decimal>,
-    quantity: Option<u64>,
-    filled: u64,
-    is_open: bool,
-    id: Option<Box<str>>,
-    client_id: Option<Box<str>>,
+pub(super) struct Order {
+    pub(super) symbol: Box<str>,
+    pub(super) side: Side,
+    pub(super) price: Option<Decimal>,
+    pub(super) quantity: Option<u64>,
+    pub(super) filled: u64,
+    /// As the how many-th it was over.
+    pub(super) over: Option<u64>,
+    pub(super) id: Option<Box<str>>,
+    pub(super) client_id: Option<Box<str>>,
     /// What it trades, if the policy says so.
-    asset: Option<Arc<str>>,
-    placed_at: u64,
-    standing: Standing,
+    pub(super) asset: Option<Arc<str>>,
+    pub(super) placed_at: u64,
+    pub(super) standing: Standing,
 }
 
 /// What is known of an order's being the grant's.
@@ -82,6 +84,9 @@ pub(crate) struct Orders {
     exposures: BTreeMap<Arc<str>, Exposure>,
     /// Orders that are over, oldest first.
     over: VecDeque<u64>,
+    /// How many have ever been over.
+    ended: u64,
+    pub(super) marks: Marks,
 }
 
 /// Which orders a list of all open ones speaks of.
@@ -163,7 +168,7 @@ impl Orders {
             price: intent.price,
             quantity: intent.quantity,
             filled: 0,
-            is_open: true,
+            over: None,
             id: None,
             client_id: client_order_id.clone(),
             asset,
@@ -172,7 +177,9 @@ impl Orders {
         };
         if let Some(asset) = &order.asset {
             self.exposures.entry(Arc::clone(asset)).or_default().opens(order.side, order.quantity);
+            self.marks.mark(|| Item::Exposure(Arc::clone(asset)));
         }
+        self.marks.mark(|| Item::Order(number));
         self.open += 1;
         self.books.entry(symbol.clone()).or_default().add(number, &order);
         if let Some(id) = client_order_id {
@@ -189,10 +196,11 @@ impl Orders {
 
     /// Takes back an order that was provably never placed.
     pub(super) fn never_was(&mut self, number: u64) {
-        if let Some(order) = self.all.get(&number).filter(|order| order.is_open) {
+        if let Some(order) = self.all.get(&number).filter(|order| order.is_open()) {
             let rest = order.rest();
-            if let Some(exposure) = order.asset.as_ref().and_then(|asset| self.exposures.get_mut(asset)) {
+            if let Some((asset, exposure)) = order.exposure(&mut self.exposures) {
                 exposure.ends(order.side, rest);
+                self.marks.mark(|| Item::Exposure(asset));
             }
             self.leave_book(number);
         }
@@ -208,6 +216,7 @@ impl Orders {
     pub(super) fn is_doubtful(&mut self, number: u64) {
         if let Some(order) = self.all.get_mut(&number).filter(|order| order.standing == Standing::UnderWay) {
             order.standing = Standing::Doubtful;
+            self.marks.mark(|| Item::Order(number));
         }
     }
 
@@ -217,6 +226,7 @@ impl Orders {
             && !matches!(order.standing, Standing::Confirmed(_))
         {
             order.standing = Standing::Confirmed(step);
+            self.marks.mark(|| Item::Order(number));
         }
     }
 
@@ -233,13 +243,17 @@ impl Orders {
             && order.id.is_none()
         {
             order.id = Some(id.as_str().into());
-            self.by_order_id.insert((symbol.clone(), id.as_str().into()), number);
+            let before = self.by_order_id.insert((symbol.clone(), id.as_str().into()), number);
+            self.marks.mark_all([Some(number), before].into_iter().flatten().map(Item::Order));
         }
         if let Some(id) = &told.client_order_id
             && order.client_id.as_deref().is_none_or(|own| own == id)
         {
             let id = order.client_id.get_or_insert_with(|| id.as_str().into()).clone();
-            self.by_client_order_id.insert((symbol, id), number);
+            let before = self.by_client_order_id.insert((symbol, id), number);
+            if before != Some(number) {
+                self.marks.mark_all([Some(number), before].into_iter().flatten().map(Item::Order));
+            }
         }
         let mut first_trade = false;
         if let Some(filled) = told.filled.filter(|filled| *filled > order.filled) {
@@ -247,12 +261,14 @@ impl Orders {
             let (before, more) = (order.rest(), filled - order.filled);
             order.filled = filled;
             let after = order.rest();
-            if let Some(exposure) = order.asset.as_ref().and_then(|asset| self.exposures.get_mut(asset)) {
-                if order.is_open {
+            self.marks.mark(|| Item::Order(number));
+            if let Some((asset, exposure)) = order.exposure(&mut self.exposures) {
+                if order.is_open() {
                     exposure.ends(order.side, before);
                     exposure.opens(order.side, after);
                 }
                 exposure.trades(order.side, more);
+                self.marks.mark(|| Item::Exposure(asset));
             }
         }
         if told.is_closed == Some(true) {
@@ -263,13 +279,14 @@ impl Orders {
 
     /// An order is over; whether all that it traded `was_told`.
     pub(super) fn is_over(&mut self, number: u64, was_told: bool) {
-        let Some(order) = self.all.get(&number).filter(|order| order.is_open) else { return };
+        let Some(order) = self.all.get(&number).filter(|order| order.is_open()) else { return };
         let rest = order.rest();
-        if let Some(exposure) = order.asset.as_ref().and_then(|asset| self.exposures.get_mut(asset)) {
+        if let Some((asset, exposure)) = order.exposure(&mut self.exposures) {
             exposure.ends(order.side, rest);
             if !was_told {
                 exposure.doubts(order.side, rest);
             }
+            self.marks.mark(|| Item::Exposure(asset));
         }
         self.leave_book(number);
         self.over.push_back(number);
@@ -280,13 +297,71 @@ impl Orders {
         let over: Vec<u64> = self
             .all
             .iter()
-            .filter(|(number, order)| order.is_open && !named.contains(number) && order.would_be_in(listed))
+            .filter(|(number, order)| order.is_open() && !named.contains(number) && order.would_be_in(listed))
             .filter(|(_, order)| order.is_none_of(strangers))
             .map(|(number, _)| *number)
             .collect();
         for number in over {
             self.is_over(number, false);
         }
+    }
+
+    /// One of them, and whether its id and its name lead to it.
+    pub(super) fn known(&self, number: u64) -> Option<(&Order, bool, bool)> {
+        let order = self.all.get(&number)?;
+        let leads =
+            |index: &Ids, id: Option<&str>| id.is_some_and(|id| index.get(&IdRef(&order.symbol, id)) == Some(&number));
+        let by_id = leads(&self.by_order_id, order.id.as_deref());
+        Some((order, by_id, leads(&self.by_client_order_id, order.client_id.as_deref())))
+    }
+
+    /// The numbers of all.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.all.keys().copied()
+    }
+
+    pub(super) fn exposures(&self) -> &BTreeMap<Arc<str>, Exposure> {
+        &self.exposures
+    }
+
+    /// Takes up an order of before, and whether its id and its name lead to it.
+    pub(super) fn take_up(&mut self, number: u64, order: Order, by_id: bool, by_name: bool) {
+        self.placed = self.placed.max(number);
+        for (index, id, leads) in
+            [(&mut self.by_order_id, &order.id, by_id), (&mut self.by_client_order_id, &order.client_id, by_name)]
+        {
+            if let (Some(id), true) = (id, leads) {
+                index.insert((order.symbol.clone(), id.clone()), number);
+            }
+        }
+        match order.over {
+            None => {
+                self.open += 1;
+                self.books.entry(order.symbol.clone()).or_default().add(number, &order);
+            }
+            Some(ended) => {
+                self.ended = self.ended.max(ended);
+                let place =
+                    self.over.partition_point(|other| self.all.get(other).is_some_and(|other| other.over < order.over));
+                self.over.insert(place, number);
+            }
+        }
+        self.all.insert(number, order);
+    }
+
+    /// Takes up the exposures of before, if they go with the orders of before.
+    pub(super) fn take_up_exposures(&mut self, exposures: BTreeMap<Arc<str>, Exposure>) -> bool {
+        let mut open: BTreeMap<&Arc<str>, Exposure> = BTreeMap::new();
+        for order in self.all.values().filter(|order| order.is_open()) {
+            if let Some(asset) = &order.asset {
+                open.entry(asset).or_default().opens(order.side, order.rest());
+            }
+        }
+        let nothing = Exposure::default();
+        let fits = exposures.iter().all(|(asset, exposure)| exposure.is_open_as(open.get(asset).unwrap_or(&nothing)))
+            && open.keys().all(|asset| exposures.contains_key(*asset));
+        self.exposures = exposures;
+        fits
     }
 
     /// Whether what is told can be told to be this order. A name alone is not enough: it may be that of an older one.
@@ -301,12 +376,14 @@ impl Orders {
     }
 
     fn is_open(&self, number: u64) -> bool {
-        self.all.get(&number).is_some_and(|order| order.is_open)
+        self.all.get(&number).is_some_and(Order::is_open)
     }
 
     fn leave_book(&mut self, number: u64) {
         let Some(order) = self.all.get_mut(&number) else { return };
-        order.is_open = false;
+        self.ended += 1;
+        order.over = Some(self.ended);
+        self.marks.mark(|| Item::Order(number));
         self.open = self.open.saturating_sub(1);
         if let Some(book) = self.books.get_mut(&order.symbol) {
             book.remove(number, order);
@@ -318,6 +395,7 @@ impl Orders {
 
     fn forget(&mut self, number: u64) {
         let Some(order) = self.all.remove(&number) else { return };
+        self.marks.mark(|| Item::Order(number));
         let forget = |index: &mut Ids, id: Option<&str>| {
             let Some(id) = id else { return };
             let key = IdRef(&order.symbol, id);
@@ -331,6 +409,16 @@ impl Orders {
 }
 
 impl Order {
+    fn is_open(&self) -> bool {
+        self.over.is_none()
+    }
+
+    /// What it may have moved.
+    fn exposure<'e>(&self, exposures: &'e mut BTreeMap<Arc<str>, Exposure>) -> Option<(Arc<str>, &'e mut Exposure)> {
+        let asset = self.asset.as_ref()?;
+        Some((Arc::clone(asset), exposures.get_mut(asset)?))
+    }
+
     /// What it has not traded yet.
     fn rest(&self) -> Option<u64> {
         self.quantity.map(|quantity| quantity.saturating_sub(self.filled))

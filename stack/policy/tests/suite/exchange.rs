@@ -1,14 +1,17 @@
 //! The rules over orders against a made-up exchange: whatever it does and whatever it tells, no more orders are really
 //! open, and no position is really further away, than the policy says.
 
+use mcp_policy::{Decision, Outcome, Permit, Settlement};
 #[cfg(feature = "mutants")]
-use mcp_policy::Mutation;
-use mcp_policy::{Decision, Guard, Outcome, Permit, Settlement};
+use mcp_policy::{Guard, Mutation};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::desk::{desk, order};
-use crate::support::{ask, policy};
+use crate::notes::Kept;
+use crate::support::ask;
+#[cfg(feature = "mutants")]
+use crate::support::policy;
 
 const OPEN_MAX: usize = 4;
 /// In hundredths of a bitcoin.
@@ -60,11 +63,14 @@ enum Fate {
     LostUndone,
     FailedDone,
     NeverSent,
+    /// The gateway dies while the call is on its way, and another takes up what was noted.
+    DiesDone,
+    DiesUndone,
 }
 
 impl Fate {
     fn is_done(self) -> bool {
-        matches!(self, Self::Told | Self::Untold | Self::LostDone | Self::FailedDone)
+        matches!(self, Self::Told | Self::Untold | Self::LostDone | Self::FailedDone | Self::DiesDone)
     }
 }
 
@@ -122,7 +128,13 @@ fn document() -> Value {
         "bn_cancel_order": {}, "bn_query_order": {}, "bn_open_orders": {}, "bn_cancel_all_orders": {} }))
 }
 
-fn settle(guard: &mut Guard, permit: Permit, fate: Fate, value: &Value) {
+fn settle(kept: &mut Kept, permit: Permit, fate: Fate, value: &Value, now: u64) {
+    kept.note();
+    if matches!(fate, Fate::DiesDone | Fate::DiesUndone) {
+        drop(permit);
+        return kept.die(now);
+    }
+    let guard = &mut kept.guard;
     let refused = json!({ "error": { "outcomeUnknown": false } });
     let open = json!({ "error": { "outcomeUnknown": true } });
     match fate {
@@ -132,11 +144,13 @@ fn settle(guard: &mut Guard, permit: Permit, fate: Fate, value: &Value) {
         Fate::LostDone | Fate::LostUndone => guard.settle(permit, Outcome::Unknown),
         Fate::FailedDone => guard.settle(permit, Settlement::new(Outcome::Failed).with_value(&open)),
         Fate::NeverSent => guard.settle(permit, Outcome::NeverSent),
+        Fate::DiesDone | Fate::DiesUndone => {}
     }
+    kept.note();
 }
 
 /// Plays it all, and returns what really went too far, if anything did, and how many orders were placed.
-fn play(guard: &mut Guard, happens: &[Happens]) -> (Option<String>, usize) {
+fn play(kept: &mut Kept, happens: &[Happens]) -> (Option<String>, usize) {
     let mut exchange = Exchange::default();
     let (mut now, mut placed) = (0, 0);
     for (step, next) in happens.iter().enumerate() {
@@ -150,7 +164,7 @@ fn play(guard: &mut Guard, happens: &[Happens]) -> (Option<String>, usize) {
                 if let Some(name) = &name {
                     changes["newClientOrderId"] = json!(name);
                 }
-                let Decision::Allow(permit) = order(&changes).of(guard, now) else { continue };
+                let Decision::Allow(permit) = order(&changes).of(&mut kept.guard, now) else { continue };
                 placed += 1;
                 if fate.is_done() && exchange.crosses(*buy, *price) {
                     return (Some(format!("step {step}: an order meets an own one")), placed);
@@ -162,7 +176,7 @@ fn play(guard: &mut Guard, happens: &[Happens]) -> (Option<String>, usize) {
                 if fate.is_done() {
                     exchange.orders.push(new);
                 }
-                settle(guard, permit, *fate, &value);
+                settle(kept, permit, *fate, &value, now);
             }
             Happens::Fill { which, hundredths } if !exchange.orders.is_empty() => {
                 let index = which.index(exchange.orders.len());
@@ -184,26 +198,27 @@ fn play(guard: &mut Guard, happens: &[Happens]) -> (Option<String>, usize) {
                 let fate = if is_cancel && !target.open && fate.is_done() { Fate::Refused } else { *fate };
                 let tool = if is_cancel { "bn_cancel_order" } else { "bn_query_order" };
                 let call = ask(tool).with(json!({ "symbol": "BTCUSDT", "orderId": target.id }));
-                let permit = call.allowed(guard, now);
+                let permit = call.allowed(&mut kept.guard, now);
                 if is_cancel && fate.is_done() {
                     target.open = false;
                 }
                 let value = target.told();
-                settle(guard, permit, fate, &value);
+                settle(kept, permit, fate, &value, now);
             }
             Happens::List { fate } => {
-                let permit = ask("bn_open_orders").with(json!({ "symbol": "BTCUSDT" })).allowed(guard, now);
+                let permit = ask("bn_open_orders").with(json!({ "symbol": "BTCUSDT" })).allowed(&mut kept.guard, now);
                 let items: Vec<Value> = exchange.orders.iter().filter(|order| order.open).map(Order::told).collect();
-                settle(guard, permit, *fate, &json!({ "items": items }));
+                settle(kept, permit, *fate, &json!({ "items": items }), now);
             }
             Happens::CancelAll { fate } => {
-                let permit = ask("bn_cancel_all_orders").with(json!({ "symbol": "BTCUSDT" })).allowed(guard, now);
+                let permit =
+                    ask("bn_cancel_all_orders").with(json!({ "symbol": "BTCUSDT" })).allowed(&mut kept.guard, now);
                 let mut items = Vec::new();
                 for order in exchange.orders.iter_mut().filter(|order| order.open && fate.is_done()) {
                     order.open = false;
                     items.push(order.told());
                 }
-                settle(guard, permit, *fate, &json!({ "items": items }));
+                settle(kept, permit, *fate, &json!({ "items": items }), now);
             }
             _ => {}
         }
@@ -226,6 +241,8 @@ fn fate() -> impl Strategy<Value = Fate> {
         1 => Just(Fate::LostUndone),
         1 => Just(Fate::FailedDone),
         1 => Just(Fate::NeverSent),
+        1 => Just(Fate::DiesDone),
+        1 => Just(Fate::DiesUndone),
     ]
 }
 
@@ -253,7 +270,7 @@ proptest! {
 
     #[test]
     fn nothing_really_goes_further_than_the_policy_says(history in history()) {
-        let (too_far, _) = play(&mut Guard::new(policy(&document())), &history);
+        let (too_far, _) = play(&mut Kept::new(&document()), &history);
         prop_assert_eq!(too_far, None);
     }
 }
@@ -264,7 +281,7 @@ fn the_histories_place_orders() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let placed: usize = (0..200)
-        .map(|_| play(&mut Guard::new(policy(&document())), &history().new_tree(&mut runner).unwrap().current()).1)
+        .map(|_| play(&mut Kept::new(&document()), &history().new_tree(&mut runner).unwrap().current()).1)
         .sum();
     assert!(placed > 400, "{placed}");
 }
@@ -277,7 +294,20 @@ fn the_exchange_notices_a_guard_without_a_memory() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let noticed = (0..200).any(|_| {
         let history = history().new_tree(&mut runner).unwrap().current();
-        play(&mut Guard::mutant(policy(&document()), Mutation::IgnoreSequences), &history).0.is_some()
+        let mutant = Guard::mutant(policy(&document()), Mutation::IgnoreSequences);
+        play(&mut Kept { guard: mutant, ..Kept::new(&document()) }, &history).0.is_some()
+    });
+    assert!(noticed);
+}
+
+/// The exchange notices a gateway that takes up nothing.
+#[test]
+fn the_exchange_notices_a_process_that_forgets() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let noticed = (0..200).any(|_| {
+        let history = history().new_tree(&mut runner).unwrap().current();
+        play(&mut Kept { forgets: true, ..Kept::new(&document()) }, &history).0.is_some()
     });
     assert!(noticed);
 }

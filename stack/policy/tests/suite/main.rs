@@ -34,6 +34,7 @@ mod warnings;
 mod carry;
 mod cases;
 mod exchange;
+mod notes;
 mod oracle;
 mod oracle_2;
 mod oracle_2_play;

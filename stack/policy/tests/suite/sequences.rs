@@ -197,7 +197,8 @@ fn what_bears_the_name_of_a_lost_order_does_not_close_it() {
 fn only_own_listen_keys_are_extended_and_closed() {
     let own = json!({ "own_listen_keys_only": { "on_deny": "not yours" } });
     let tools = json!({ "bn_create_listen_key": {}, "bn_keepalive_listen_key": own, "bn_close_listen_key": own });
-    let mut guard = guard(&desk(&tools)).with_digest_key([7; 32]);
+    let mut guard = guard(&desk(&tools));
+    guard.set_digest_key([7; 32]);
     let with = |tool: &str, key: Value| ask(tool).with(json!({ "listenKey": key }));
     let permit = ask("bn_create_listen_key").allowed(&mut guard, 0);
     succeeds(&mut guard, permit, &json!({ "listenKey": "canary-key" }));

@@ -1,0 +1,182 @@
+//! What outlives the process, on disk: what calls were charged, and what the guard remembers beside.
+//!
+//! Both are there before a call leaves, and what is learnt from its result when it is settled. After a restart the
+//! guard counts the one and takes up the other.
+
+mod store;
+
+use mcp_policy::{Guard, Note, Reservation, Timestamp};
+
+use crate::state_dir::{StateDir, StateError};
+use store::{Job, Store};
+
+/// What calls of one server were charged and what is remembered of them, in the file of a state folder.
+#[derive(Debug)]
+pub struct Ledger {
+    store: Store,
+    /// The last number that was given to a call.
+    last_call: i64,
+    /// Under which what must not be in the file is digested.
+    digest_key: [u8; 32],
+    /// Held as long as the ledger is open.
+    _lock: std::fs::File,
+}
+
+/// What a call was charged, as the ledger knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry(i64);
+
+impl Ledger {
+    /// Opens the ledger of `server` in a folder.
+    ///
+    /// # Errors
+    /// It cannot be read or written, or another gateway has it open: each would count for itself, and together they
+    /// would let more through than the limits say.
+    pub fn open(state: &StateDir, server: &str) -> Result<Self, StateError> {
+        let lock = state.lock(server)?;
+        let (store, digest_key) = (Store::open(state, server)?, state.digest_key()?);
+        Ok(Self { last_call: store.last_call()?, store, digest_key, _lock: lock })
+    }
+
+    /// Everything that still counts at `now`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn reserved(&self, now: u64) -> Result<Vec<Reservation>, StateError> {
+        self.store.reserved(now)
+    }
+
+    /// Everything that is remembered.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn notes(&self) -> Result<Vec<Note>, StateError> {
+        self.store.notes()
+    }
+
+    /// Lets a guard that has judged nothing yet know at `now` what the one before it knew. How many charges are of
+    /// counters that its policy does not have.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what a guard has written: whoever goes on all the same would let through what the one
+    /// before would not.
+    pub fn refill(&mut self, guard: &mut Guard, now: u64) -> Result<usize, StateError> {
+        guard.set_digest_key(self.digest_key);
+        guard.keep_notes();
+        let at = Timestamp::from_millis(now);
+        let unknown = guard.restore(self.reserved(now)?, at);
+        let forgotten = guard.restore_notes(self.notes()?, at);
+        let notes = forgotten.map_err(|bad| StateError::Damaged(bad.to_string()))?;
+        self.store.commit(vec![Job::Learnt { never_left: None, notes }])?;
+        Ok(unknown)
+    }
+
+    /// Writes what one call was charged and what is remembered of it, in one transaction. It is on disk when this returns.
+    pub(crate) fn reserve(&mut self, reservations: Vec<Reservation>, notes: Vec<Note>) -> Result<Entry, StateError> {
+        self.last_call += 1;
+        self.store.commit(vec![Job::Leaves { call: self.last_call, reservations, notes }])?;
+        Ok(Entry(self.last_call))
+    }
+
+    /// Writes what was learnt, and takes back what a call was charged that never left.
+    pub(crate) fn learn(&mut self, never_left: Option<Entry>, notes: Vec<Note>) -> Result<(), StateError> {
+        self.store.commit(vec![Job::Learnt { never_left: never_left.map(|entry| entry.0), notes }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_policy::{NoteKey, NoteKind};
+
+    use super::*;
+    use crate::state_dir::Durability;
+
+    fn reservation(at_ms: u64, amount: u64) -> Reservation {
+        let (grant, session) = (Some("desk".to_owned()), None);
+        Reservation {
+            counter: "c".to_owned(),
+            grant,
+            session,
+            part: Some([7; 32]),
+            at_ms,
+            amount,
+            until_ms: at_ms + 1000,
+        }
+    }
+
+    #[test]
+    fn what_was_reserved_is_there_for_the_next_process_until_it_no_longer_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+        let mut ledger = Ledger::open(&state, "binance").unwrap();
+        let (one, two) = (reservation(1, u64::MAX), reservation(500, 1));
+        let first = ledger.reserve(vec![one.clone()], vec![]).unwrap();
+        ledger.reserve(vec![two.clone(), two.clone()], vec![]).unwrap();
+        ledger.reserve(vec![], vec![]).unwrap();
+        assert!(matches!(Ledger::open(&state, "binance"), Err(StateError::InUse { .. })));
+        drop(ledger);
+        let mut ledger = Ledger::open(&state, "binance").unwrap();
+        assert_eq!(ledger.reserved(1000).unwrap(), [one, two.clone(), two.clone()]);
+        assert_eq!(ledger.reserved(1001).unwrap(), [two.clone(), two]);
+        assert!(Ledger::open(&state, "other").unwrap().reserved(0).unwrap().is_empty());
+        // Another server's call of the same number is another's.
+        Ledger::open(&state, "other").unwrap().learn(Some(first), vec![]).unwrap();
+        assert_eq!(ledger.reserved(0).unwrap().len(), 3);
+        ledger.learn(Some(first), vec![]).unwrap();
+        assert_eq!(ledger.reserved(0).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_no_longer_counts_is_taken_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+        let mut ledger = Ledger::open(&state, "binance").unwrap();
+        for at in 0..3000 {
+            ledger.reserve(vec![reservation(at, 1)], vec![]).unwrap();
+        }
+        let rows = ledger.store.count("reservations");
+        assert!(rows < 2100, "{rows}");
+        assert_eq!(ledger.reserved(2999).unwrap().len(), 1000);
+    }
+
+    fn note(key: &str, value: Option<&str>) -> Note {
+        let about = NoteKey { kind: NoteKind::Order, grant: "desk".to_owned(), key: key.to_owned() };
+        Note { about, value: value.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_note_replaces_the_one_before_and_goes_with_the_next_if_it_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Power).unwrap();
+        let mut ledger = Ledger::open(&state, "binance").unwrap();
+        ledger.reserve(vec![], vec![note("1", Some("a")), note("2", Some("b"))]).unwrap();
+        ledger.learn(None, vec![note("1", Some("c")), note("2", None)]).unwrap();
+        assert_eq!(ledger.notes().unwrap(), [note("1", Some("c"))]);
+        // The file takes nothing for a while.
+        let other = state.connect().unwrap();
+        other.execute_batch("ALTER TABLE notes RENAME TO away").unwrap();
+        ledger.learn(None, vec![note("1", None), note("3", Some("d"))]).unwrap_err();
+        ledger.reserve(vec![reservation(1, 1)], vec![note("4", Some("e"))]).unwrap_err();
+        ledger.learn(None, vec![note("4", None)]).unwrap_err();
+        assert_eq!(ledger.reserved(0).unwrap(), []);
+        other.execute_batch("ALTER TABLE away RENAME TO notes").unwrap();
+        ledger.reserve(vec![reservation(1, 1)], vec![]).unwrap();
+        assert_eq!(ledger.notes().unwrap(), [note("3", Some("d"))]);
+        assert!(Ledger::open(&state, "other").unwrap().notes().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_no_guard_has_written_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+        let policy = r#"{"version": "2", "default": "deny", "manifest": "binance-mcp", "tools": {}}"#;
+        let mut guard = Guard::new(mcp_policy::Policy::parse(policy).unwrap());
+        let mut ledger = Ledger::open(&state, "binance").unwrap();
+        ledger.refill(&mut guard, 0).unwrap();
+        ledger.learn(None, vec![note("1", Some("{}"))]).unwrap();
+        let error = ledger.refill(&mut guard, 0).unwrap_err().to_string();
+        assert!(error.contains("damaged: a note of kind `order`"), "{error}");
+        state.connect().unwrap().execute_batch("UPDATE notes SET kind = 'dream'").unwrap();
+        assert!(matches!(ledger.notes(), Err(StateError::Damaged(_))));
+    }
+}
