@@ -2,17 +2,20 @@
 //!
 //! A window at `now` holds the calls of `(now - length, now]`: a call exactly `length` after another no longer sees
 //! it. Each call is remembered by its own millisecond, so that the count is exact, while at most
-//! [`ENTRIES_EXACT_MAX`] calls can be live. A window that admits more remembers granules of 1/4096 of its length: all
+//! [`ENTRIES_EXACT_MAX`] calls can be live. A window that admits more remembers granules of about 1/4096 of its length: all
 //! calls of a granule count as if they were made with the last of them. They expire late and never early, so that a
 //! window never admits more than the exact definition would.
 //!
 //! A call weighs one, or in a budget what it spends: money in units of 10⁻⁸. A budget does not bound the number of its
-//! calls, so it always remembers granules, and takes at most about 64 KiB.
+//! calls, so it always remembers granules, and takes at most 64 KiB.
 
 use std::collections::VecDeque;
 
 /// Up to this many live calls are remembered one by one.
 const ENTRIES_EXACT_MAX: u64 = 4096;
+/// Into so many granules a window is divided. The oldest and the newest may lie across its ends, and with them there are no
+/// more entries than 64 KiB hold: one more would double the room.
+const GRANULES: u64 = ENTRIES_EXACT_MAX - 2;
 
 /// The measure of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +28,13 @@ pub(crate) struct Measure {
 impl Measure {
     /// At most `max` calls within any `length_ms` milliseconds.
     pub(crate) fn new(length_ms: u64, max: u64) -> Self {
-        let granule_ms = if max <= ENTRIES_EXACT_MAX { 1 } else { length_ms.div_ceil(ENTRIES_EXACT_MAX).max(1) };
+        let granule_ms = if max <= ENTRIES_EXACT_MAX { 1 } else { length_ms.div_ceil(GRANULES).max(1) };
         Self { length_ms, max, granule_ms }
     }
 
     /// At most `max` units, by any number of calls, within any `length_ms` milliseconds.
     pub(crate) fn of_amounts(length_ms: u64, max: u64) -> Self {
-        Self { length_ms, max, granule_ms: length_ms.div_ceil(ENTRIES_EXACT_MAX).max(1) }
+        Self { length_ms, max, granule_ms: length_ms.div_ceil(GRANULES).max(1) }
     }
 
     /// From when on a call made `at` is no longer counted: the last of its granule goes with it.

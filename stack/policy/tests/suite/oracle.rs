@@ -511,7 +511,7 @@ proptest! {
         max in 4097_u64..4200,
         window in 1_u64..120,
     ) {
-        let (length, granule) = (window * 1000, (window * 1000).div_ceil(4096));
+        let (length, granule) = (window * 1000, (window * 1000).div_ceil(4094));
         let document = json!({ "version": "1", "default": "deny", "tools": { "t": {
             "limits": [ { "counter": "c", "window": window, "max": max } ] } } });
         let mut guard = guard(&document);
