@@ -72,12 +72,11 @@ fn a_decision_allocates_little() {
 }
 
 /// What one more owner weighs, over many of them.
-fn weight(document: &str, each: impl Fn(&mut Guard, &str)) -> u64 {
-    const OWNERS: u64 = 20_000;
+fn weight(document: &str, owners: u64, each: impl Fn(&mut Guard, &str)) -> u64 {
     let mut guard = guard(document);
-    let names: Vec<String> = (0..OWNERS).map(|n| format!("grant-{n:06}")).collect();
+    let names: Vec<String> = (0..owners).map(|n| format!("grant-{n:06}")).collect();
     let AllocationInfo { bytes_current, .. } = measure(|| names.iter().for_each(|name| each(&mut guard, name)));
-    u64::try_from(bytes_current).unwrap() / OWNERS
+    u64::try_from(bytes_current).unwrap() / owners
 }
 
 #[test]
@@ -89,7 +88,7 @@ fn what_is_remembered_weighs_little() {
     };
     let calls = r#"{ "version": "2", "default": "deny", "manifest": { "t": { "arguments": [] } },
         "tools": { "t": { "limits": [{ "counter": "c", "window": "day", "max": 100, "scope": "grant" }] } } }"#;
-    let counter = weight(calls, ping);
+    let counter = weight(calls, 20_000, ping);
     // A day of an agent that spends a little in every granule of its window: the most that a counter can hold.
     let budget = r#"{ "version": "2", "default": "deny", "manifest": { "t": { "arguments": ["amount"] } },
         "tools": { "t": { "limits": [{ "counter": "c", "window": "day", "of": "args.amount", "max": "1000000", "scope": "grant" }] } } }"#;
@@ -102,18 +101,22 @@ fn what_is_remembered_weighs_little() {
         }
     });
     let open = r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp",
-        "tools": { "bn_new_order": { "open_orders": [{ "max": 10 }] } } }"#;
-    let buy = order("BUY");
-    let rests = json!({ "orderId": 1, "clientOrderId": "grid-1", "status": "NEW", "executedQty": "0.00000000" });
+        "tools": { "bn_new_order": { "open_orders": [{ "max": 100 }] } } }"#;
     let place = |times: u64| {
-        weight(open, |guard, grant| {
-            for _ in 0..times {
+        weight(open, 500, |guard, grant| {
+            for number in 0..times {
+                let mut buy = order("BUY");
+                buy.insert("newClientOrderId".to_owned(), json!(format!("grid-{number}")));
+                let rests = json!({
+                    "orderId": 4_711_000_000_u64 + number, "clientOrderId": format!("grid-{number}"), "status": "NEW",
+                    "executedQty": "0.00000000"
+                });
                 let call = Call { tool: "bn_new_order", arguments: &buy, grant, session: "s" };
                 admit(guard, &call, 1, Settlement::new(Outcome::Succeeded).with_value(&rests));
             }
         })
     };
-    let (one, five) = (place(1), place(5));
+    let (one, many) = (place(1), place(61));
     for (what, bytes, most) in [
         ("a counter of calls with one call", counter, 400),
         (
@@ -121,8 +124,8 @@ fn what_is_remembered_weighs_little() {
             u64::try_from(fullest.bytes_current).unwrap(),
             65_536 + 600,
         ),
-        ("a grant with one open order", one, 2_600),
-        ("each further open order of it", (five - one) / 4, 700),
+        ("a grant with one open order", one, 4_600),
+        ("each further open order of it", (many - one) / 60, 700),
     ] {
         println!("{what}: {bytes} bytes");
         assert!(bytes <= most, "{what}: {bytes} bytes, and at most {most} were meant");
