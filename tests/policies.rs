@@ -171,6 +171,55 @@ fn a_policy_in_several_files_is_run_and_served() {
     assert!(errors.contains("parts/prices.json#/references/BTCUSDT"), "{errors}");
 }
 
+/// The shipped policy with its comments written as YAML writes them, which makes YAML of it.
+fn shipped_as_yaml() -> String {
+    let policy = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
+    let lines = policy.lines().map(|line| match line.trim_start().strip_prefix("//") {
+        Some(remark) => format!("#{remark}\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_policy_in_yaml_is_checked_explained_tested_run_and_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    let yaml = shipped_as_yaml();
+    write("binance-v2.yaml", &yaml);
+    let (code, told, errors) = rogue(folder.path(), &["policy", "check", "--strict", "binance-v2.yaml"]);
+    assert_eq!((code, told.as_str()), (Some(0), "binance-v2.yaml: sound\n"), "{errors}");
+    let (code, told, _) = rogue(folder.path(), &["policy", "explain", "binance-v2.yaml", "bn_all_orders"]);
+    assert!(code == Some(4) && told.contains("DENIED by /tools/bn_all_orders/require/0"), "{told}");
+    let tests = fs::read_to_string(here().join("scenarios/policies/binance-v2.tests.yaml")).expect("tests");
+    let tests = tests.replace("binance-v2.json", "binance-v2.yaml");
+    assert!(tests.contains("binance-v2.yaml"));
+    write("tests.yaml", &tests);
+    let test = || rogue(folder.path(), &["policy", "test", "--all-rules", "tests.yaml"]);
+    let (code, told, errors) = test();
+    assert_eq!(code, Some(0), "{told}{errors}");
+    write("binance-v2.yaml", &yaml.replace("no_self_cross\": true", "no_self_cross\": yes"));
+    let (code, told, errors) = test();
+    assert_eq!(code, Some(65), "{told}");
+    let place = errors.contains("binance-v2.yaml:") && errors.contains("may be read in several ways");
+    assert!(place && errors.contains("write `true`, or the word in quotes"), "{errors}");
+
+    // A scenario finds its policy in either notation, and not in both.
+    let scenario = fs::read_to_string(here().join("scenarios/attacks/ra-05-price-blind.yaml")).expect("a scenario");
+    write("attacks/ra-05-price-blind.yaml", &scenario);
+    assert!(scenario.contains("policy: binance-v2\n"));
+    write("policies/binance-v2.yaml", &yaml);
+    let (code, told, errors) = rogue(folder.path(), &["run", "attacks/ra-05-price-blind.yaml"]);
+    assert_eq!(code, Some(0), "{told}{errors}");
+    write("policies/binance-v2.json", "{}");
+    let (code, _, errors) = rogue(folder.path(), &["run", "attacks/ra-05-price-blind.yaml"]);
+    assert!(code == Some(65) && errors.contains("are both the policy"), "{errors}");
+}
+
 #[test]
 fn a_policy_is_checked_with_place_and_remedy() {
     let folder = tempfile::tempdir().expect("a folder");

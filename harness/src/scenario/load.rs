@@ -160,14 +160,24 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// `policies/<name>.json` in the file's folder or the nearest folder above it.
+/// How the files of policies end; what they are written in is theirs.
+const POLICY_ENDS: [&str; 3] = ["json", "yaml", "yml"];
+
+/// `policies/<name>.json`, or `.yaml`, in the file's folder or the nearest folder above it.
 fn find_policy(path: &Path, source: &str, scenario: &Scenario) -> Result<PolicyFile, Problem> {
     let name = &scenario.policy;
     let file = format!("{}.json", name.value);
     let found = path.ancestors().skip(1).find_map(|folder| {
-        let candidate = folder.join("policies").join(&file);
-        candidate.is_file().then_some(candidate)
+        let candidates = POLICY_ENDS.iter().map(|end| folder.join("policies").join(format!("{}.{end}", name.value)));
+        let there: Vec<PathBuf> = candidates.filter(|candidate| candidate.is_file()).collect();
+        (!there.is_empty()).then_some(there)
     });
+    if let Some([first, second, ..]) = found.as_deref() {
+        let message = format!("`{}` and `{}` are both the policy `{}`", first.display(), second.display(), name.value);
+        let problem = Problem::error("policy-twice", path, message).at(source, name.line, name.column);
+        return Err(problem.help("keep one of them, or give the other a name of its own"));
+    }
+    let found = found.and_then(|there| there.into_iter().next());
     let Some(found) = found else {
         let folders: Vec<PathBuf> =
             path.ancestors().skip(1).map(|folder| folder.join("policies")).filter(|folder| folder.is_dir()).collect();
@@ -185,7 +195,9 @@ fn find_policy(path: &Path, source: &str, scenario: &Scenario) -> Result<PolicyF
         return Err(problem);
     };
     let text = read(&found)?;
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&comments::blanked(&text)) {
+    // What is wrong with YAML the gateway says.
+    let is_json = found.extension().is_some_and(|end| end == "json");
+    if is_json && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&comments::blanked(&text)) {
         let (line, column) = (error.line(), error.column());
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default().to_owned();
@@ -202,7 +214,10 @@ fn policy_names(folders: &[PathBuf]) -> Vec<String> {
         .flatten()
         .filter_map(|entry| {
             let path = entry.ok()?.path();
-            (path.extension()? == "json").then(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?
+            let is_policy = POLICY_ENDS.iter().any(|end| path.extension().is_some_and(|given| given == *end));
+            let name = path.file_stem()?.to_string_lossy().into_owned();
+            // Beside policies stand their tests.
+            (is_policy && name.rsplit('.').next() != Some("tests")).then_some(name)
         })
         .collect();
     names.sort();

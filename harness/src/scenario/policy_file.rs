@@ -18,12 +18,13 @@ pub struct PolicyFile {
 impl PolicyFile {
     /// A document in one piece that `path` names in problems.
     pub fn of_text(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        let path = path.into();
         Self {
-            path: path.into(),
             #[cfg(feature = "embedded")]
-            document: mcp_gateway::PolicyDocument::new(text),
+            document: mcp_gateway::PolicyDocument::alone(&path, text),
             #[cfg(not(feature = "embedded"))]
             text: text.into(),
+            path,
         }
     }
 
@@ -38,13 +39,10 @@ impl PolicyFile {
     /// The document `text`, whose parts stand beside `path`.
     pub fn beside(path: &Path, text: String) -> Self {
         #[cfg(feature = "embedded")]
-        {
-            let folder = path.parent().unwrap_or(Path::new(""));
-            let load = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
-            Self { path: path.to_owned(), document: mcp_gateway::PolicyDocument::with_loader(text, load) }
-        }
+        let file = Self { path: path.to_owned(), document: mcp_gateway::PolicyDocument::beside(path, text) };
         #[cfg(not(feature = "embedded"))]
-        Self { path: path.to_owned(), text }
+        let file = Self { path: path.to_owned(), text };
+        file
     }
 
     /// The text of the document itself.

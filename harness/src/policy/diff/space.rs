@@ -47,8 +47,7 @@ impl Space {
             space.tools.insert(spec.name.to_owned(), arguments);
         }
         for file in files {
-            let texts = std::iter::once(file.text()).chain(file.document().parts());
-            for text in texts {
+            for text in file.document().in_json() {
                 let limits = strict::Limits::default().with_comments();
                 // What cannot be read is told when the policy is.
                 let Ok(document) = strict::parse(text.as_bytes(), limits) else { continue };

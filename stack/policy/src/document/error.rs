@@ -63,6 +63,18 @@ impl PolicyErrors {
         Self { errors }
     }
 
+    /// That a document cannot be read at all, for whoever turns another notation into JSON.
+    pub fn unreadable(pointer: &str, place: Place, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(vec![PolicyError::new(pointer.to_owned(), place, message.into(), Some(remedy.into()))])
+    }
+
+    /// The same errors at other places: `place` is asked for each by its pointer and its place in the JSON.
+    #[must_use]
+    pub fn placed(self, place: impl Fn(&str, Place) -> Place) -> Self {
+        let moved = |error: PolicyError| PolicyError { place: place(&error.pointer, error.place), ..error };
+        Self::new(self.errors.into_iter().map(moved).collect())
+    }
+
     /// The errors, in the order of the text.
     pub fn iter(&self) -> std::slice::Iter<'_, PolicyError> {
         self.errors.iter()

@@ -15,7 +15,7 @@ use crate::facts::{References, ToolFacts};
 use crate::own_keys::OwnMap;
 use crate::prices::Live;
 use crate::sequence::{Proof, Sequence};
-use crate::strict;
+use crate::strict::{self, Place};
 use crate::term::Term;
 use crate::window::Measure;
 
@@ -239,6 +239,15 @@ impl Policy {
     /// What the document says in vain, in the order of the text.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// The same policy with its warnings at other places: `place` is asked for each by its pointer and its place in the
+    /// JSON. For whoever turned another notation into that.
+    #[must_use]
+    pub fn placed(self, place: impl Fn(&str, Place) -> Place) -> Self {
+        let mut warnings: Vec<Warning> = self.warnings.into_iter().map(|warning| warning.placed(&place)).collect();
+        warnings.sort_by_key(Warning::place);
+        Self { warnings, ..self }
     }
 
     /// The parts that the document includes, in the order in which they were loaded: the path below its folder, and

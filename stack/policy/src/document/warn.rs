@@ -18,6 +18,10 @@ impl Warning {
         Self { code, pointer, place, message }
     }
 
+    pub(super) fn placed(self, place: &impl Fn(&str, Place) -> Place) -> Self {
+        Self { place: place(&self.pointer, self.place), ..self }
+    }
+
     /// The stable name of the kind of warning.
     pub fn code(&self) -> &'static str {
         self.code

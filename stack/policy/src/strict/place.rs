@@ -14,6 +14,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// A place by its line and its column, both from 1.
+    pub const fn new(line: usize, column: usize) -> Self {
+        Self { line, column }
+    }
+
     /// The place of the byte `at` of `text`.
     pub(crate) fn of(text: &str, at: usize) -> Self {
         let before = text.get(..at).unwrap_or(text);
