@@ -72,6 +72,10 @@ ci: lint
 clients:
     mock-binance/clients/run
 
+# Real, unmodified MCP clients through the gateway, over standard streams and HTTP; installed under the target folder.
+mcp-clients:
+    stack/gateway/clients/run
+
 # The shipped tapes, recorded anew; a test holds what is kept against what is recorded today.
 tapes:
     ROGUE_WRITE_TAPES=1 cargo test --locked --test shipped -- --exact the_shipped_tapes_are_what_is_recorded_today
