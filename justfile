@@ -84,6 +84,10 @@ tapes:
 third-party:
     harness/clients/run
 
+# Real gateways that share a real Redis, which is installed where it is missing.
+shared:
+    stack/gateway/shared/run
+
 # The same agents over HTTP: a socket, a token and a session between them and the gateway.
 over-http:
     cargo run --release --locked -- run --target http --color never

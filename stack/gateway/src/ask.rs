@@ -1,6 +1,6 @@
 //! A call that needs a person's approval.
 
-use mcp_policy::{Call, Decision, Escalation, Moment, Outcome};
+use mcp_policy::{Call, Decision, Escalation, Moment};
 
 use crate::approval::{ApprovalError, Asked, Meeting, meet};
 use crate::audit::{Record, Verdict, event};
@@ -96,17 +96,16 @@ impl Gateway {
             Decision::Deny(denial) => return self.refuse(court, case, &denial, plain),
             Decision::Escalate(_) => return self.no_approvals(court, case, record),
         };
-        // Used up before the call leaves: whatever happens from here on, it lets nothing else through.
-        let used = match &mut court.approvals {
-            Some(book) => book.consume(id, case.now_ms),
-            None => Err(StateError::Damaged("there is no book".to_owned()).into()),
-        };
-        if let Err(error) = used.and_then(|()| self.tell_changes(court)) {
-            tracing::error!(%error, "an approval cannot be used up: the call is denied");
-            court.settle(permit, None, Outcome::NeverSent);
-            return self.no_approvals(court, case, record);
+        self.let_through(court, case, permit, plain, true)
+    }
+
+    /// Used up before the call leaves: whatever happens from here on, it lets nothing else through.
+    pub(crate) fn use_approval_up(&self, court: &mut Court, case: &Case<'_>, id: &str) -> Result<(), ApprovalError> {
+        match &mut court.approvals {
+            Some(book) => book.consume(id, case.now_ms)?,
+            None => return Err(StateError::Damaged("there is no book".to_owned()).into()),
         }
-        self.let_through(court, case, permit, plain)
+        self.tell_changes(court)
     }
 
     fn no_approvals(&self, court: &mut Court, case: &Case<'_>, record: Record<'_>) -> Ruling {

@@ -1,6 +1,7 @@
 //! What a gateway is given, and whose connection it serves.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::approval::ApprovalBook;
 use crate::audit::{AuditKey, AuditSink};
@@ -8,6 +9,7 @@ use crate::clock::NowMs;
 use crate::kill::KillSwitch;
 use crate::ledger::Ledger;
 use crate::pins::Pins;
+use crate::shared::SharedLimits;
 
 /// Who is at the other end of a connection.
 ///
@@ -83,6 +85,9 @@ pub struct GatewayConfig {
     pub approval_window_ms: u64,
     /// What calls were charged, on disk before they leave. Without it a restart forgets what was counted.
     pub ledger: Option<Ledger>,
+    /// A store in which several gateways count what their limits allow. The policy must have no rules that each would judge
+    /// by what itself has seen: see [`check_shared`](crate::check_shared).
+    pub shared_limits: Option<Arc<dyn SharedLimits>>,
     /// The tool definitions that somebody has looked at. With them, a tool whose definition is another, or was not listed,
     /// may not be called.
     pub pins: Option<Pins>,
@@ -108,6 +113,7 @@ impl GatewayConfig {
             approvals: None,
             approval_window_ms: 15 * 60 * 1000,
             ledger: None,
+            shared_limits: None,
             pins: None,
             kill: KillSwitch::new(),
             limits: GatewayLimits::default(),

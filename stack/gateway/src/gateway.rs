@@ -7,13 +7,15 @@ use mcp_policy::{Call, Decision, Denial, Guard, Moment, Outcome, Permit, Policy,
 use serde_json::{Map, Value};
 
 use crate::approval::ApprovalBook;
-use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, charges, event, shadows, shown};
+use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, event, shown};
 use crate::clock::NowMs;
 use crate::config::{GatewayConfig, GatewayLimits, Identity};
+use crate::held::{Desk, Held, SharedCharge};
 use crate::kill::KillSwitch;
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::{Entry, Ledger, Reserved};
 use crate::pins::Pins;
 use crate::reload::ReloadError;
+use crate::shared::{SharedLimits, check_shared};
 use crate::state_dir::StateError;
 use crate::wire::{Refusal, RequestId};
 
@@ -29,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) server: String,
     kill: KillSwitch,
     pins: Option<Pins>,
+    /// Where several gateways count.
+    pub(crate) store: Option<Arc<dyn SharedLimits>>,
     pub(crate) approval_window_ms: u64,
     limits: GatewayLimits,
     audit_key: Option<AuditKey>,
@@ -42,7 +46,7 @@ pub(crate) struct Court {
     /// The digest of the policy that the guard judges by.
     pub(crate) policy: Arc<str>,
     /// Whether the kill switch was on when it was last looked at.
-    halted: bool,
+    pub(crate) halted: bool,
     pub(crate) approvals: Option<ApprovalBook>,
     ledger: Option<Ledger>,
     pub(crate) audit: Box<dyn AuditSink>,
@@ -52,9 +56,13 @@ pub(crate) struct Court {
 
 impl Court {
     /// Puts what a call is charged and what is remembered of it on disk.
-    fn reserve(&mut self, permit: &Permit) -> Result<Option<Entry>, StateError> {
-        let Some(ledger) = &mut self.ledger else { return Ok(None) };
-        ledger.reserve(self.guard.reservations(permit), self.guard.take_notes()).map(Some)
+    pub(crate) fn reserve(
+        &mut self,
+        permit: &Permit,
+        tells: impl FnOnce(Result<(), StateError>) + Send + 'static,
+    ) -> Result<Reserved, StateError> {
+        let Some(ledger) = &mut self.ledger else { return Ok(Reserved::There(None)) };
+        ledger.reserve(self.guard.reservations(permit), self.guard.take_notes(), tells)
     }
 
     /// Takes a permit back, and puts what was learnt on disk. Should this fail, it goes there with the next call; what a
@@ -88,11 +96,13 @@ pub(crate) struct Case<'a> {
     pub(crate) tool: &'a str,
     pub(crate) arguments: &'a Map<String, Value>,
     pub(crate) now_ms: u64,
+    /// Where is told what it may have to wait for.
+    pub(crate) desk: &'a Desk,
 }
 
 impl<'a> Record<'a> {
     /// The record of a call that is denied for no reason yet.
-    fn of(case: &Case<'a>) -> Self {
+    pub(crate) fn of(case: &Case<'a>) -> Self {
         Record {
             verdict: Verdict::Deny,
             id: Some(case.id),
@@ -107,6 +117,7 @@ impl<'a> Record<'a> {
             charges: None,
             shadows: None,
             approval: None,
+            judged_by: None,
         }
     }
 }
@@ -116,6 +127,8 @@ impl<'a> Record<'a> {
 pub(crate) enum Ruling {
     /// On record and to be forwarded.
     Forward(Ticket),
+    /// Not to be forwarded before something comes that is told under this token.
+    Wait(u64, Box<Held>),
     /// Not to be forwarded; what the agent is told.
     Deny(Told),
     /// Not to be forwarded without approval; what the agent is told.
@@ -125,15 +138,17 @@ pub(crate) enum Ruling {
 /// A call that is on record as allowed, until what became of it is on record as well.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    permit: Permit,
+    pub(crate) permit: Permit,
     /// What the ledger holds for it.
-    reserved: Option<Entry>,
+    pub(crate) reserved: Option<Entry>,
+    /// What the shared store has charged it, and when.
+    pub(crate) shared: Option<Box<SharedCharge>>,
     /// The `seq` of its record.
-    seq: u64,
-    tool: Box<str>,
-    decided_ms: u64,
+    pub(crate) seq: u64,
+    pub(crate) tool: Box<str>,
+    pub(crate) decided_ms: u64,
     /// What of its result reaches the agent, by the policy that let it through.
-    results: Option<Arc<ResultRules>>,
+    pub(crate) results: Option<Arc<ResultRules>>,
 }
 
 /// What the audit tells of an answer beside its outcome.
@@ -203,6 +218,7 @@ impl Gateway {
                 server: config.server,
                 kill: config.kill,
                 pins: config.pins,
+                store: config.shared_limits,
                 approval_window_ms: config.approval_window_ms,
                 limits: config.limits,
                 audit_key: config.audit_key,
@@ -270,37 +286,10 @@ impl Gateway {
         let record = Record { shown: shown.as_deref(), ..record };
         let decision = court.guard.admit(&call, moment);
         match decision {
-            Decision::Allow(permit) => self.let_through(&mut court, case, permit, record),
+            Decision::Allow(permit) => self.let_through(&mut court, case, permit, record, false),
             Decision::Deny(denial) => self.refuse(&mut court, case, &denial, record),
             Decision::Escalate(escalation) => self.ask(&mut court, case, &call, moment, &escalation, record),
         }
-    }
-
-    /// Puts a permitted call on disk and on record, in this order, or takes its permit back.
-    pub(crate) fn let_through(&self, court: &mut Court, case: &Case<'_>, permit: Permit, record: Record<'_>) -> Ruling {
-        let reserved = match court.reserve(&permit) {
-            Ok(reserved) => reserved,
-            Err(error) => {
-                tracing::error!(%error, "the store takes no reservation: calls are denied");
-                court.settle(permit, None, Outcome::NeverSent);
-                let message = "what the call is charged cannot be stored, so it was not made";
-                let record = Record { reason: "store_unavailable", message, ..record };
-                self.put_on_record(court, case.identity, case.now_ms, &record);
-                return Ruling::Deny(Told::own("store_unavailable", message));
-            }
-        };
-        let rule = Some(permit.rule());
-        let charges = charges(court.guard.charged(&permit));
-        let shadows = shadows(permit.shadows());
-        let (charges, shadows) = (charges.as_deref(), shadows.as_deref());
-        let record = Record { verdict: Verdict::Allow, rule, charges, shadows, ..record };
-        if self.put_on_record(court, case.identity, case.now_ms, &record) {
-            let (tool, decided_ms) = (case.tool.into(), case.now_ms);
-            let results = court.guard.policy().and_then(|policy| policy.handling(case.tool).result().cloned());
-            return Ruling::Forward(Ticket { permit, reserved, seq: court.seq, tool, decided_ms, results });
-        }
-        court.settle(permit, reserved, Outcome::NeverSent);
-        Ruling::Deny(Told::own("audit_unavailable", "the call cannot be put on record, so it was not made"))
     }
 
     pub(crate) fn refuse(&self, court: &mut Court, case: &Case<'_>, denial: &Denial, record: Record<'_>) -> Ruling {
@@ -321,7 +310,10 @@ impl Gateway {
         answered: Answered,
     ) {
         let settlement = settlement.into();
-        let Ticket { permit, reserved, seq, tool, decided_ms, .. } = ticket;
+        let Ticket { permit, reserved, shared, seq, tool, decided_ms, .. } = ticket;
+        if settlement.outcome() == Outcome::NeverSent {
+            self.refund_shared(shared);
+        }
         let ts_ms = self.now_ms();
         // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
         let Ok(mut court) = self.shared.court.lock() else { return };
@@ -367,6 +359,9 @@ impl Gateway {
     /// Puts `policy` in force and on record, or neither.
     pub(crate) fn put_in_force(&self, policy: Policy, digest: &str) -> Result<(), ReloadError> {
         let mut court = self.shared.court.lock().map_err(|_| ReloadError::Unavailable)?;
+        if self.shared.store.is_some() {
+            check_shared(&policy)?;
+        }
         let Court { guard, policy: old, audit, line, .. } = &mut *court;
         event("policy_reloaded", self.now_ms(), &self.shared.server, &[("from", old), ("policy", digest)], line);
         audit.record(line).map_err(|error| {
@@ -380,7 +375,7 @@ impl Gateway {
     }
 
     /// Puts it on record when the kill switch has another position than before.
-    fn note_switch(&self, court: &mut Court, halted: bool, ts_ms: u64) {
+    pub(crate) fn note_switch(&self, court: &mut Court, halted: bool, ts_ms: u64) {
         if court.halted == halted {
             return;
         }
@@ -438,6 +433,7 @@ impl Gateway {
             charges: None,
             shadows: None,
             approval: None,
+            judged_by: None,
         };
         if let Ok(mut court) = self.shared.court.lock() {
             self.put_on_record(&mut court, identity, now_ms, &record);
@@ -453,7 +449,7 @@ impl Gateway {
     ) -> bool {
         court.seq += 1;
         let Court { audit, line, seq, policy, .. } = court;
-        record.write(&self.stamp(identity, ts_ms, *seq, policy), line);
+        record.write(&self.stamp(identity, ts_ms, *seq, record.judged_by.unwrap_or(policy)), line);
         match audit.record(line) {
             Ok(()) => true,
             Err(error) => {

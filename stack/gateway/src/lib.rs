@@ -55,6 +55,7 @@ mod config;
 mod error;
 mod gateway;
 mod grant;
+mod held;
 #[cfg(feature = "http")]
 pub mod http;
 mod kill;
@@ -67,6 +68,7 @@ mod reload;
 mod results;
 mod serve;
 mod session;
+mod shared;
 mod source;
 mod state_dir;
 pub mod trail;
@@ -92,6 +94,9 @@ pub use mutants::{GatewayMutation, UnknownGatewayMutation};
 pub use pins::{Pins, PinsError};
 pub use reload::{ReloadError, Reloaded};
 pub use session::{Lane, Outbox, Session, SessionSummary, VERDICT_META_KEY};
+pub use shared::{Asking, Charge, SharedError, SharedLimits, Unshared, check_shared};
+#[cfg(feature = "redis")]
+pub use shared::{BadRedis, RedisLimits};
 pub use source::PolicyDocument;
 pub use state_dir::{Durability, StateDir, StateError};
 #[cfg(feature = "http")]

@@ -3,6 +3,7 @@
 use mcp_policy::PolicyErrors;
 
 use crate::gateway::Gateway;
+use crate::shared::Unshared;
 use crate::source::PolicyDocument;
 
 /// A policy that was put in force.
@@ -21,6 +22,9 @@ pub enum ReloadError {
     /// The new document is not valid.
     #[error("the new policy is not valid, so the old one stays:\n{0}")]
     Invalid(PolicyErrors),
+    /// The new policy has rules that gateways with a shared store cannot hold.
+    #[error("the old policy stays: {0}")]
+    NotShared(#[from] Unshared),
     /// The audit takes no line.
     #[error("the change of the policy cannot be put on record, so the old one stays")]
     NotRecorded,

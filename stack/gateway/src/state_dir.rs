@@ -78,6 +78,9 @@ pub enum StateError {
         /// Its version.
         found: i64,
     },
+    /// Whoever writes says that it was not written.
+    #[error("the state is not written: {0}")]
+    NotWritten(String),
     /// What stands in the file cannot be.
     #[error("the state is damaged: {0}")]
     Damaged(String),

@@ -12,7 +12,7 @@ use crate::decision::{Call, Charged, Decision, Denial, Outcome, Permit, Reason, 
 use crate::docket::Docket;
 use crate::document::{Action, Policy, Standing};
 use crate::moment::{Moment, Settlement};
-use crate::precedence::{Pass, judge};
+use crate::precedence::{Pass, halted, judge};
 use crate::prices::{NoPrice, PriceRequest, Quotes};
 use crate::register::{RegisterLimits, Registers};
 use crate::seam::Seam;
@@ -296,6 +296,12 @@ impl Guard {
         if let Some(trace) = permit.trace {
             registers.settle(&trace, settlement, now);
         }
+    }
+
+    /// Why a call of `tool` that has passed but not left must not leave now that the kill switch is on, if it must not.
+    pub fn halts(&self, tool: &str) -> Option<Denial> {
+        let is_safe = self.policy.as_ref().is_some_and(|policy| policy.is_safety_tool(tool));
+        (!is_safe && !self.state.seam.ignores_the_kill_switch()).then(halted)
     }
 
     /// Whether `tools/list` may show the tool. This is a courtesy: [`Guard::admit`] judges again.

@@ -71,8 +71,7 @@ pub(crate) fn judge<'p>(
 ) -> Result<Pass<'p>, Denial> {
     let seam = state.seam;
     if moment.is_halted() && !policy.is_safety_tool(call.tool) && !seam.ignores_the_kill_switch() {
-        let message = "the kill switch is on: only what makes the account safer may be called";
-        return Err(denial(Reason::Halted, "(halted)", message));
+        return Err(halted());
     }
     let rules = match policy.standing(call.tool) {
         Standing::Hidden(rules) if seam.lets_hidden_be_called() => rules,
@@ -118,6 +117,11 @@ pub(crate) fn judge<'p>(
     }
     let rule = rules.map_or(policy.default_rule(), |rules| &rules.rule);
     Ok(Pass::Allow { rule, rules, limits, amounts, trace })
+}
+
+/// What a call is told that the kill switch stops.
+pub(crate) fn halted() -> Denial {
+    denial(Reason::Halted, "(halted)", "the kill switch is on: only what makes the account safer may be called")
 }
 
 /// Lines 5 and 6: finds the arguments that the tool's rules speak of.
@@ -255,7 +259,8 @@ fn unevaluable(clause: &Clause, condition: &Condition, cause: Cause) -> Denial {
     denial(Reason::Unevaluable, &clause.rule, &message)
 }
 
-fn out_of(shortage: &Shortage<'_>, policy: &Policy) -> Denial {
+/// What a call is told that a limit has no room for.
+pub(crate) fn out_of(shortage: &Shortage<'_>, policy: &Policy) -> Denial {
     match shortage {
         Shortage::Reached { limit, amount, retry_after_ms } => {
             let message = limit.on_deny.clone().unwrap_or_else(|| match policy.counters().get(limit.counter) {

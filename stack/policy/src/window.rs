@@ -42,6 +42,14 @@ impl Measure {
         at.saturating_add(self.length_ms).saturating_add(self.granule_ms)
     }
 
+    pub(crate) fn length_ms(self) -> u64 {
+        self.length_ms
+    }
+
+    pub(crate) fn granule_ms(self) -> u64 {
+        self.granule_ms
+    }
+
     pub(crate) fn max(self) -> u64 {
         self.max
     }

@@ -66,6 +66,8 @@ pub(crate) struct Record<'a> {
     pub(crate) shadows: Option<&'a str>,
     /// The approval by which the call passes, or that it waits for.
     pub(crate) approval: Option<&'a str>,
+    /// The digest of the policy by which it was judged, if that is no longer the one in force.
+    pub(crate) judged_by: Option<&'a str>,
 }
 
 /// Where and when it was decided.
@@ -265,6 +267,7 @@ mod tests {
             charges: None,
             shadows: None,
             approval: None,
+            judged_by: None,
         }
     }
 

@@ -59,6 +59,23 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "WHAT", default_value = "power")]
     pub(crate) durability: Survives,
 
+    /// Count limits in Redis or Valkey, together with all gateways that are given the same store:
+    /// `redis://[USER@]HOST:PORT/DATABASE`. Without an answer from it in time nothing that is limited passes. The policy
+    /// must have no rules over what went before and no breakers: each gateway would know only its own calls.
+    #[cfg(feature = "redis")]
+    #[arg(long, value_name = "URL", env = "MCP_GATEWAY_SHARED_STORE")]
+    pub(crate) shared_store: Option<String>,
+
+    /// The file with the shared store's password.
+    #[cfg(feature = "redis")]
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_SHARED_STORE_PASSWORD_FILE", requires = "shared_store")]
+    pub(crate) shared_store_password_file: Option<PathBuf>,
+
+    /// How long a call waits for the shared store, in milliseconds; after that it is denied.
+    #[cfg(feature = "redis")]
+    #[arg(long, value_name = "MS", default_value_t = 500, requires = "shared_store")]
+    pub(crate) shared_store_timeout: u64,
+
     /// How long a request for approval waits for a person, and an approval for its call, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     pub(crate) approval_window: u64,
@@ -332,6 +349,7 @@ Exit codes:
   10 the pins cannot be read, or the tools cannot be pinned
   11 an address cannot be listened on, or the admin token not be used
   12 the grant cannot be given or taken back
+  13 the shared store cannot be used, or the policy has rules that it does not share
 
 Examples:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use mcp_gateway::admin::AdminTokenTooShort;
 use mcp_gateway::{
-    ApprovalError, AuditKeyTooShort, BadUpstream, ChainedAuditError, GatewayError, GrantError, StateError,
+    ApprovalError, AuditKeyTooShort, BadUpstream, ChainedAuditError, GatewayError, GrantError, StateError, Unshared,
 };
 use mcp_policy::PolicyErrors;
 
@@ -59,6 +59,14 @@ pub(super) enum Failure {
     Listen { address: SocketAddr, source: io::Error },
     #[error("{0}")]
     Grant(GrantError),
+    #[error("{0}")]
+    Unshared(#[from] Unshared),
+    #[cfg(feature = "redis")]
+    #[error("{0}")]
+    SharedStore(#[from] mcp_gateway::BadRedis),
+    #[cfg(feature = "redis")]
+    #[error("cannot read the password of the shared store `{}`: {source}", path.display())]
+    PasswordUnread { path: PathBuf, source: io::Error },
     #[error("there is no randomness to make a token of: {0}")]
     Random(io::Error),
 }
@@ -96,6 +104,9 @@ impl Failure {
             Self::Pin(_) => 10,
             Self::NotLoopback(_) | Self::Listen { .. } | Self::AdminTokenUnread { .. } | Self::AdminToken(_) => 11,
             Self::Grant(_) | Self::Random(_) => 12,
+            Self::Unshared(_) => 13,
+            #[cfg(feature = "redis")]
+            Self::SharedStore(_) | Self::PasswordUnread { .. } => 13,
         }
     }
 }

@@ -53,10 +53,12 @@ fn run(args: &GatewayArgs) -> Result<(), Failure> {
     }
     let digest = source.digest.clone();
     let watch = Watch::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    // What the gateway talks to beside its clients and its server belongs to the same runtime.
+    let entered = runtime.enter();
     let gateway = setup::gateway(args, source, &watch)?;
     gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &digest)]);
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     let served = runtime.block_on(async {
         let _admin = super::admin::start(args, &gateway, watch).await?;
         match args.listen {
@@ -64,6 +66,7 @@ fn run(args: &GatewayArgs) -> Result<(), Failure> {
             None => serve(args, &gateway).await,
         }
     });
+    drop(entered);
     // A read of standard input that is still waiting cannot be cancelled: leave it behind.
     runtime.shutdown_background();
     let summary = served?;

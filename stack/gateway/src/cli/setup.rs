@@ -2,11 +2,19 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+#[cfg(feature = "redis")]
+use std::path::PathBuf;
+use std::sync::Arc;
+#[cfg(feature = "redis")]
+use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use mcp_gateway::RedisLimits;
 use mcp_gateway::admin::Watch;
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
-    GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, StateDir, WriterAudit, system_clock,
+    GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, SharedLimits, StateDir, WriterAudit,
+    check_shared, system_clock,
 };
 use mcp_policy::{Guard, Policy};
 
@@ -48,6 +56,10 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
         None => KillSwitch::new(),
         Some(path) => kill_switch(path)?,
     };
+    let shared_limits = shared_limits(args)?;
+    if shared_limits.is_some() {
+        check_shared(&source.policy)?;
+    }
     let clock = system_clock();
     let server = server_name(args);
     let mut guard = Guard::new(source.policy);
@@ -64,7 +76,11 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
         if forgotten > 0 {
             tracing::warn!(forgotten, "charges of counters that the policy no longer has are not counted");
         }
-        ledger = Some(reserved);
+        // Whoever waits for the disk should not wait for the others, nor the others for it.
+        ledger = Some(match durability {
+            Durability::Power => reserved.in_groups(&state)?,
+            Durability::Process => reserved,
+        });
     }
     let pins = args.pins.as_deref().map(pins).transpose()?;
     let config = GatewayConfig {
@@ -73,6 +89,7 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
         approvals,
         approval_window_ms: args.approval_window.saturating_mul(1000),
         ledger,
+        shared_limits,
         audit,
         audit_key,
         policy: source.digest,
@@ -87,6 +104,24 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
     let gateway = Gateway::new(guard, config);
     gateway.record_approvals();
     Ok(gateway)
+}
+
+/// The store that gateways share, if one was named.
+#[cfg(feature = "redis")]
+fn shared_limits(args: &GatewayArgs) -> Result<Option<Arc<dyn SharedLimits>>, Failure> {
+    let Some(address) = &args.shared_store else { return Ok(None) };
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|source| Failure::PasswordUnread { path: path.clone(), source })
+    };
+    let password = args.shared_store_password_file.as_ref().map(read).transpose()?;
+    let timeout = Duration::from_millis(args.shared_store_timeout);
+    Ok(Some(Arc::new(RedisLimits::new(address, password.as_deref().map(str::trim), timeout)?)))
+}
+
+#[cfg(not(feature = "redis"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature it may fail")]
+fn shared_limits(_: &GatewayArgs) -> Result<Option<Arc<dyn SharedLimits>>, Failure> {
+    Ok(None)
 }
 
 /// A chain in a file. Standard error and devices keep plain lines: what has no end to read cannot be carried on.

@@ -3,17 +3,21 @@
 //! Both are there before a call leaves, and what is learnt from its result when it is settled. After a restart the
 //! guard counts the one and takes up the other.
 
+mod group;
 mod store;
 
 use mcp_policy::{Guard, Note, Reservation, Timestamp};
 
 use crate::state_dir::{StateDir, StateError};
+use group::Writer;
 use store::{Job, Store};
 
 /// What calls of one server were charged and what is remembered of them, in the file of a state folder.
 #[derive(Debug)]
 pub struct Ledger {
     store: Store,
+    /// Who writes, if not whoever asks. It is gone before the lock is.
+    writer: Option<Writer>,
     /// The last number that was given to a call.
     last_call: i64,
     /// Under which what must not be in the file is digested.
@@ -26,6 +30,15 @@ pub struct Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry(i64);
 
+/// What becomes of what a call wants written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    /// It is on disk, if there was anything to write.
+    There(Option<Entry>),
+    /// It is on its way, and somebody will be told.
+    OnItsWay(Entry),
+}
+
 impl Ledger {
     /// Opens the ledger of `server` in a folder.
     ///
@@ -35,7 +48,17 @@ impl Ledger {
     pub fn open(state: &StateDir, server: &str) -> Result<Self, StateError> {
         let lock = state.lock(server)?;
         let (store, digest_key) = (Store::open(state, server)?, state.digest_key()?);
-        Ok(Self { last_call: store.last_call()?, store, digest_key, _lock: lock })
+        Ok(Self { last_call: store.last_call()?, store, writer: None, digest_key, _lock: lock })
+    }
+
+    /// Writes in a thread from now on: calls that arrive while it waits for the disk share a commit, and hold nobody else
+    /// up meanwhile. Each waits for its own: see [`Session::poll_held`](crate::Session::poll_held).
+    ///
+    /// # Errors
+    /// It cannot be opened once more, or there is no thread to be had.
+    pub fn in_groups(self, state: &StateDir) -> Result<Self, StateError> {
+        let writer = Writer::start(Store::open(state, self.store.server())?)?;
+        Ok(Self { writer: Some(writer), ..self })
     }
 
     /// Everything that still counts at `now`.
@@ -71,16 +94,38 @@ impl Ledger {
         Ok(unknown)
     }
 
-    /// Writes what one call was charged and what is remembered of it, in one transaction. It is on disk when this returns.
-    pub(crate) fn reserve(&mut self, reservations: Vec<Reservation>, notes: Vec<Note>) -> Result<Entry, StateError> {
+    /// Writes what one call was charged and what is remembered of it, in one transaction. It is on disk when this returns,
+    /// or when `tells` is told so.
+    pub(crate) fn reserve(
+        &mut self,
+        reservations: Vec<Reservation>,
+        notes: Vec<Note>,
+        tells: impl FnOnce(Result<(), StateError>) + Send + 'static,
+    ) -> Result<Reserved, StateError> {
+        if reservations.is_empty() && notes.is_empty() {
+            return Ok(Reserved::There(None));
+        }
         self.last_call += 1;
-        self.store.commit(vec![Job::Leaves { call: self.last_call, reservations, notes }])?;
-        Ok(Entry(self.last_call))
+        let entry = Entry(self.last_call);
+        let job = Job::Leaves { call: self.last_call, reservations, notes };
+        if let Some(writer) = &self.writer {
+            writer.give(job, Some(Box::new(tells)))?;
+            return Ok(Reserved::OnItsWay(entry));
+        }
+        self.store.commit(vec![job])?;
+        Ok(Reserved::There(Some(entry)))
     }
 
     /// Writes what was learnt, and takes back what a call was charged that never left.
     pub(crate) fn learn(&mut self, never_left: Option<Entry>, notes: Vec<Note>) -> Result<(), StateError> {
-        self.store.commit(vec![Job::Learnt { never_left: never_left.map(|entry| entry.0), notes }])
+        if never_left.is_none() && notes.is_empty() && !self.store.is_behind() {
+            return Ok(());
+        }
+        let job = Job::Learnt { never_left: never_left.map(|entry| entry.0), notes };
+        match &self.writer {
+            Some(writer) => writer.give(job, None),
+            None => self.store.commit(vec![job]),
+        }
     }
 }
 
@@ -104,15 +149,26 @@ mod tests {
         }
     }
 
+    fn reserve(
+        ledger: &mut Ledger,
+        reservations: Vec<Reservation>,
+        notes: Vec<Note>,
+    ) -> Result<Option<Entry>, StateError> {
+        match ledger.reserve(reservations, notes, |_| panic!("it is there at once"))? {
+            Reserved::There(entry) => Ok(entry),
+            Reserved::OnItsWay(_) => panic!("it is there at once"),
+        }
+    }
+
     #[test]
     fn what_was_reserved_is_there_for_the_next_process_until_it_no_longer_counts() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::new(folder.path(), Durability::Process).unwrap();
         let mut ledger = Ledger::open(&state, "binance").unwrap();
         let (one, two) = (reservation(1, u64::MAX), reservation(500, 1));
-        let first = ledger.reserve(vec![one.clone()], vec![]).unwrap();
-        ledger.reserve(vec![two.clone(), two.clone()], vec![]).unwrap();
-        ledger.reserve(vec![], vec![]).unwrap();
+        let first = reserve(&mut ledger, vec![one.clone()], vec![]).unwrap();
+        reserve(&mut ledger, vec![two.clone(), two.clone()], vec![]).unwrap();
+        reserve(&mut ledger, vec![], vec![]).unwrap();
         assert!(matches!(Ledger::open(&state, "binance"), Err(StateError::InUse { .. })));
         drop(ledger);
         let mut ledger = Ledger::open(&state, "binance").unwrap();
@@ -120,9 +176,9 @@ mod tests {
         assert_eq!(ledger.reserved(1001).unwrap(), [two.clone(), two]);
         assert!(Ledger::open(&state, "other").unwrap().reserved(0).unwrap().is_empty());
         // Another server's call of the same number is another's.
-        Ledger::open(&state, "other").unwrap().learn(Some(first), vec![]).unwrap();
+        Ledger::open(&state, "other").unwrap().learn(first, vec![]).unwrap();
         assert_eq!(ledger.reserved(0).unwrap().len(), 3);
-        ledger.learn(Some(first), vec![]).unwrap();
+        ledger.learn(first, vec![]).unwrap();
         assert_eq!(ledger.reserved(0).unwrap().len(), 2);
     }
 
@@ -132,7 +188,7 @@ mod tests {
         let state = StateDir::new(folder.path(), Durability::Process).unwrap();
         let mut ledger = Ledger::open(&state, "binance").unwrap();
         for at in 0..3000 {
-            ledger.reserve(vec![reservation(at, 1)], vec![]).unwrap();
+            reserve(&mut ledger, vec![reservation(at, 1)], vec![]).unwrap();
         }
         let rows = ledger.store.count("reservations");
         assert!(rows < 2100, "{rows}");
@@ -149,18 +205,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::new(folder.path(), Durability::Power).unwrap();
         let mut ledger = Ledger::open(&state, "binance").unwrap();
-        ledger.reserve(vec![], vec![note("1", Some("a")), note("2", Some("b"))]).unwrap();
+        reserve(&mut ledger, vec![], vec![note("1", Some("a")), note("2", Some("b"))]).unwrap();
         ledger.learn(None, vec![note("1", Some("c")), note("2", None)]).unwrap();
         assert_eq!(ledger.notes().unwrap(), [note("1", Some("c"))]);
         // The file takes nothing for a while.
         let other = state.connect().unwrap();
         other.execute_batch("ALTER TABLE notes RENAME TO away").unwrap();
         ledger.learn(None, vec![note("1", None), note("3", Some("d"))]).unwrap_err();
-        ledger.reserve(vec![reservation(1, 1)], vec![note("4", Some("e"))]).unwrap_err();
+        reserve(&mut ledger, vec![reservation(1, 1)], vec![note("4", Some("e"))]).unwrap_err();
         ledger.learn(None, vec![note("4", None)]).unwrap_err();
         assert_eq!(ledger.reserved(0).unwrap(), []);
         other.execute_batch("ALTER TABLE away RENAME TO notes").unwrap();
-        ledger.reserve(vec![reservation(1, 1)], vec![]).unwrap();
+        reserve(&mut ledger, vec![reservation(1, 1)], vec![]).unwrap();
         assert_eq!(ledger.notes().unwrap(), [note("3", Some("d"))]);
         assert!(Ledger::open(&state, "other").unwrap().notes().unwrap().is_empty());
     }
@@ -178,5 +234,64 @@ mod tests {
         assert!(error.contains("damaged: a note of kind `order`"), "{error}");
         state.connect().unwrap().execute_batch("UPDATE notes SET kind = 'dream'").unwrap();
         assert!(matches!(ledger.notes(), Err(StateError::Damaged(_))));
+    }
+
+    #[test]
+    fn those_that_wait_for_the_disk_share_a_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Power).unwrap();
+        let mut ledger = Ledger::open(&state, "binance").unwrap().in_groups(&state).unwrap();
+        let other = state.connect().unwrap();
+        let (told, heard) = std::sync::mpsc::channel();
+        let give = |ledger: &mut Ledger, n: u64| {
+            let told = told.clone();
+            let notes = vec![note(&n.to_string(), Some("{}"))];
+            let tells = move |stored: Result<(), StateError>| told.send((n, stored.is_ok())).unwrap();
+            match ledger.reserve(vec![reservation(n, 1)], notes, tells).unwrap() {
+                Reserved::OnItsWay(entry) => entry,
+                Reserved::There(_) => panic!("another thread writes"),
+            }
+        };
+        // Somebody else is writing, so that they all wait.
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let entries: Vec<Entry> = (0..100).map(|n| give(&mut ledger, n)).collect();
+        assert!(heard.try_recv().is_err());
+        // One is taken back before it is there.
+        ledger.learn(Some(entries[7]), vec![note("7", None)]).unwrap();
+        other.execute_batch("COMMIT").unwrap();
+        let all: Vec<(u64, bool)> = (0..100).map(|_| heard.recv().unwrap()).collect();
+        assert_eq!(all, (0..100).map(|n| (n, true)).collect::<Vec<_>>());
+        assert_eq!(ledger.reserve(vec![], vec![], |_| ()).unwrap(), Reserved::There(None));
+        let commits = |ledger: &Ledger| ledger.store.commits();
+        let before = commits(&ledger);
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for n in 100..200 {
+            give(&mut ledger, n);
+        }
+        other.execute_batch("COMMIT").unwrap();
+        for _ in 100..200 {
+            assert!(heard.recv().unwrap().1);
+        }
+        // One for the first, and one for all that came while it waited.
+        assert!(commits(&ledger) - before <= 3, "{before} before, {} after", commits(&ledger));
+        // What was given is written before the ledger is closed.
+        for n in 200..210 {
+            ledger.learn(None, vec![note(&n.to_string(), Some("{}"))]).unwrap();
+        }
+        drop(ledger);
+        let ledger = Ledger::open(&state, "binance").unwrap();
+        assert_eq!(ledger.notes().unwrap().len(), 209);
+        assert_eq!(ledger.reserved(0).unwrap().len(), 199);
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_told_to_all_who_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+        let mut ledger = Ledger::open(&state, "binance").unwrap().in_groups(&state).unwrap();
+        state.connect().unwrap().execute_batch("DROP TABLE reservations").unwrap();
+        let (told, heard) = std::sync::mpsc::channel();
+        ledger.reserve(vec![reservation(1, 1)], vec![], move |stored| told.send(stored).unwrap()).unwrap();
+        assert!(matches!(heard.recv().unwrap(), Err(StateError::NotWritten(_))));
     }
 }

@@ -45,6 +45,15 @@ impl Store {
         })
     }
 
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Whether there is something that could not be written yet.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.unsaved.is_empty()
+    }
+
     /// The last number that was given to a call.
     pub(super) fn last_call(&self) -> Result<i64, StateError> {
         let sql = "SELECT coalesce(max(call), 0) FROM reservations WHERE server = ?1";
@@ -194,6 +203,11 @@ pub(super) mod tests {
     use super::*;
 
     impl Store {
+        /// By another connection's commits, as this one sees them.
+        pub(crate) fn commits(&self) -> i64 {
+            self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap()
+        }
+
         pub(crate) fn count(&self, table: &str) -> i64 {
             self.connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
         }

@@ -37,6 +37,8 @@ enum Event {
     ClientGone(io::Error),
     ServerGone(io::Error),
     Wrote,
+    /// Something for which a call has waited.
+    Arrived,
     Stop,
     Late,
     Timeout,
@@ -137,6 +139,9 @@ where
             return Poll::Ready(Event::Wrote);
         }
 
+        if self.session.poll_held(cx, &mut self.out).is_ready() {
+            return Poll::Ready(Event::Arrived);
+        }
         self.server_first = !self.server_first;
         for from_server in [self.server_first, !self.server_first] {
             if from_server {
@@ -209,6 +214,8 @@ where
                     self.timer = None;
                 }
             }
+            // The session has taken it.
+            Event::Arrived => {}
             Event::Stop => self.enter(Phase::Draining),
             Event::Late => {
                 self.patience = None;

@@ -90,9 +90,16 @@ impl Session {
         self.forward(id, method, params, asked, Shape::default(), out);
     }
 
+    /// Whether a request that is waited for has that id.
+    fn is_taken(&self, id: &RequestId) -> bool {
+        self.in_flight.contains(self.lane, id)
+            || self.priced.contains(self.lane, id)
+            || self.held.contains(self.lane, id)
+    }
+
     /// Whether a request may be looked at: its id is free, its method known, and there is room.
     fn admit_request(&self, id: &RequestId, name: &str, params: Option<&Params>) -> Result<Method, Refusal> {
-        if self.in_flight.contains(self.lane, id) || self.priced.contains(self.lane, id) {
+        if self.is_taken(id) {
             return Err(Refusal::IdInFlight { id: id.clone() });
         }
         let Some(method) = Method::named(name) else {
@@ -130,7 +137,8 @@ impl Session {
         if self.gateway.mutation() == Some(crate::GatewayMutation::ListFilteredCallsOpen) {
             return self.forward(id, Method::CallTool, Some(params), Asked::Plain, shape, out);
         }
-        let case = Case { identity: &self.identity, id: &id, tool, arguments: &arguments, now_ms };
+        let (identity, desk) = (&self.identity, &self.held.desk);
+        let case = Case { identity, id: &id, tool, arguments: &arguments, now_ms, desk };
         let wanted = if self.distrust(tool).is_none() { self.gateway.prices_wanted(&case) } else { Vec::new() };
         drop(arguments);
         if let Some((id, params, shape)) = self.wait_for_prices(now_ms, wanted, (id, params, shape), out) {
@@ -144,12 +152,20 @@ impl Session {
             Ok(call) => call,
             Err(refusal) => return self.refuse(now_ms, Some(id), Some(Method::CallTool.name()), &refusal, out),
         };
-        let case = Case { identity: &self.identity, id: &id, tool, arguments: &arguments, now_ms };
+        let (identity, desk) = (&self.identity, &self.held.desk);
+        let case = Case { identity, id: &id, tool, arguments: &arguments, now_ms, desk };
         let ruling = match self.distrust(tool) {
             None => self.gateway.judge(&case),
             Some((reason, message)) => self.gateway.deny(&case, reason, message),
         };
+        drop(arguments);
+        self.follow(ruling, id, params, shape, out);
+    }
+
+    /// Forwards a call, answers it, or lets it wait.
+    pub(super) fn follow(&mut self, ruling: Ruling, id: RequestId, params: Params, shape: Shape, out: &mut Outbox) {
         let told = match ruling {
+            Ruling::Wait(token, held) => return self.hold(token, held, id, params, shape),
             Ruling::Forward(ticket) => {
                 self.summary.allowed += 1;
                 let asked = Asked::Call(ticket);
@@ -234,7 +250,10 @@ impl Session {
 
     fn cancel(&mut self, mut params: Params, out: &mut Outbox) -> Result<(), Refusal> {
         let id = params.get("requestId").and_then(RequestId::from_value);
-        if let Some((id, params)) = id.as_ref().and_then(|id| self.priced.cancel(self.lane, id)) {
+        let waits = id
+            .as_ref()
+            .and_then(|id| self.priced.cancel(self.lane, id).or_else(|| self.cancel_held(self.lane, Some(id))));
+        if let Some((id, params)) = waits {
             self.call_cancelled(&id, &params);
             return Ok(());
         }
@@ -247,7 +266,7 @@ impl Session {
     /// Nobody waits for the answer of a lane any more: the server is told, and what it answers goes nowhere.
     #[cfg(feature = "http")]
     pub(crate) fn hang_up(&mut self, lane: Lane, out: &mut Outbox) {
-        if let Some((id, params)) = self.priced.cancel_lane(lane) {
+        if let Some((id, params)) = self.priced.cancel_lane(lane).or_else(|| self.cancel_held(lane, None)) {
             self.call_cancelled(&id, &params);
         }
         if let Some(id) = self.in_flight.cancel_lane(lane) {
@@ -269,8 +288,9 @@ impl Session {
     /// Puts on record that a call was withdrawn before it was judged. Nobody waits for an answer.
     fn call_cancelled(&self, id: &RequestId, params: &Params) {
         let Ok((tool, arguments)) = read_call(params) else { return };
-        let case = Case { identity: &self.identity, id, tool, arguments: &arguments, now_ms: self.gateway.now_ms() };
-        let message = "the client withdrew the call while it waited for a reference price";
+        let (identity, desk, now_ms) = (&self.identity, &self.held.desk, self.gateway.now_ms());
+        let case = Case { identity, id, tool, arguments: &arguments, now_ms, desk };
+        let message = "the client withdrew the call while it waited for a price or a store";
         let _: Ruling = self.gateway.deny(&case, "cancelled", message);
     }
 
@@ -286,8 +306,7 @@ impl Session {
         self.summary.refused_frames += 1;
         self.gateway.record_refusal(&self.identity, now_ms, id.as_ref(), method, refusal);
         // Two answers under one id could be taken for each other.
-        let is_taken = |id: &RequestId| self.in_flight.contains(self.lane, id) || self.priced.contains(self.lane, id);
-        let id = id.filter(|id| !is_taken(id));
+        let id = id.filter(|id| !self.is_taken(id));
         out.tell(self.lane, |out| reply::push_refusal(out, id.as_ref(), refusal));
     }
 }
@@ -297,7 +316,7 @@ impl Session {
 /// MCP also defines `task` (2025-11-25), `inputResponses` and `requestState` (2026-07-28). They
 /// belong to exchanges of several requests, which this gateway does not carry: to judge a call
 /// without them would be to judge half of it.
-fn read_call(params: &Params) -> Result<(&str, Cow<'_, Params>), Refusal> {
+pub(super) fn read_call(params: &Params) -> Result<(&str, Cow<'_, Params>), Refusal> {
     for member in params.keys() {
         match member.as_str() {
             "name" | "arguments" | "_meta" => {}

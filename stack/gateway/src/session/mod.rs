@@ -12,6 +12,7 @@
 mod catalogue;
 mod client;
 mod denial;
+mod held;
 mod in_flight;
 mod lane;
 mod listed;
@@ -31,6 +32,7 @@ pub use summary::SessionSummary;
 use crate::config::Identity;
 use crate::gateway::{Answered, Gateway};
 use crate::wire::Refusal;
+use held::HeldCalls;
 use in_flight::{Asked, InFlight, Pending};
 use listed::Listed;
 use priced::Priced;
@@ -54,6 +56,8 @@ pub struct Session {
     in_flight: InFlight,
     /// Calls that wait for a reference price.
     priced: Priced,
+    /// Calls that are permitted and wait for a store.
+    held: HeldCalls,
     /// Tools that declared an `outputSchema` when they were listed.
     with_output_schema: BTreeSet<String>,
     /// Which tools are what was pinned.
@@ -74,6 +78,7 @@ impl Session {
             lane: Lane::ONLY,
             in_flight: InFlight::default(),
             priced: Priced::default(),
+            held: HeldCalls::new(),
             with_output_schema: BTreeSet::new(),
             listed: Listed::default(),
             summary: SessionSummary::default(),
@@ -84,7 +89,7 @@ impl Session {
 
     /// How many requests the client waits for.
     pub fn waited_for(&self) -> usize {
-        self.in_flight.waited_for() + self.priced.waiting()
+        self.in_flight.waited_for() + self.priced.waiting() + self.held.waiting()
     }
 
     /// The counts so far.
@@ -107,6 +112,7 @@ impl Session {
         let sent = out.to_upstream.sent();
         out.to_upstream.discard();
         self.prices_lost(out);
+        self.held_lost(out);
         while let Some(pending) = self.in_flight.take_oldest() {
             self.answer_lost(pending, sent, out);
         }
@@ -140,6 +146,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.drop_held();
         while let Some(pending) = self.in_flight.take_oldest() {
             if let Asked::Call(ticket) = pending.asked {
                 self.gateway.settle(&self.identity, ticket, Outcome::Unknown, Answered::default());

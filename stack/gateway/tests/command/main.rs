@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         trial("a_bad_policy_starts_nothing", bad_policy),
         trial("check_reads_the_policy_and_stops", check),
         trial("what_cannot_be_opened_has_its_own_exit_code", unopenable),
+        trial("what_gateways_cannot_share_starts_nothing", unshareable),
         trial("a_server_that_dies_in_a_call_is_told", server_dies),
         trial("the_audit_goes_to_standard_error_by_default", audit_to_stderr),
         trial("a_full_disk_denies_before_the_call_leaves", full_disk),
@@ -225,6 +226,28 @@ fn unopenable() {
     let (status, said) = code(&[], &["/nonexistent/server"]);
     assert!(status == Some(5) && said.contains("/nonexistent/server"), "{said}");
     assert_eq!(code(&["--log", "=="], &["true"]).0, Some(2));
+}
+
+fn unshareable() {
+    let refused = |policy: &str, address: &str, more: &[&str]| {
+        let place = Place::new(policy);
+        let flags = [&["--shared-store", address], more].concat();
+        let output = place.gateway(&flags).args(["--", "true"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(13), "{}", said(&output));
+        said(&output)
+    };
+    let breaking = r#"{"version": "2", "default": "deny", "manifest": "binance-mcp", "tools": {
+        "bn_ping": {"concurrency": [{"max": 2}]}, "bn_new_order": {"no_self_cross": true}}}"#;
+    let words = refused(breaking, "redis://127.0.0.1:1/0", &[]);
+    assert!(words.contains("/tools/bn_new_order/no_self_cross, /tools/bn_ping/concurrency/0;"), "{words}");
+    for address in
+        ["redis://user:canary@127.0.0.1:1/0", "redis://:canary@127.0.0.1", "canary@nowhere", "http://canary@x"]
+    {
+        let words = refused(POLICY, address, &[]);
+        assert!(!words.contains("canary"), "{words}");
+    }
+    let words = refused(POLICY, "redis://127.0.0.1:1/0", &["--shared-store-password-file", "/nonexistent/secret"]);
+    assert!(words.contains("/nonexistent/secret"), "{words}");
 }
 
 fn server_dies() {

@@ -25,5 +25,6 @@ mod prices;
 mod reload;
 mod results;
 mod server_side;
+mod shared;
 mod trail;
 mod without_io;

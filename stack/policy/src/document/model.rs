@@ -284,6 +284,11 @@ impl Policy {
         }
     }
 
+    /// The rules of every entry, in the order of the names.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &ToolRules> {
+        self.names.values().filter_map(|named| named.rules.as_ref())
+    }
+
     /// The rules of a tool that is listed.
     pub(crate) fn rules(&self, tool: &str) -> Option<&ToolRules> {
         self.names.get(tool).and_then(|named| named.rules.as_ref())
