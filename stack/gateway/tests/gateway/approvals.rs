@@ -193,6 +193,19 @@ fn defect_duplicates_are_one_request_and_one_approval_passes_one_of_them() {
     assert_eq!(passed.into_inner(), 1);
 }
 
+/// Objects within arrays are in canonical order too, and arrays keep theirs.
+#[test]
+fn defect_maps_within_arrays_are_canonical() {
+    let mut desk = Desk::new();
+    let order =
+        |legs: &str| -> Value { serde_json::from_str(&format!(r#"{{"quantity":"2","legs":{legs}}}"#)).unwrap() };
+    let id = desk.asks(&order(r#"[{"a":1,"b":[{"c":2,"d":3}]},{"e":4}]"#));
+    assert_eq!(desk.asks(&order(r#"[{"b":[{"d":3,"c":2}],"a":1},{"e":4}]"#)), id, "the same order");
+    assert_ne!(desk.asks(&order(r#"[{"e":4},{"a":1,"b":[{"c":2,"d":3}]}]"#)), id, "another order");
+    desk.approve(&id);
+    assert_eq!(desk.order("s", &order(r#"[{"b":[{"d":3,"c":2}],"a":1},{"e":4}]"#)), Value::Null);
+}
+
 #[test]
 fn whatever_is_changed_needs_its_own_approval() {
     let mut desk = Desk::new();

@@ -162,7 +162,7 @@ async fn whatever_an_agent_sends_is_one_line_without_values() {
 }
 
 #[tokio::test]
-async fn equal_arguments_have_equal_digests_under_a_key_only() {
+async fn defect_14_equal_arguments_have_equal_digests_under_a_key_only() {
     let keyed = Bench::with(|config| config.audit_key = Some(AuditKey::new(&[7; 32]).unwrap()));
     let plain = Bench::new();
     let digest = async |bench: &Bench, arguments: &str| {

@@ -10,6 +10,7 @@ mod support;
 mod admin;
 mod approvals;
 mod audit;
+mod defects;
 mod frames;
 mod fuzz;
 #[cfg(feature = "http")]

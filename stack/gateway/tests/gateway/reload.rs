@@ -85,7 +85,7 @@ async fn a_call_on_its_way_is_settled_by_what_it_was_charged() {
 
 /// Readers judge while a writer flips between two policies; each record must name the policy whose verdict it holds.
 #[test]
-fn every_call_is_judged_by_exactly_the_policy_that_its_record_names() {
+fn defect_20_every_call_is_judged_by_exactly_the_policy_that_its_record_names() {
     let bench = Bench::new();
     let with = POLICY.to_owned();
     let without = POLICY.replace("\"echo\": {},", "");

@@ -10,7 +10,7 @@ async fn ask(rig: &mut Rig, frame: &str) -> Value {
 }
 
 #[tokio::test]
-async fn lists_are_filtered_and_everything_else_in_them_is_kept() {
+async fn defect_16_lists_are_filtered_and_everything_else_in_them_is_kept() {
     let mut rig = Bench::new().open("s");
     let id = ask(&mut rig, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"a"}}"#).await;
     rig.server
@@ -25,7 +25,7 @@ async fn lists_are_filtered_and_everything_else_in_them_is_kept() {
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_read_is_not_shown_in_part() {
+async fn defect_16_a_list_that_cannot_be_read_is_not_shown_in_part() {
     let mut rig = Bench::new().open("s");
     for result in [
         r"{}",
@@ -73,7 +73,7 @@ async fn both_handshakes_offer_only_what_passes() {
 }
 
 #[tokio::test]
-async fn requests_of_the_server_stop_at_the_gateway() {
+async fn defect_15_requests_of_the_server_stop_at_the_gateway() {
     let mut rig = Bench::new().open("s");
     for method in ["sampling/createMessage", "elicitation/create", "roots/list", "tools/call", "anything"] {
         rig.server.send(&json!({"jsonrpc": "2.0", "id": "mine", "method": method, "params": {}}).to_string()).await;

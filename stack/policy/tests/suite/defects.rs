@@ -337,3 +337,28 @@ fn calendar_edges_let_no_more_be_spent() {
     let midnight = 20_000 * 24 * 60 * MINUTE;
     assert_eq!(admitted(&mut guard, &all_of_it, [midnight - 100, midnight + 100, midnight + 12 * 60 * MINUTE]), 1);
 }
+
+/// The table of the page beside this: each of the 21 defects, and the files with its tests.
+#[test]
+fn every_defect_has_a_test_in_each_file_that_the_table_names() {
+    let here = env!("CARGO_MANIFEST_DIR");
+    let page = include_str!("../README.md");
+    let rows = page.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let number: usize = cells.get(1)?.parse().ok()?;
+        Some((number, (*cells.get(3)?).to_owned()))
+    });
+    let rows: Vec<(usize, String)> = rows.collect();
+    assert_eq!(rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=21).collect::<Vec<_>>());
+    for (number, files) in rows {
+        let files: Vec<&str> = files.split(", ").map(|file| file.trim_matches('`')).collect();
+        for file in files {
+            let path = match file.strip_prefix("gateway/") {
+                Some(rest) => format!("{here}/../gateway/tests/gateway/{rest}"),
+                None => format!("{here}/tests/{file}"),
+            };
+            let source = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            assert!(source.contains(&format!("fn defect_{number:02}_")), "{file} has no test of defect {number}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::sync::atomic::Ordering;
 
 #[tokio::test]
-async fn nobody_comes_in_without_a_token_and_revoking_holds_from_the_next_request_on() {
+async fn defect_13_nobody_comes_in_without_a_token_and_revoking_holds_from_the_next_request_on() {
     let fixture = Fixture::default();
     let mut site = Site::new(&fixture).await;
     let session = site.open().await;
@@ -48,7 +48,7 @@ async fn a_session_belongs_to_the_grant_that_opened_it() {
 }
 
 #[tokio::test]
-async fn the_token_never_goes_upstream_and_the_audit_names_the_grant() {
+async fn defect_13_the_token_never_goes_upstream_and_the_audit_names_the_grant() {
     let mut site = Site::by_hand().await;
     let answering = tokio::spawn(send(site.post(&initialize())));
     let mut server = site.servers.recv().await.unwrap();
@@ -64,7 +64,7 @@ async fn the_token_never_goes_upstream_and_the_audit_names_the_grant() {
 }
 
 #[tokio::test]
-async fn pages_and_names_of_others_are_turned_away_before_anything_is_read() {
+async fn defect_13_pages_and_names_of_others_are_turned_away_before_anything_is_read() {
     let fixture = Fixture::default();
     let site = Site::new(&fixture).await;
     let turned = [("host", "evil.example"), ("origin", "http://evil.example"), ("origin", "null")];

@@ -95,7 +95,7 @@ async fn a_client_on_a_stream_reaches_a_server_behind_http() {
 }
 
 #[tokio::test]
-async fn what_a_server_sends_in_place_of_an_answer_leaves_the_outcome_unknown() {
+async fn defect_19_what_a_server_sends_in_place_of_an_answer_leaves_the_outcome_unknown() {
     let answered = |status: u16, media: &'static str, body: String| {
         let status = StatusCode::from_u16(status).unwrap();
         (status, [("content-type", media)], body).into_response()
@@ -144,7 +144,7 @@ async fn what_a_server_sends_in_place_of_an_answer_leaves_the_outcome_unknown() 
 }
 
 #[tokio::test]
-async fn the_server_is_told_its_session_its_version_and_its_own_token() {
+async fn defect_17_the_server_is_told_its_session_its_version_and_its_own_token() {
     let heard: Arc<Mutex<Vec<(String, HeaderMap)>>> = Arc::default();
     let hears = heard.clone();
     let note = move |what: &str, headers: HeaderMap| hears.lock().unwrap().push((what.to_owned(), headers));
@@ -207,6 +207,33 @@ async fn the_server_is_told_its_session_its_version_and_its_own_token() {
         assert_eq!(order(what), std::slice::from_ref(&known), "{what}");
     }
     assert_eq!(order("tools/call"), [known, repeated]);
+}
+
+/// One event of a line far beyond 64 KiB, as exchanges answer with, arrives whole.
+#[tokio::test]
+async fn defect_18_a_long_event_arrives() {
+    let event = |id: &Value, long: &str| {
+        format!("data: {{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"a\":\"{long}\"}}}}\n\n")
+    };
+    let url = host(Router::new().route(
+        "/mcp",
+        post(async move |body: String| {
+            let frame: Value = serde_json::from_str(&body).unwrap();
+            ([("content-type", "text/event-stream")], event(&frame["id"], &"x".repeat(300_000))).into_response()
+        }),
+    ))
+    .await;
+    let connection = HttpUpstream::new(&url, None, 1 << 20).unwrap().connect().await.unwrap();
+    let (ours, theirs) = duplex(1 << 20);
+    let gateway = Bench::new().gateway;
+    tokio::spawn(async move {
+        let (read, write) = split(theirs);
+        gateway.serve(Identity::new("agent", "s"), read, write, connection.read, connection.write).await
+    });
+    let mut client = Line::new(ours);
+    client.send(&crate::support::call(7, "echo", json!({}))).await;
+    let told = client.next().await;
+    assert_eq!((&told["id"], told["result"]["a"].as_str().map(str::len)), (&json!(7), Some(300_000)));
 }
 
 #[test]
