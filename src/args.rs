@@ -422,6 +422,11 @@ pub(crate) enum SchemaOf {
     Scenario,
     /// The output of `rogue run --json`.
     Report,
+    /// Policies of version "2".
+    Policy,
+    /// Policies of version "1".
+    #[value(name = "policy-v1")]
+    PolicyV1,
 }
 
 #[derive(Debug, Args)]

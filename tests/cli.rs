@@ -142,6 +142,13 @@ fn schemas_are_the_published_ones() {
         let kept = fs::read_to_string(format!("{HERE}/scenarios/schema/{name}.v1.json")).expect("a schema");
         assert!(printed == kept, "rogue schema {name} > scenarios/schema/{name}.v1.json");
     }
+    for (name, file) in [("policy", "policy.v2.json"), ("policy-v1", "policy.v1.json")] {
+        let printed = out(&check(&["schema", name], 0, &[]));
+        let kept = fs::read_to_string(format!("{HERE}/stack/policy/schema/{file}")).expect("a schema");
+        assert!(printed == kept, "rogue schema {name}");
+        let schema: Value = serde_json::from_str(&printed).expect("JSON");
+        jsonschema::validator_for(&schema).expect("a schema");
+    }
     assert_eq!(out(&rogue(&["schema"])), out(&rogue(&["schema", "scenario"])));
 }
 

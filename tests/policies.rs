@@ -68,6 +68,30 @@ fn a_search_finds_what_another_policy_judges_differently() {
     assert_eq!(code, Some(65));
 }
 
+/// A counter that counts others than before is found, whichever way it is changed: also one of amounts that only several
+/// grants together come to, in the shipped policy.
+#[test]
+fn a_search_finds_that_a_counter_counts_others() {
+    let shipped = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
+    let small = r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp", "tools": {
+        "bn_ping": { "limits": [{ "counter": "pings", "window": "minute", "max": 4, "scope": "grant" }] } } }"#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+    let (all, own, session) = (r#""scope": "organisation""#, r#""scope": "grant""#, r#""scope": "session""#);
+    for (policy, from, to, expected, says) in [
+        (shipped.as_str(), all, own, 1, "by four grants in turn"),
+        (small, own, session, 1, "by two sessions in turn"),
+        (small, own, all, 4, "by four grants in turn"),
+    ] {
+        assert_eq!(policy.matches(from).count(), 1, "{from}");
+        write("before.json", policy);
+        write("after.json", &policy.replace(from, to));
+        let (code, told, errors) = rogue(folder.path(), &["policy", "diff", "before.json", "after.json"]);
+        assert_eq!(code, Some(expected), "{from} as {to}: {told}{errors}");
+        assert!(told.contains(says), "{from} as {to}: {told}");
+    }
+}
+
 #[test]
 fn the_tests_of_a_policy_with_live_prices_hold_and_notice_what_is_changed() {
     let policy = fs::read_to_string(here().join("scenarios/policies/live-collar.json")).expect("a policy");

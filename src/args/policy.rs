@@ -51,6 +51,17 @@ pub(crate) enum Policy {
         #[arg(long)]
         json: bool,
     },
+    /// Write a document of version "1", or one of Intercept, as a policy of version "2"
+    ///
+    /// What is not understood is an error with its place, and nothing is dropped. Exit codes: 0 it is written; 65 it cannot be.
+    Import {
+        /// The document, JSON or YAML
+        #[arg(value_name = "FILE")]
+        document: PathBuf,
+        /// The server's answer to `tools/list`, which says what arguments each tool has [default: the 23 tools of this build]
+        #[arg(long, value_name = "FILE")]
+        tools: Option<PathBuf>,
+    },
     /// Suggest a strict policy for the tools that a server lists
     ///
     /// Each tool gets a class from the words of its name and description and from its arguments; the gravest reading

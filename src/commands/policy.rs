@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use rogue_harness::mcp_policy::{Call, Guard, Moment, Timestamp, strict};
-use rogue_harness::policy::{self, Before, Difference, Said, Sequence, Tested, in_words};
+use rogue_harness::policy::{self, Before, Callers, Difference, Said, Sequence, Tested, in_words};
 use rogue_harness::scenario::Problem;
 use rogue_harness::verdict::ExitClass;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ pub(crate) fn policy(args: &Policy, output: &mut Output) -> Result<ExitClass, Fa
         Policy::Check { policies, strict } => check(policies, *strict, output),
         Policy::Explain(args) => explain(args, output),
         Policy::Diff { before, after, json } => diff(before, after, *json, output),
+        Policy::Import { document, tools } => import(document, tools.as_deref(), output),
         Policy::Suggest { tools, json } => suggest(tools.as_deref(), *json, output),
         Policy::Test { files, all_rules, json } => test(files, *all_rules, *json, output),
     }
@@ -68,19 +69,28 @@ fn explain(args: &Explain, output: &mut Output) -> Result<ExitClass, Failure> {
     Ok(if told.decisive().is_none() && told.asks.is_none() { ExitClass::Good } else { ExitClass::Blocked })
 }
 
+fn import(document: &Path, list: Option<&Path>, output: &mut Output) -> Result<ExitClass, Failure> {
+    let tools = list.map(tools_in).transpose()?;
+    let source = fs::read_to_string(document).map_err(|error| unreadable(document, &error))?;
+    let imported = policy::import(document, &source, tools.as_deref()).map_err(Failure::Files)?;
+    output.problems(&imported.warnings);
+    output.print(&imported.text)?;
+    Ok(ExitClass::Good)
+}
+
+/// The tools of a list in a file, or on standard input.
+fn tools_in(path: &Path) -> Result<Vec<policy::Tool>, Failure> {
+    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    policy::tools_of(&text.map_err(|error| unreadable(path, &error))?)
+        .map_err(|error| Failure::Files(vec![Problem::error("tools", path, error.to_string()).help(error.remedy())]))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::Files(vec![Problem::error("unreadable", path, error.to_string())])
+}
+
 fn suggest(list: Option<&Path>, as_json: bool, output: &mut Output) -> Result<ExitClass, Failure> {
-    let tools = match list {
-        None => policy::shipped_tools(),
-        Some(path) => {
-            let unreadable =
-                |error: io::Error| Failure::Files(vec![Problem::error("unreadable", path, error.to_string())]);
-            let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-            let text = text.map_err(unreadable)?;
-            policy::tools_of(&text).map_err(|error| {
-                Failure::Files(vec![Problem::error("tools", path, error.to_string()).help(error.remedy())])
-            })?
-        }
-    };
+    let tools = list.map_or_else(|| Ok(policy::shipped_tools()), tools_in)?;
     let judged = policy::judge(&tools);
     if as_json {
         let text = serde_json::to_string_pretty(&judged)
@@ -142,12 +152,18 @@ fn in_changes(found: &Difference) -> String {
         let call = Value::Object(change.arguments.clone());
         lines.push(match &change.sequence {
             None => format!("    {call}"),
-            Some(Sequence { before, of, outcome, after_ms }) => {
+            Some(Sequence { before, of, by, outcome, after_ms }) => {
                 let calls = match of {
                     Before::TheSame => "such calls",
-                    Before::EveryTool => "calls of every tool by two grants in turn",
+                    Before::EveryTool => "calls of every tool",
                 };
-                format!("    {call}, {after_ms} ms after the first of {before} {calls} ({outcome})")
+                let by = match by {
+                    Callers::One => "",
+                    Callers::TwoSessions => " by two sessions in turn",
+                    Callers::TwoGrants => " by two grants in turn",
+                    Callers::FourGrants => " by four grants in turn",
+                };
+                format!("    {call}, {after_ms} ms after the first of {before} {calls}{by} ({outcome})")
             }
         });
     }

@@ -2,17 +2,18 @@
 
 use clap::CommandFactory as _;
 use rogue_harness::verdict::ExitClass;
-use rogue_harness::{report, scenario};
+use rogue_harness::{mcp_policy, report, scenario};
 
 use crate::args::{Cli, Completions, Schema, SchemaOf};
 use crate::output::{Failure, Output};
 
 pub(crate) fn schema(args: &Schema, output: &mut Output) -> Result<ExitClass, Failure> {
-    let schema = match args.of {
-        SchemaOf::Scenario => scenario::json_schema(),
-        SchemaOf::Report => report::json_schema(),
-    };
-    output.print(&format!("{schema:#}\n"))?;
+    match args.of {
+        SchemaOf::Scenario => output.print(&format!("{:#}\n", scenario::json_schema()))?,
+        SchemaOf::Report => output.print(&format!("{:#}\n", report::json_schema()))?,
+        SchemaOf::Policy => output.print(mcp_policy::SCHEMA_OF_VERSION_2)?,
+        SchemaOf::PolicyV1 => output.print(mcp_policy::SCHEMA_OF_VERSION_1)?,
+    }
     Ok(ExitClass::Good)
 }
 

@@ -3,12 +3,14 @@
 //! What the language means is the gateway's business: this asks its guard.
 
 mod diff;
+mod import;
 mod read;
 mod suggest;
 mod suite;
 mod words;
 
-pub use diff::{Before, Change, Difference, Said, Sequence, diff};
+pub use diff::{Before, Callers, Change, Difference, Said, Sequence, diff};
+pub use import::{Imported, import};
 pub use read::read_policy;
 pub use suggest::{BadList, Class, Judged, Tool, judge, policy_for, shipped_tools, tools_of};
 pub use suite::{Failure, Suite, TestRun, Tested, load};

@@ -46,6 +46,8 @@ pub use policy::check_policy;
 #[cfg(feature = "embedded")]
 pub(crate) use policy::problems;
 pub use policy_file::PolicyFile;
+#[cfg(feature = "embedded")]
+pub(crate) use problem::nearest;
 pub use problem::{Problem, Severity};
 pub use refs::{RefError, Reference, Template, Unresolved, resolve_text, resolve_value};
 pub use schema::json_schema;

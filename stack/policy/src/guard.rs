@@ -124,6 +124,12 @@ impl Guard {
         Self::build(Some(policy), GuardLimits::default(), Seam::with(mutation))
     }
 
+    /// The same guard with nothing counted, told or remembered: for whoever asks one policy about many histories.
+    #[must_use]
+    pub fn emptied(self) -> Self {
+        Self::build(self.policy, self.limits, self.state.seam)
+    }
+
     fn build(policy: Option<Policy>, limits: GuardLimits, seam: Seam) -> Self {
         let registers = RegisterLimits { grants_max: limits.grants_max, orders_max: limits.orders_max };
         let state = State {

@@ -56,7 +56,10 @@ mod pointer;
 
 pub use counters::Reservation;
 pub use decision::{Call, Charged, Decision, Denial, Escalation, Outcome, Permit, PublicDenial, Reason, Timestamp};
-pub use document::{Handling, Instructions, Loader, Place, Policy, PolicyError, PolicyErrors, ResultRules, Warning};
+pub use document::{
+    Handling, Instructions, Loader, Place, Policy, PolicyError, PolicyErrors, ResultRules, SCHEMA_OF_VERSION_1,
+    SCHEMA_OF_VERSION_2, Warning,
+};
 pub use dues::Due;
 pub use explain::{Explanation, Refused};
 pub use guard::{Guard, GuardLimits};

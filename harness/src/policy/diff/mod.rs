@@ -4,7 +4,7 @@
 //! documents, so the calls are made of it: each number and the next ones on both sides of it, each word, every tool, side
 //! and type, quantities that bring price times quantity to each number and just above. Then limits, cooldowns and breakers
 //! are held against one another by sequences: the same call again and again, on a clock that goes to the end of each
-//! window. A difference is shown by the shortest call that was found for it. That none is found proves nothing.
+//! window, by one caller, by two sessions and by four grants in turn, so that it shows whom a counter counts. A difference is shown by the shortest call that was found for it. That none is found proves nothing.
 
 mod sequences;
 mod space;
@@ -54,6 +54,8 @@ pub struct Sequence {
     pub before: usize,
     /// Which calls.
     pub of: Before,
+    /// Who made them.
+    pub by: Callers,
     /// What became of each of them.
     pub outcome: &'static str,
     /// The time since the first.
@@ -66,8 +68,37 @@ pub struct Sequence {
 pub enum Before {
     /// The same call.
     TheSame,
-    /// Plain calls of every tool, by two grants in turn.
+    /// Plain calls of every tool.
     EveryTool,
+}
+
+/// Who makes the calls of a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callers {
+    /// One session of one grant.
+    One,
+    /// Two sessions of one grant in turn.
+    TwoSessions,
+    /// Two grants in turn, each in a session of its own.
+    TwoGrants,
+    /// Four of them: as many as it takes to spend what all may spend before each has spent its own.
+    FourGrants,
+}
+
+impl Callers {
+    /// Who makes the call of this number.
+    fn at(self, index: usize) -> (&'static str, &'static str) {
+        const GRANTS: [(&str, &str); 4] =
+            [("desk", "session-1"), ("other", "session-3"), ("third", "session-4"), ("fourth", "session-5")];
+        let grants = |count: usize| GRANTS.get(index % count).copied().unwrap_or(("desk", "session-1"));
+        match self {
+            Self::One => grants(1),
+            Self::TwoSessions => ("desk", if index.is_multiple_of(2) { "session-1" } else { "session-2" }),
+            Self::TwoGrants => grants(2),
+            Self::FourGrants => grants(4),
+        }
+    }
 }
 
 /// A verdict.
@@ -113,28 +144,44 @@ pub fn diff(before: &PolicyFile, after: &PolicyFile) -> Result<Difference, Polic
     let space = Space::of(&[before, after]);
     let mut pair = [guard(before, &space)?, guard(after, &space)?];
     let mut found = Found::default();
-    for (tool, arguments) in space.calls() {
-        let call = Call { tool: &tool, arguments: &arguments, grant: "desk", session: "session-1" };
-        for halted in [false, true] {
-            let moment = Moment::new(Timestamp::from_millis(0)).halted(halted);
-            let [one, other] = &mut pair;
-            let (one, other) = (Said::of(&one.explain(&call, moment)), Said::of(&other.explain(&call, moment)));
-            found.take(&tool, &arguments, None, one, other);
+    for (tool, calls) in space.calls() {
+        // A tool that the kill switch stops it stops whatever the arguments: once is enough.
+        let mut stopped = false;
+        for arguments in calls {
+            let call = Call { tool, arguments: &arguments, grant: "desk", session: "session-1" };
+            for halted in [false, true] {
+                if halted && stopped {
+                    continue;
+                }
+                let moment = Moment::new(Timestamp::from_millis(0)).halted(halted);
+                let [one, other] = &mut pair;
+                let (one, other) = (Said::of(&one.explain(&call, moment)), Said::of(&other.explain(&call, moment)));
+                stopped = halted && [&one, &other].iter().all(|said| said.reason == Some("halted"));
+                found.take(tool, &arguments, None, one, other);
+            }
         }
     }
-    sequences::play(&[before, after], &space, &mut found)?;
+    sequences::play(pair, &space, &mut found);
     Ok(found.into_difference())
 }
 
 /// A guard with nothing counted, which is told the prices that are written.
 fn guard(file: &PolicyFile, space: &Space) -> Result<Guard, PolicyErrors> {
     let policy: Policy = file.document().parse()?;
-    let mut guard = Guard::new(policy);
+    Ok(priced(Guard::new(policy), space))
+}
+
+/// The same guards with nothing counted: reading the documents anew for each sequence would be most of the work.
+fn emptied(pair: [Guard; 2], space: &Space) -> [Guard; 2] {
+    pair.map(|guard| priced(guard.emptied(), space))
+}
+
+fn priced(mut guard: Guard, space: &Space) -> Guard {
     for (symbol, price) in space.prices() {
         // A policy that asks for no prices takes none.
         let _ = guard.suppose_price(symbol, price, Timestamp::from_millis(0));
     }
-    Ok(guard)
+    guard
 }
 
 /// Differences as they are found. The kind is the tool and both verdicts.

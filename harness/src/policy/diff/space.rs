@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_gateway::mcp_policy::strict;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Value, json};
 
 use crate::scenario::PolicyFile;
@@ -142,11 +142,32 @@ impl Space {
         usize::try_from(most).unwrap_or_default() + 2
     }
 
-    /// Every call, a tool's plainest first.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (String, Map<String, Value>)> {
-        self.tools.iter().flat_map(|(tool, arguments)| {
-            self.calls_of(arguments).into_iter().map(|arguments| (tool.clone(), arguments))
-        })
+    /// The calls of each tool, the plainest first.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&str, Vec<Map<String, Value>>)> {
+        self.tools.iter().map(|(tool, arguments)| (tool.as_str(), self.calls_of(arguments)))
+    }
+
+    /// The same order with other quantities, the largest first.
+    pub(super) fn larger(&self, arguments: &Map<String, Value>) -> Vec<Map<String, Value>> {
+        let Some(name) = ["quantity", "quoteOrderQty"].into_iter().find(|name| arguments.contains_key(*name)) else {
+            return Vec::new();
+        };
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str);
+        let price = text("price").or_else(|| self.prices.get(text("symbol")?).map(String::as_str));
+        let price = price.and_then(|price| price.parse::<Decimal>().ok());
+        // Each number, and what comes to it at the price and not to a hair more.
+        let numbers = self.numbers.iter().flat_map(|number| {
+            let bought = price.and_then(|price| number.checked_div(price));
+            let bought = bought.map(|quantity| quantity.round_dp_with_strategy(8, RoundingStrategy::ToZero));
+            [Some(*number), bought].into_iter().flatten()
+        });
+        let numbers: BTreeSet<Decimal> = numbers.filter(|number| *number > Decimal::ZERO).collect();
+        let with = |number: &Decimal| {
+            let mut arguments = arguments.clone();
+            arguments.insert(name.to_owned(), json!(number.normalize().to_string()));
+            arguments
+        };
+        numbers.iter().rev().map(with).collect()
     }
 
     /// The calls of a tool by which sequences are played: one of each shape.
@@ -281,9 +302,12 @@ impl Space {
         values
     }
 
+    /// At most so many calls as are tried; what lies beyond is not even made.
     fn calls_of(&self, arguments: &[String]) -> Vec<Map<String, Value>> {
-        let mut calls = self.shapes(arguments);
-        let shapes = calls.clone();
+        let shapes = self.shapes(arguments);
+        let mut calls = shapes.clone();
+        // What a quantity may be depends on the price, and nothing else on anything.
+        let mut known: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for shape in &shapes {
             // One argument less, and one that is none.
             for name in shape.keys() {
@@ -295,11 +319,21 @@ impl Space {
             call.insert("unknownArgument".to_owned(), json!("1"));
             calls.push(call);
             for name in arguments {
-                for value in self.values(name, shape) {
+                let own: Vec<Value>;
+                let values = if name == "quantity" {
+                    own = self.values(name, shape);
+                    &own
+                } else {
+                    known.entry(name).or_insert_with(|| self.values(name, shape))
+                };
+                for value in values {
                     let mut call = shape.clone();
-                    call.insert(name.clone(), value);
+                    call.insert(name.clone(), value.clone());
                     calls.push(call);
                 }
+            }
+            if calls.len() >= CALLS_MAX {
+                break;
             }
             // Where two arguments make up one amount.
             if shape.contains_key("price") && shape.contains_key("quantity") {
@@ -310,6 +344,9 @@ impl Space {
                         let mut call = priced.clone();
                         call.insert("quantity".to_owned(), quantity);
                         calls.push(call);
+                    }
+                    if calls.len() >= CALLS_MAX {
+                        break;
                     }
                 }
             }

@@ -12,7 +12,7 @@ use super::listed::Tool;
 use super::words;
 
 /// The name of the shipped manifest.
-pub(super) const SHIPPED: &str = "binance-mcp";
+pub(crate) const SHIPPED: &str = "binance-mcp";
 
 /// The entries of a manifest for the tools of a server.
 pub(super) struct Manifest {
@@ -23,7 +23,7 @@ pub(super) struct Manifest {
 
 impl Manifest {
     pub(super) fn of(tools: &[Tool], judged: &[Judged]) -> Self {
-        let shipped = shipped();
+        let shipped = shipped_manifest();
         let mut manifest = Self { entries: BTreeMap::new(), shipped: true };
         for (tool, judged) in tools.iter().zip(judged) {
             let known = shipped.get(&tool.name).filter(|entry| declares_all(entry, &tool.arguments));
@@ -58,7 +58,8 @@ impl Manifest {
     }
 }
 
-fn shipped() -> Map<String, Value> {
+/// The entries of the shipped manifest.
+pub(crate) fn shipped_manifest() -> Map<String, Value> {
     let text = Policy::shipped_manifest(SHIPPED).unwrap_or_default();
     match strict::parse(text.as_bytes(), strict::Limits::default()) {
         Ok(Value::Object(tools)) => tools,

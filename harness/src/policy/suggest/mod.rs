@@ -20,4 +20,5 @@ mod write;
 pub use class::Class;
 pub use judge::{Judged, judge};
 pub use listed::{BadList, Tool, shipped_tools, tools_of};
+pub(crate) use manifest::{SHIPPED, shipped_manifest};
 pub use write::policy_for;

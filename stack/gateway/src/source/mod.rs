@@ -133,6 +133,12 @@ impl PolicyDocument {
         }
     }
 
+    /// Where in the document itself, as it is written, the key or value at `pointer` stands, or what is there above it.
+    pub fn place(&self, pointer: &str) -> Place {
+        let json = self.text.json().unwrap_or_default();
+        self.text.place(mcp_policy::strict::place_of(json, pointer))
+    }
+
     /// The text into which a pointer leads.
     fn text_of(&self, pointer: &str) -> &Text {
         let part = pointer.split_once('#').filter(|(path, _)| !path.starts_with('/'));

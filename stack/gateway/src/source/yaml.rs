@@ -269,6 +269,9 @@ fn is_number(text: &str) -> bool {
 /// What some reader of YAML takes for something else than a text.
 fn is_ambiguous(text: &str) -> bool {
     const WORDS: [&str; 12] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", "<<", "="];
+    // Numbers of all bases, times and dates are made of these.
+    let of_numbers = |one: char| one.is_ascii_hexdigit() || "xXoO_+-.:, tTzZiInN".contains(one);
+    let begins = |first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.');
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
-        || text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.'))
+        || (text.starts_with(begins) && text.chars().all(of_numbers))
 }

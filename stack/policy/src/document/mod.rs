@@ -48,6 +48,11 @@ mod told;
 mod vain;
 mod warn;
 
+/// The JSON Schema of documents of version "1", for editors. The reader knows more than a schema can say.
+pub const SCHEMA_OF_VERSION_1: &str = include_str!("../../schema/policy.v1.json");
+/// That of documents of version "2", and of their parts where it says so.
+pub const SCHEMA_OF_VERSION_2: &str = include_str!("../../schema/policy.v2.json");
+
 pub use crate::strict::Place;
 pub use error::{PolicyError, PolicyErrors};
 pub use handling::{Handling, Instructions, ResultRules};

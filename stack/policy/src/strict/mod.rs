@@ -15,7 +15,7 @@ mod place;
 
 pub use error::{StrictError, StrictErrorKind};
 pub use parse::{Limits, canonical, parse};
-pub use place::Place;
+pub use place::{Place, place_of};
 
 pub(crate) use fold::{eq_folded, fold};
 pub(crate) use parse::parse_observed;

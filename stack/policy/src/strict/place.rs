@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::parse::Observer;
+use super::parse::{Limits, Observer, parse_observed};
 use crate::pointer;
 
 /// A place in a text. Both numbers count from 1; columns count characters.
@@ -43,6 +43,17 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// Where the value at `pointer` (RFC 6901) stands in a document, or its key if it has one, or what is there above it. In
+/// a text that is no closed JSON, with comments or without, that is its beginning.
+pub fn place_of(text: &str, pointer: &str) -> Place {
+    let limits = Limits::default().with_bytes_max(text.len()).with_comments();
+    let mut outline = Outline::default();
+    match parse_observed(text.as_bytes(), limits, &mut outline) {
+        Ok(_) => outline.key(text, pointer),
+        Err(_) => Place::new(1, 1),
     }
 }
 
@@ -124,7 +135,6 @@ impl Observer for Outline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strict::{Limits, parse_observed};
 
     #[test]
     fn keys_and_values_are_found_by_their_pointer() {
@@ -136,6 +146,8 @@ mod tests {
         assert_eq!(at(outline.value(text, "/ä/0")), (2, 9));
         assert_eq!(at(outline.key(text, "/ä/1/b~1c")), (2, 13));
         assert_eq!(outline.text(text, "/ä/1/b~1c"), Some("2.50"));
+        assert_eq!(at(place_of(text, "/ä/1/b~1c")), (2, 13));
+        assert_eq!(at(place_of("{", "/ä")), (1, 1));
         // What is not there is placed at what is there above it.
         assert_eq!(at(outline.value(text, "/ä/1/missing/0")), (2, 12));
         assert_eq!(at(outline.value(text, "/missing")), (1, 1));

@@ -159,6 +159,95 @@ fn an_unknown_key_is_an_error_in_every_object() {
     }
 }
 
+/// What both the reader and the schema refuse: a tool's rules, put into a document that is fine without them.
+#[test]
+fn the_schema_refuses_what_is_malformed() {
+    let schema = schema();
+    let whole = |tools: Value| json!({ "version": "2", "default": "deny", "manifest": "binance-mcp", "tools": tools });
+    let fine = whole(json!({ "bn_new_order": {} }));
+    assert!(schema.is_valid(&fine) && Policy::parse(&fine.to_string()).is_ok());
+    let condition = |condition: Value| json!({ "require": [condition] });
+    let limit = |limit: Value| json!({ "limits": [limit] });
+    let rules = [
+        json!([]),
+        json!(null),
+        json!(true),
+        json!({ "action": "block" }),
+        json!({ "action": true }),
+        json!({ "reason": 5, "action": "deny" }),
+        json!({ "requires": [] }),
+        json!({ "require": {} }),
+        json!({ "deny_if": [[]] }),
+        json!({ "deny_if": [{ "on_deny": "no" }] }),
+        json!({ "approve_if": [{ "conditions": {} }] }),
+        condition(json!({ "path": "args.symbol" })),
+        condition(json!({ "op": "eq", "value": 1 })),
+        condition(json!({ "path": "args.symbol", "op": "equals", "value": "x" })),
+        condition(json!({ "path": 5, "op": "eq", "value": "x" })),
+        condition(json!({ "path": "args.symbol", "op": "exists", "value": "yes" })),
+        condition(json!({ "path": "args.symbol", "op": "exists", "if_present": 1 })),
+        condition(json!({ "path": "args.symbol", "op": "one_of", "value": "BTCUSDT" })),
+        condition(json!({ "path": "args.price", "op": "between", "value": ["1"] })),
+        condition(json!({ "path": "args.newClientOrderId", "op": "characters", "value": "hex" })),
+        condition(json!({ "any": [] })),
+        condition(json!({ "any": {} })),
+        condition(json!({ "not": [] })),
+        condition(json!({ "path": "args.symbol", "op": "eq", "value": "x", "shadow": "no" })),
+        limit(json!({ "window": "minute", "max": 5 })),
+        limit(json!({ "counter": "c", "max": 5 })),
+        limit(json!({ "counter": "c", "window": "minute" })),
+        limit(json!({ "counter": "c", "window": "week", "max": 5 })),
+        limit(json!({ "counter": "c", "window": 0, "max": 5 })),
+        limit(json!({ "counter": "c", "window": "minute", "max": -1 })),
+        limit(json!({ "counter": "c", "window": "minute", "max": 5, "scope": "everybody" })),
+        limit(json!({ "counter": "", "window": "minute", "max": 5 })),
+        json!({ "rate_limit": { "max": 5 } }),
+        json!({ "rate_limit": [{ "max": 5, "window": 60 }] }),
+        json!({ "audit": ["symbol"] }),
+        json!({ "result": { "redact": "listenKey" } }),
+        json!({ "result": { "max_bytes": 0 } }),
+        json!({ "result": { "instructions": "warn" } }),
+        json!({ "no_self_cross": false }),
+        json!({ "open_orders": { "max": 5 } }),
+        json!({ "open_orders": [{ "max": 5, "per": "day" }] }),
+        json!({ "cancel_to_fill": [{ "window": "hour", "max": 5 }] }),
+        json!({ "cooldown": [{ "after": "lunch", "window": 5 }] }),
+        json!({ "concurrency": [{ "max": 0 }] }),
+        json!({ "error_streak": [{ "max": 5, "window": "minute" }] }),
+    ];
+    let documents = rules.into_iter().map(|rules| whole(json!({ "bn_new_order": rules })));
+    let with = |key: &str, value: Value| {
+        let mut document = fine.clone();
+        document[key] = value;
+        document
+    };
+    let tops = [
+        with("version", json!(2)),
+        with("version", json!("3")),
+        with("default", json!("allow")),
+        with("default", json!(true)),
+        with("manifest", json!(["binance-mcp"])),
+        with("hide", json!("bn_ping")),
+        with("tools", json!([])),
+        with("references", json!({ "BTCUSDT": true })),
+        with("assets", json!({ "BTCUSDT": { "base": "BTC" } })),
+        with("safety_tools", json!({})),
+        with("shadow", json!("true")),
+        with("all_tools", json!({ "require": [] })),
+        with("live_references", json!({ "tools": [] })),
+        with("include", json!("limits.json")),
+        with("tols", json!({})),
+        json!([]),
+        json!({}),
+    ];
+    let taken: Vec<String> = documents
+        .chain(tops)
+        .filter(|document| Policy::parse(&document.to_string()).is_ok() || schema.is_valid(document))
+        .map(|document| format!("{} {document}", if schema.is_valid(&document) { "schema" } else { "reader" }))
+        .collect();
+    assert!(taken.is_empty(), "{taken:#?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1000), ..ProptestConfig::default() })]
 
