@@ -78,14 +78,14 @@ impl Place {
         command
     }
 
-    fn witness(&self) {
+    fn witness(&self, audit: &str) {
         let owner = self.mock.account_id(&self.key).expect("the account");
         let booked: Vec<String> = self.mock.with_exchange(|exchange| {
             let symbol = exchange.spec().symbol_id("BTCUSDT").expect("the symbol");
             exchange.orders(owner, symbol, Page::newest(10)).iter().map(|order| order.quantity.to_string()).collect()
         });
         assert_eq!(booked, ["0.01000000"], "the exchange is the witness");
-        let audit = std::fs::read_to_string(self.folder.path().join("audit.jsonl")).expect("the audit");
+        let audit = std::fs::read_to_string(self.folder.path().join(audit)).expect("the audit");
         let records: Vec<Value> =
             audit.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect();
         let said = |member: &str| records.iter().filter_map(|record| record[member].as_str()).collect::<Vec<_>>();
@@ -120,7 +120,36 @@ async fn a_client_trades_through_the_gateway_and_no_further_than_the_policy() {
     }
     let command = Command::from(place.command(&words));
     trade(().serve(TokioChildProcess::new(command).expect("the gateway starts")).await.expect("a handshake")).await;
-    place.witness();
+    place.witness("audit.jsonl");
+}
+
+/// The configuration of a client that knows nothing of the gateway, with the gateway put in front of its server.
+#[tokio::test]
+async fn a_client_s_own_configuration_is_guarded() {
+    let place = Place::new().await;
+    let secrets = json!({ "BINANCE_BASE_URL": place.mock.rest_url(), "BINANCE_API_KEY": place.key,
+                          "BINANCE_SECRET_KEY": place.secret });
+    let client = json!({ "mcpServers": { "binance": { "command": place.server, "env": secrets } } });
+    let own = place.folder.path().join("client.json");
+    std::fs::write(&own, client.to_string()).expect("a file");
+    let command = block("<!-- commands: init -->", "sh");
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let written = place.command(&words).output().expect("the command runs");
+    assert!(written.status.success(), "{written:?}");
+    assert_eq!(std::fs::read_to_string(&own).expect("it is there"), client.to_string(), "the client's own file");
+
+    let guarded = std::fs::read_to_string(place.folder.path().join("guarded.json")).expect("the configuration");
+    let guarded: Value = serde_json::from_str(&guarded).expect("JSON");
+    let entry = &guarded["mcpServers"]["binance"];
+    let mut command = Command::new(entry["command"].as_str().expect("a command"));
+    command.args(entry["args"].as_array().expect("arguments").iter().map(|word| word.as_str().expect("a word")));
+    for (name, value) in entry["env"].as_object().expect("an environment") {
+        command.env(name, value.as_str().expect("text"));
+    }
+    trade(().serve(TokioChildProcess::new(command).expect("the gateway starts")).await.expect("a handshake")).await;
+    place.witness("binance.jsonl");
+    // A second time nothing is written over.
+    assert_eq!(place.command(&words).output().expect("the command runs").status.code(), Some(14));
 }
 
 /// Ends with the test, however that ends.
@@ -158,5 +187,5 @@ async fn a_client_over_http_trades_with_a_token_and_no_further_than_the_policy()
     trade(().serve(StreamableHttpClientTransport::from_config(transport)).await.expect("a handshake")).await;
     let ended = Plain::new("kill").args(["-TERM", &child.0.id().to_string()]).status().expect("a signal");
     assert!(ended.success() && child.0.wait().expect("it ends").success());
-    place.witness();
+    place.witness("audit.jsonl");
 }

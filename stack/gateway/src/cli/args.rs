@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Puts a policy in front of an MCP server: judges each tool call, forwards what it judged, keeps a record.
 ///
@@ -175,6 +176,15 @@ pub(crate) enum Action {
         #[arg(last = true, value_name = "COMMAND", required = true)]
         command: Vec<OsString>,
     },
+    /// Put the gateway in front of the servers of an MCP client's configuration
+    Init(Init),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
     /// Throw the kill switch of every gateway that was given the file, or release it
     Kill {
         /// Which
@@ -183,6 +193,35 @@ pub(crate) enum Action {
         #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_KILL_FILE")]
         kill_file: PathBuf,
     },
+}
+
+/// The configuration is printed, or written to --out; the client's own file is never changed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Init {
+    /// The client's configuration: JSON with `mcpServers` or `servers`
+    #[arg(value_name = "CONFIG")]
+    pub(crate) config: PathBuf,
+    /// The policy for each server; it is read, and must be valid
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY")]
+    pub(crate) policy: PathBuf,
+    /// The folder of the audits, a file for each server
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) audit: PathBuf,
+    /// The folder of the states, a folder for each server
+    #[arg(long, value_name = "DIR", env = "MCP_GATEWAY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Guard this server and leave the others as they are; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+    /// The file with the bearer token that a server behind HTTP wants, in place of the client's header
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) upstream_token_file: Vec<String>,
+    /// The gateway that the client is to start; by default this one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) gateway: Option<PathBuf>,
+    /// Write to this file, readable by its owner, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// What there is to do with grants. All of it holds for the next request of a gateway that is running.
@@ -350,6 +389,7 @@ Exit codes:
   11 an address cannot be listened on, or the admin token not be used
   12 the grant cannot be given or taken back
   13 the shared store cannot be used, or the policy has rules that it does not share
+  14 the client's configuration cannot be guarded
 
 Examples:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp
@@ -359,4 +399,6 @@ Examples:
     --listen 127.0.0.1:8700 -- binance-mcp
 
   mcp-gateway --policy policy.json --upstream http://127.0.0.1:9000/mcp
+
+  mcp-gateway init ~/.config/client/mcp.json --policy policy.json --out guarded.json
 ";

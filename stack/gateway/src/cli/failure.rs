@@ -43,6 +43,8 @@ pub(super) enum Failure {
     Approval(ApprovalError),
     #[error("{0}")]
     Pin(String),
+    #[error("{0}")]
+    Init(String),
     #[error("standard output cannot be written: {0}")]
     Output(io::Error),
     #[error("cannot use the kill switch `{}`: {source}", path.display())]
@@ -107,6 +109,7 @@ impl Failure {
             Self::Unshared(_) => 13,
             #[cfg(feature = "redis")]
             Self::SharedStore(_) | Self::PasswordUnread { .. } => 13,
+            Self::Init(_) => 14,
         }
     }
 }

@@ -5,11 +5,13 @@ mod approvals;
 mod args;
 mod failure;
 mod grants;
+mod init;
 mod listen;
 mod pin;
 mod run;
 mod server;
 mod setup;
+mod shell;
 mod signals;
 
 pub(crate) use run::main;

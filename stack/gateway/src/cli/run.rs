@@ -20,6 +20,9 @@ pub(crate) fn main() -> ExitCode {
         Some(Action::Approvals(approvals)) => super::approvals::run(approvals),
         Some(Action::Grant(grants)) => super::grants::run(grants),
         Some(Action::Pin { out, command }) => super::pin::pin(out, command),
+        Some(Action::Init(init)) => super::init::init(init),
+        Some(Action::Completions { shell }) => super::shell::completions(*shell),
+        Some(Action::Man) => super::shell::man(),
         Some(Action::Kill { position, kill_file }) => set_kill_switch(*position, kill_file),
     };
     match done {
