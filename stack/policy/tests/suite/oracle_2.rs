@@ -702,7 +702,9 @@ impl Case<'_> {
     fn part(&self, tool: &str, limit: &Value) -> Option<String> {
         let Some(each) = limit.get("each") else { return Some(String::new()) };
         if each == "arguments" {
-            return Some(json!(["arguments", tool, self.arguments]).to_string());
+            // Whatever their order.
+            let arguments: BTreeMap<&String, &Value> = self.arguments.iter().collect();
+            return Some(json!(["arguments", tool, arguments]).to_string());
         }
         Some(match self.find(text(each)) {
             Found::Nothing => "none".to_owned(),
