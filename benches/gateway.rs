@@ -5,11 +5,14 @@
 
 #![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a bench")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mcp_gateway::{FileAudit, Gateway, GatewayConfig, Identity, policy_digest};
+use mcp_gateway::{
+    ChainedAudit, Durability, Gateway, GatewayConfig, Identity, Ledger, Rotation, StateDir, policy_digest,
+};
 use mcp_policy::{Guard, Policy};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, ListToolsResult,
@@ -68,14 +71,26 @@ async fn bare() -> Client {
     ().serve(split(client)).await.expect("a handshake")
 }
 
-/// The gateway with the shipped policy and a real audit file. Its clock makes a day of each two hundred calls, so that
-/// no limit is met and every window stays as full as it can be.
-async fn guarded(audit: FileAudit) -> Client {
+/// The gateway as the command puts it together, with the shipped policy and a chained audit, and with a state folder if
+/// something is to outlive it. Its clock makes a day of each two hundred calls, so that no limit is met and every window
+/// stays as full as it can be.
+async fn guarded(folder: &Path, kept: Option<Durability>) -> Client {
+    let audit = ChainedAudit::open(&folder.join("audit.jsonl"), None, Rotation::default()).expect("an audit");
     let ticks = AtomicU64::new(1_767_571_200_000);
     let clock = Arc::new(move || ticks.fetch_add(440_000, Ordering::Relaxed));
     let mut config = GatewayConfig::new(clock, audit, "bench");
     config.policy = policy_digest(SHIPPED);
-    let gateway = Gateway::new(Guard::new(Policy::parse(SHIPPED).expect("the shipped policy is valid")), config);
+    let mut guard = Guard::new(Policy::parse(SHIPPED).expect("the shipped policy is valid"));
+    if let Some(durability) = kept {
+        let state = StateDir::new(folder, durability).expect("a folder");
+        let mut ledger = Ledger::open(&state, "bench").expect("a ledger");
+        ledger.refill(&mut guard, 0).expect("an empty one");
+        config.ledger = Some(match durability {
+            Durability::Power => ledger.in_groups(&state).expect("a thread"),
+            Durability::Process => ledger,
+        });
+    }
+    let gateway = Gateway::new(guard, config);
 
     let (client, front) = duplex(PIPE);
     let (back, server) = duplex(PIPE);
@@ -101,15 +116,20 @@ async fn call(client: &Client) {
 
 fn hop(c: &mut Criterion) {
     let runtime: Runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let folder = tempfile::tempdir().expect("a folder");
     let mut group = c.benchmark_group("gateway/hop");
 
     let client = runtime.block_on(bare());
     group.bench_function("bare", |b| b.to_async(&runtime).iter(|| call(&client)));
 
-    let audit = FileAudit::open(&folder.path().join("audit.jsonl")).expect("an audit file");
-    let client = runtime.block_on(guarded(audit));
-    group.bench_function("guarded", |b| b.to_async(&runtime).iter(|| call(&client)));
+    for (name, kept) in [
+        ("guarded", None),
+        ("guarded, --state --durability process", Some(Durability::Process)),
+        ("guarded, --state", Some(Durability::Power)),
+    ] {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a disk");
+        let client = runtime.block_on(guarded(folder.path(), kept));
+        group.bench_function(name, |b| b.to_async(&runtime).iter(|| call(&client)));
+    }
     group.finish();
 }
 

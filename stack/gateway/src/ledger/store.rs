@@ -203,11 +203,6 @@ pub(super) mod tests {
     use super::*;
 
     impl Store {
-        /// By another connection's commits, as this one sees them.
-        pub(crate) fn commits(&self) -> i64 {
-            self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap()
-        }
-
         pub(crate) fn count(&self, table: &str) -> i64 {
             self.connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
         }
