@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use rogue_harness::report::catalogue;
-use rogue_harness::scenario::load_all;
+use rogue_harness::scenario::{Kind, load, load_all};
 
 #[test]
 fn the_page_is_what_the_scenarios_say() {
@@ -20,11 +20,34 @@ fn the_page_is_what_the_scenarios_say() {
         kept == page,
         "docs/catalogue.md is not what the scenarios say: `ROGUE_WRITE_CATALOGUE=1 cargo test --test catalogue`"
     );
+    // Of every pattern it says either what shows it or why nothing does.
+    assert!(!page.contains("not yet"), "a pattern has neither a scenario nor a reason");
     // Every link leads somewhere, and every scenario is there.
     for target in page.split("](../").skip(1).filter_map(|rest| rest.split(')').next()) {
         assert!(Path::new(target).is_file(), "{target}");
     }
     for case in &cases {
         assert!(page.contains(&format!("](../{})", case.path.display())), "{}", case.scenario.id);
+    }
+}
+
+/// The table of `docs/policy.md` names for each kind of rule an attack that it stops, and `tests/scenarios.rs` runs it.
+#[test]
+fn each_rule_of_the_language_has_an_attack_that_it_stops() {
+    let page = std::fs::read_to_string("docs/policy.md").expect("docs/policy.md");
+    let table = page.split_once("## An attack for each rule\n").expect("the table").1;
+    let table = table.split("\n## ").next().expect("a section");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| rule ")).collect();
+    assert!(rows.len() >= 20, "{rows:?}");
+    for row in rows {
+        let files: Vec<&str> = row.split("](../").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        assert!(!files.is_empty(), "{row}");
+        for file in files {
+            assert!(Path::new(file).is_file(), "{file}");
+            if file.starts_with("scenarios/") {
+                let case = load(Path::new(file)).expect("a sound scenario").0;
+                assert_eq!(case.scenario.kind, Kind::Attack, "{file}");
+            }
+        }
     }
 }

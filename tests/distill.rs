@@ -9,7 +9,7 @@ use rogue_harness::cassette::tools::open;
 use rogue_harness::distill::{Session, id_of, policy_of, scenario};
 use rogue_harness::report::{self, TextOptions};
 use rogue_harness::run::{RunOptions, run_scenario, run_suite, runtime};
-use rogue_harness::scenario::{Case, Kind, load, load_all, to_yaml};
+use rogue_harness::scenario::{Case, Kind, Scenario, Step, load, load_all, to_yaml};
 use rogue_harness::verdict::{ScenarioResult, Verdict};
 
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
@@ -56,11 +56,29 @@ fn run(case: &Case, options: &RunOptions) -> ScenarioResult {
 /// Tapes that do not tell all that happened, each with what they leave out. The list is strict.
 const UNTOLD: &[(&str, &str)] = &[];
 
+/// Whether all that happens in a scenario is one agent's doing, on one connection: only then is all of it on its tapes.
+fn is_told(scenario: &Scenario) -> bool {
+    let beside =
+        |step: &Step| matches!(step, Step::Reconnect(_) | Step::Operator(_) | Step::ServerChange(_) | Step::Direct(_));
+    scenario.agents.is_empty() && scenario.exchange.faults.is_empty() && !scenario.pinned && !scenario.has_step(beside)
+}
+
+#[test]
+fn a_tape_of_several_connections_is_no_scenario() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for tape in recorded(folder.path(), |id| id == "ra-21-ping-pong") {
+        let refused = Session::read(open(&tape).expect("a tape")).expect_err("two agents").to_string();
+        assert!(refused.contains("of which one is `janitor`"), "{refused}");
+    }
+}
+
 #[test]
 fn what_the_suite_recorded_is_a_scenario_that_passes() {
     let folder = tempfile::tempdir().expect("a folder");
     let large = ["ra-18-fan-out", "ra-32-ping-the-book", "ra-33-fee-burn"];
-    let tapes = recorded(&folder.path().join("tapes"), |id| !large.contains(&id));
+    let cases = load_all(&[SCENARIOS.into()]).expect("sound scenarios").cases;
+    let told = |id: &str| cases.iter().any(|case| case.scenario.id.value == id && is_told(&case.scenario));
+    let tapes = recorded(&folder.path().join("tapes"), |id| !large.contains(&id) && told(id));
     assert!(tapes.len() > 40, "{}", tapes.len());
     let mut failed = Vec::new();
     for tape in &tapes {

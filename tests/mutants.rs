@@ -1,11 +1,10 @@
 //! Deliberate defects of the guard and the gateway, each of which must turn the suite red.
 //!
-//! A suite that stays green while the guard is broken proves nothing. Each defect names the scenario that must notice;
-//! what no scenario can notice stands in a list with its reason, and a line of that list that is noticed after all is
-//! an error.
+//! A suite that stays green while the guard is broken proves nothing. Each defect names the scenario that must notice.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mcp_gateway::GatewayMutation;
@@ -29,12 +28,24 @@ const NOTICED: &[(&str, &str)] = &[
     ("ignore-breakers", "ra-20b-knocking"),
     ("list-filtered-calls-open", "ra-48-unlisted-tools"),
     ("raw-bytes-forwarded", "ra-42-duplicate-keys"),
-];
-
-/// Defect, and why no scenario notices it yet.
-const UNNOTICED: &[(&str, &str)] = &[
-    ("session-scope-only", "a script speaks over one connection; the tests of `mcp-policy` hold the scopes apart"),
-    ("ignore-kill-switch", "a script cannot throw the kill switch; the tests of `mcp-policy` do"),
+    ("session-scope-only", "ra-19-session-hopping"),
+    ("grant-scope-only", "ra-19b-colluding-grants"),
+    ("grants-share-orders", "ra-21-ping-pong"),
+    ("grants-share-orders", "ra-28b-foreign-listen-key"),
+    ("ignore-kill-switch", "ra-16c-after-the-halt"),
+    ("refund-unknown", "ra-13b-server-falls-over"),
+    ("float-compare", "ra-02b-cents-above"),
+    ("approval-unbound", "ra-54-approval-swap"),
+    ("approval-reused", "ra-54b-approval-replay"),
+    ("approval-is-enough", "ra-55-consent-fatigue"),
+    ("results-unread", "ra-28c-stream-theft"),
+    ("results-unread", "ra-53-secret-echo"),
+    ("pins-ignored", "ra-49-rug-pull"),
+    ("reload-forgets", "ra-57-reload-under-fire"),
+    ("broken-reload-allows", "ra-57-reload-under-fire"),
+    ("ledger-unwritten", "ra-57b-restart-amnesia"),
+    ("audit-failure-allows", "ra-58b-full-disk"),
+    ("denials-unrecorded", "ra-58-audit-evasion"),
 ];
 
 fn cases(folder: &str) -> Vec<Case> {
@@ -48,50 +59,46 @@ fn run(cases: &[Case], mutation: Option<&str>) -> SuiteResult {
 }
 
 #[test]
-fn every_defect_is_in_exactly_one_list() {
-    let mut listed: Vec<&str> = NOTICED.iter().chain(UNNOTICED).map(|(name, _)| *name).collect();
-    listed.sort_unstable();
-    let mut known: Vec<&str> =
+fn every_defect_has_a_scenario() {
+    let listed: BTreeSet<&str> = NOTICED.iter().map(|(name, _)| *name).collect();
+    let known: BTreeSet<&str> =
         Mutation::ALL.map(Mutation::name).into_iter().chain(GatewayMutation::ALL.map(GatewayMutation::name)).collect();
-    known.sort_unstable();
     assert_eq!(listed, known);
 }
 
 #[test]
 fn each_defect_is_noticed_by_the_scenario_that_is_named_for_it() {
     let attacks = cases("attacks");
+    let mut blind = Vec::new();
     for (mutation, scenario) in NOTICED {
         let case = attacks.iter().find(|case| case.scenario.id.as_str() == *scenario);
         let case = std::slice::from_ref(case.unwrap_or_else(|| panic!("there is no `{scenario}`")));
         let sound = run(case, None);
         assert_eq!(sound.scenarios[0].verdict, Verdict::Held, "`{scenario}` must hold without the defect");
         let broken = run(case, Some(mutation));
-        assert_eq!(broken.scenarios[0].verdict, Verdict::Breached, "`{scenario}` must notice `{mutation}`");
-        assert_eq!(broken.exit_class(), ExitClass::Breached);
+        if (&broken.scenarios[0].verdict, broken.exit_class()) != (&Verdict::Breached, ExitClass::Breached) {
+            blind.push(format!("`{scenario}` is {:?} under `{mutation}`", broken.scenarios[0].verdict));
+        }
     }
-}
-
-#[test]
-fn what_is_said_to_be_unnoticed_is() {
-    let attacks = cases("attacks");
-    for (mutation, why) in UNNOTICED {
-        let suite = run(&attacks, Some(mutation));
-        let noticed: Vec<_> =
-            suite.scenarios.iter().filter(|s| s.verdict != Verdict::Held).map(|s| s.id.as_str()).collect();
-        assert!(noticed.is_empty(), "`{mutation}` is noticed by {noticed:?}, so strike this line: {why}");
-    }
+    assert!(blind.is_empty(), "{blind:#?}");
 }
 
 #[test]
 fn without_the_check_every_attack_is_a_breach() {
     let suite = run(&cases("attacks"), Some("admit-everything"));
-    let expected: Vec<&str> = vec![
+    let mut expected: Vec<&str> = vec![
         // The guard is not what stops these: their frames are refused before it is asked.
         "ra-41-case-variant-keys",
         "ra-42-duplicate-keys",
         "ra-43-undecodable-frames",
         "ra-44-batch",
+        // Nor these: pins, the record and what is cut out of results stand beside it.
+        "ra-28c-stream-theft",
+        "ra-49-rug-pull",
+        "ra-53-secret-echo",
+        "ra-58b-full-disk",
     ];
+    expected.sort_unstable();
     let held: Vec<_> = suite.scenarios.iter().filter(|s| s.verdict == Verdict::Held).map(|s| s.id.as_str()).collect();
     assert_eq!(held, expected);
     assert_eq!(suite.exit_class(), ExitClass::Breached);

@@ -64,8 +64,10 @@ fn the_command_holds_over_standard_streams_wherever_the_clock_stands() {
         match &scenario.verdict {
             Verdict::Held | Verdict::Passed => judged += 1,
             Verdict::Untestable(reason) => {
-                assert!(reason.contains("clock"), "{}: {reason}", scenario.id);
-                assert!(!matches!(case.scenario.group, Some(Group::F | Group::H)), "{}: {reason}", scenario.id);
+                // What a process with one input and one output cannot be asked, and nothing else.
+                let known = ["clock", "one agent", "nobody runs the target", "which tools"];
+                assert!(known.iter().any(|known| reason.contains(known)), "{}: {reason}", scenario.id);
+                assert!(case.scenario.group != Some(Group::F), "{}: {reason}", scenario.id);
             }
             _ => panic!("{:?}", told(&result)),
         }

@@ -124,13 +124,13 @@ impl Agent {
     }
 
     /// Waits for the answers to what was sent, in that order.
-    pub(crate) async fn answers(&self, sent: &[Sent]) -> Vec<Answer> {
+    pub(crate) async fn answers(&self, sent: &[&Sent]) -> Vec<Answer> {
         if sent.iter().any(|sent| matches!(sent, Sent::Raw { .. })) {
             self.tap.barrier(PATIENCE).await;
         }
         let mut answers = Vec::with_capacity(sent.len());
         for sent in sent {
-            let frame = match sent {
+            let frame = match *sent {
                 Sent::Request(None) => None,
                 Sent::Request(Some(id)) => {
                     self.tap.wait(PATIENCE, |answers| answers.has(id)).await;

@@ -13,6 +13,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod client;
+pub(crate) mod direct;
 pub(crate) mod listener;
 pub(crate) mod names;
 pub(crate) mod tap;

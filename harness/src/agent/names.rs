@@ -16,8 +16,8 @@ pub(crate) struct Names {
 #[derive(Debug, Clone)]
 enum Named {
     Value(Value),
-    /// An answer that holds nothing to go on with.
-    Failed(Outcome),
+    /// An answer that holds nothing to go on with, or not what one hoped for: what it says.
+    Failed(Outcome, Value),
 }
 
 /// What a name stood for.
@@ -36,6 +36,8 @@ pub(crate) enum NameError {
     Unresolved(#[from] Unresolved),
     #[error(transparent)]
     Raw(#[from] RawError),
+    #[error("{0}")]
+    NoAgent(String),
 }
 
 impl Names {
@@ -48,7 +50,7 @@ impl Names {
     pub(crate) fn set_answer(&mut self, name: &str, answer: &Answer) {
         let named = match answer.outcome {
             Outcome::Allowed => Named::Value(answer.value.clone()),
-            other => Named::Failed(other),
+            other => Named::Failed(other, answer.value.clone()),
         };
         self.named.insert(name.to_owned(), named);
     }
@@ -69,14 +71,15 @@ impl Names {
     fn find(&self, reference: &Reference) -> Option<Value> {
         match self.named.get(&reference.name)? {
             Named::Value(value) => reference.within(value).cloned(),
-            Named::Failed(_) => None,
+            // A whole failure is nothing to go on with; a field of one may be what a rogue was after.
+            Named::Failed(_, value) => reference.within(value).filter(|_| !reference.path.is_empty()).cloned(),
         }
     }
 
     fn told<T>(&self, resolved: Result<T, Unresolved>) -> Result<T, NameError> {
         resolved.map_err(|error| match &error {
             Unresolved::Missing(reference) => match self.named.get(&reference.name) {
-                Some(Named::Failed(outcome)) => {
+                Some(Named::Failed(outcome, _)) => {
                     NameError::NothingToGoOnWith { name: reference.name.clone(), outcome: *outcome }
                 }
                 _ => error.into(),

@@ -1,5 +1,6 @@
 //! Every frame of a run, in an order that does not depend on the scheduler.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +34,8 @@ pub(crate) struct Frame {
     pub(crate) at_ms: u64,
     pub(crate) leg: Leg,
     pub(crate) direction: Direction,
+    /// Whose connection, where the script has several; see [`Transcript::by`].
+    pub(crate) agent: Option<Arc<str>>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -58,6 +61,8 @@ pub(crate) enum Event {
 pub(crate) struct Transcript {
     clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     shared: Arc<Mutex<Shared>>,
+    /// Whose frames are written down through this one.
+    agent: Option<Arc<str>>,
 }
 
 /// Gives all lines of an audit so far.
@@ -70,11 +75,27 @@ struct Shared {
     section: usize,
     /// Whose decisions are written down with each section, and how many have been.
     audit: Option<(AuditLines, usize)>,
+    /// Whose the sessions are that decisions name.
+    sessions: BTreeMap<String, Arc<str>>,
 }
 
 impl Transcript {
     pub(crate) fn new(clock: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
-        Self { clock, shared: Arc::default() }
+        Self { clock, shared: Arc::default(), agent: None }
+    }
+
+    /// The same record for the connection of one agent of several, whose gateway calls the session `session`. What is
+    /// written down through it carries the agent's name.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn of(&self, agent: &str, session: &str) -> Self {
+        let of = self.by(agent);
+        self.lock().sessions.extend(of.agent.clone().map(|agent| (session.to_owned(), agent)));
+        of
+    }
+
+    /// The same record for the frames of one agent of several.
+    pub(crate) fn by(&self, agent: &str) -> Self {
+        Self { agent: Some(agent.into()), ..self.clone() }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
@@ -87,7 +108,7 @@ impl Transcript {
 
     /// A frame of another moment.
     pub(crate) fn frame_at(&self, at_ms: u64, leg: Leg, direction: Direction, bytes: &[u8]) {
-        let frame = Frame { at_ms, leg, direction, bytes: bytes.to_vec() };
+        let frame = Frame { at_ms, leg, direction, agent: self.agent.clone(), bytes: bytes.to_vec() };
         self.lock().events.push(Event::Frame(frame));
     }
 
@@ -105,7 +126,8 @@ impl Transcript {
     /// What one step sends is sent in a fixed order, but what comes back may overtake: each answer of a parallel
     /// step needed its own request over a socket. So within a section the frames are grouped by the way of a call
     /// (out from the agent, decided, out from the gateway, to the exchange and back, back to the gateway, back to the
-    /// agent), and those that go back stand in the order of the requests that they answer.
+    /// agent), and those that go back stand in the order of the requests that they answer. What comes of the requests of several
+    /// agents stands agent by agent.
     pub(crate) fn end_section(&self) {
         let mut shared = self.lock();
         let shared = &mut *shared;
@@ -113,20 +135,30 @@ impl Transcript {
             for line in audit().into_iter().skip(*known) {
                 *known += 1;
                 let at_ms = number(line.as_bytes(), "ts_ms").unwrap_or_default();
-                let (leg, direction, bytes) = (Leg::Decision, Direction::ToServer, line.into_bytes());
-                shared.events.push(Event::Frame(Frame { at_ms, leg, direction, bytes }));
+                let (leg, direction) = (Leg::Decision, Direction::ToServer);
+                let agent = session_of(&line).and_then(|session| shared.sessions.get(&session).cloned());
+                let frame = Frame { at_ms, leg, direction, agent, bytes: line.into_bytes() };
+                shared.events.push(Event::Frame(frame));
             }
         }
         let begin = shared.section;
         let mut section = shared.events.split_off(begin);
-        let asked = |leg: Leg| -> Vec<Option<String>> {
+        let asked = |leg: Leg| -> Vec<(Option<Arc<str>>, Option<String>)> {
             let out = section.iter().filter_map(|event| match event {
-                Event::Frame(frame) if frame.leg == leg && frame.direction == Direction::ToServer => Some(frame.id()),
+                Event::Frame(frame) if frame.leg == leg && frame.direction == Direction::ToServer => {
+                    Some((frame.agent.clone(), frame.id()))
+                }
                 _ => None,
             });
             out.collect()
         };
         let (agent, upstream) = (asked(Leg::Agent), asked(Leg::Upstream));
+        // What agents send is sent in the order of the script, on pipes alone.
+        let of = |event: &Event| match event {
+            Event::Note(_) => None,
+            Event::Frame(frame) if (frame.leg, frame.direction) == (Leg::Agent, Direction::ToServer) => None,
+            Event::Frame(frame) => frame.agent.clone(),
+        };
         let place = |event: &Event| match event {
             Event::Note(_) => (7, 0),
             Event::Frame(frame) => match (frame.leg, frame.direction) {
@@ -139,7 +171,10 @@ impl Transcript {
                 (Leg::Ws, _) => (6, 0),
             },
         };
-        section.sort_by_cached_key(place);
+        section.sort_by_cached_key(|event| {
+            let (leg, rank) = place(event);
+            (leg, of(event), rank)
+        });
         shared.events.append(&mut section);
         shared.section = shared.events.len();
     }
@@ -166,10 +201,17 @@ fn number(object: &[u8], name: &str) -> Option<u64> {
     value.get(name)?.as_u64()
 }
 
+/// The session that a decision names.
+fn session_of(line: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    Some(value.get("session")?.as_str()?.to_owned())
+}
+
 /// The place of the request that a frame answers; answers to nothing come last.
-fn rank(asked: &[Option<String>], answer: &Frame) -> usize {
+fn rank(asked: &[(Option<Arc<str>>, Option<String>)], answer: &Frame) -> usize {
     let id = answer.id();
-    asked.iter().position(|asked| id.is_some() && *asked == id).unwrap_or(asked.len())
+    let fits = |(agent, asked): &(Option<Arc<str>>, Option<String>)| *agent == answer.agent && *asked == id;
+    asked.iter().position(|asked| id.is_some() && fits(asked)).unwrap_or(asked.len())
 }
 
 impl fmt::Debug for Transcript {
@@ -198,7 +240,8 @@ pub(crate) fn render(events: &[Event], start_ms: u64, redact: impl Fn(&str) -> S
                 (Leg::Rest | Leg::Ws | Leg::Decision, _) => return None,
             };
             let text = redact(&String::from_utf8_lossy(&frame.bytes));
-            Some(format!("{:>6}ms {way} {}", frame.at_ms.saturating_sub(start_ms), shortened(&text)))
+            let agent = frame.agent.as_ref().map(|agent| format!("({agent}) ")).unwrap_or_default();
+            Some(format!("{:>6}ms {way} {agent}{}", frame.at_ms.saturating_sub(start_ms), shortened(&text)))
         }
     });
     bounded(lines.collect())

@@ -16,6 +16,8 @@ pub(super) struct Glance<'a> {
     pub(super) at_ms: u64,
     pub(super) leg: Leg,
     pub(super) dir: Direction,
+    #[serde(default, borrow)]
+    pub(super) agent: Option<Cow<'a, str>>,
     #[serde(default, rename = "id")]
     _id: Option<NoDoubles>,
     #[serde(default)]

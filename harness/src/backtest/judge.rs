@@ -73,6 +73,16 @@ impl Verdict {
 /// hostile.
 const WAITING_MAX: usize = 4_096;
 
+/// A call that waits: whose, and its id.
+type Key = (Option<String>, String);
+
+/// The grant and session of a connection of which nothing is known but its name.
+fn caller(agent: Option<&str>, agents: &BTreeMap<String, String>) -> (String, String) {
+    let name = agent.map(|agent| agent.split('#').next().unwrap_or(agent));
+    let grant = name.and_then(|name| agents.get(name)).map_or("desk", String::as_str);
+    (grant.to_owned(), agent.unwrap_or("session-1").to_owned())
+}
+
 /// A call that was judged and waits for its recorded decision and its answer.
 struct Waiting {
     seq: u64,
@@ -131,25 +141,29 @@ impl Backtest {
         let origin_ms = tape.header().clock_origin_ms;
         let mut candidate = Guard::new(self.candidate.document().parse()?);
         let mut other = self.against.as_ref().map(|file| file.document().parse()).transpose()?.map(Guard::new);
-        let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
-        // Who called is told only by decisions, which come after the call: until then it is the usual one.
-        let (mut grant, mut session) = ("desk".to_owned(), "session-1".to_owned());
+        let mut waiting: BTreeMap<Key, Waiting> = BTreeMap::new();
+        let agents = tape.header().agents.clone();
+        // Who called is told only by decisions, which come after the call: until then it is whom the header names.
+        let mut callers: BTreeMap<Option<String>, (String, String)> = BTreeMap::new();
         while let Some(message) = tape.next_as::<Glance<'_>>() {
-            let Glance { seq, at_ms, leg, dir, body: Body::Json(seen), .. } = message? else { continue };
+            let Glance { seq, at_ms, leg, dir, agent, body: Body::Json(seen), .. } = message? else { continue };
             let Seen(frame) = *seen;
+            let agent = agent.map(Cow::into_owned);
             match (leg, dir) {
                 (Leg::Agent, Direction::Out) if frame.method.as_deref() == Some("tools/call") => {
                     let Frame { id, call: Params { name: tool, arguments }, .. } = frame;
                     let tool = tool.unwrap_or_default().into_owned();
                     // In the order of the calls, whatever the order of their answers.
-                    let call = Call { tool: &tool, arguments: &arguments, grant: &grant, session: &session };
+                    let (grant, session) =
+                        callers.entry(agent.clone()).or_insert_with(|| caller(agent.as_deref(), &agents));
+                    let call = Call { tool: &tool, arguments: &arguments, grant, session };
                     let now = Timestamp::from_millis(origin_ms.saturating_add(at_ms));
                     let meters = Some((&mut self.changes.meters, of.name, seq));
                     let after = judged(&mut candidate, &call, now, self.approvals, meters);
                     let before = other.as_mut().map(|guard| judged(guard, &call, now, self.approvals, None));
                     let call = Waiting { seq, at_ms, tool, arguments, after, before, decided: None };
                     // Of two calls under one id the answer is the later one's.
-                    if let Some(unanswered) = waiting.insert(id, call) {
+                    if let Some(unanswered) = waiting.insert((agent, id), call) {
                         self.count(of, unanswered, &Told::default());
                     }
                     if waiting.len() > WAITING_MAX {
@@ -157,17 +171,19 @@ impl Backtest {
                     }
                 }
                 (Leg::Decision, _) => {
-                    for (known, told) in [(&mut grant, &frame.grant), (&mut session, &frame.session)] {
+                    let (grant, session) =
+                        callers.entry(agent.clone()).or_insert_with(|| caller(agent.as_deref(), &agents));
+                    for (known, told) in [(grant, &frame.grant), (session, &frame.session)] {
                         if let Some(told) = told {
                             told.as_ref().clone_into(known);
                         }
                     }
-                    if let Some(call) = waiting.get_mut(&frame.id) {
+                    if let Some(call) = waiting.get_mut(&(agent, frame.id.clone())) {
                         call.decided = Some(decided(&frame));
                     }
                 }
                 (Leg::Agent, Direction::Back) => {
-                    if let Some(call) = waiting.remove(&frame.id) {
+                    if let Some(call) = waiting.remove(&(agent, frame.id.clone())) {
                         self.count(of, call, &frame.result.told);
                     }
                 }
@@ -180,7 +196,7 @@ impl Backtest {
     }
 
     /// Counts the oldest calls without an answer, and keeps so many.
-    fn let_go(&mut self, of: &mut Session<'_>, waiting: &mut BTreeMap<String, Waiting>, kept: usize) {
+    fn let_go(&mut self, of: &mut Session<'_>, waiting: &mut BTreeMap<Key, Waiting>, kept: usize) {
         let mut calls: Vec<_> = std::mem::take(waiting).into_iter().collect();
         calls.sort_by_key(|(_, call)| call.seq);
         let rest = calls.split_off(calls.len().saturating_sub(kept));

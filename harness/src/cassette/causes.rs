@@ -13,10 +13,11 @@ const OPEN_MAX: usize = 4_096;
 ///
 /// An answer is caused by the request of its id on the same wire, a decision by the agent's request of its id. A call that
 /// a gateway passes on is caused by the oldest open call of the agent with the same tool; a request to the exchange by the
-/// open call, when there is only one. Where several could be the cause, none is told.
+/// open call, when there is only one. Where several could be the cause, none is told. Of several agents each has ids of its
+/// own, and only the exchange does not know them apart.
 #[derive(Debug, Default)]
 pub(super) struct Causes {
-    open: BTreeMap<(Leg, String), Open>,
+    open: BTreeMap<(Leg, Option<String>, String), Open>,
 }
 
 #[derive(Debug)]
@@ -28,20 +29,28 @@ struct Open {
 
 impl Causes {
     /// Takes note of a message, which is nothing when it is no JSON, and gives the `seq` of its cause.
-    pub(super) fn of(&mut self, seq: u64, leg: Leg, dir: Direction, message: Option<&Value>) -> Option<u64> {
+    pub(super) fn of(
+        &mut self,
+        seq: u64,
+        leg: Leg,
+        dir: Direction,
+        agent: Option<&str>,
+        message: Option<&Value>,
+    ) -> Option<u64> {
+        let named = |leg, id| (leg, agent.map(ToOwned::to_owned), id);
         let id = message.and_then(|message| message.get("id")).filter(|id| !id.is_null()).map(Value::to_string);
         let asks = message.is_some_and(|message| message.get("method").is_some());
         match dir {
             // A decision is told under the id of the agent's request.
-            _ if leg == Leg::Decision => self.open.get(&(Leg::Agent, id?)).map(|open| open.seq),
-            Direction::Back if !asks => self.open.remove(&(leg, id?)).map(|open| open.seq),
+            _ if leg == Leg::Decision => self.open.get(&named(Leg::Agent, id?)).map(|open| open.seq),
+            Direction::Back if !asks => self.open.remove(&named(leg, id?)).map(|open| open.seq),
             Direction::Back => None,
             Direction::Out => {
                 let tool = message.and_then(|message| message.pointer("/params/name")).and_then(Value::as_str);
-                let cause = self.of_request(leg, tool);
+                let cause = self.of_request(leg, agent, tool);
                 if let (Some(id), true) = (id, asks) {
                     let open = Open { seq, tool: tool.map(ToOwned::to_owned), passed_on: false };
-                    self.open.insert((leg, id), open);
+                    self.open.insert(named(leg, id), open);
                     if self.open.len() > OPEN_MAX {
                         self.let_go();
                     }
@@ -60,24 +69,25 @@ impl Causes {
         self.open.retain(|_, open| open.seq >= oldest_kept);
     }
 
-    fn of_request(&mut self, leg: Leg, tool: Option<&str>) -> Option<u64> {
+    fn of_request(&mut self, leg: Leg, agent: Option<&str>, tool: Option<&str>) -> Option<u64> {
         match leg {
             Leg::Agent | Leg::Ws | Leg::Decision => None,
             Leg::Upstream => {
                 let fits = |open: &&mut Open| tool.is_some() && open.tool.as_deref() == tool && !open.passed_on;
-                let agents = self.open.iter_mut().filter(|((leg, _), _)| *leg == Leg::Agent).map(|(_, open)| open);
+                let own = |leg: Leg, of: &Option<String>| leg == Leg::Agent && of.as_deref() == agent;
+                let agents = self.open.iter_mut().filter(|((leg, of, _), _)| own(*leg, of)).map(|(_, open)| open);
                 let oldest = agents.filter(fits).min_by_key(|open| open.seq)?;
                 oldest.passed_on = true;
                 Some(oldest.seq)
             }
             Leg::Rest => {
                 let calls = |of: Leg| {
-                    let mut calls = self.open.iter().filter(|((leg, _), open)| *leg == of && open.tool.is_some());
+                    let mut calls = self.open.iter().filter(|((leg, _, _), open)| *leg == of && open.tool.is_some());
                     let first = calls.next().map(|(_, open)| open.seq);
                     first.filter(|_| calls.next().is_none())
                 };
                 // Behind a gateway the call that it passed on is nearer than the agent's.
-                if self.open.keys().any(|(leg, _)| *leg == Leg::Upstream) {
+                if self.open.keys().any(|(leg, _, _)| *leg == Leg::Upstream) {
                     calls(Leg::Upstream)
                 } else {
                     calls(Leg::Agent)
@@ -104,7 +114,7 @@ mod tests {
         let mut seq = 0;
         let mut say = |leg, dir, frame: &str| {
             seq += 1;
-            causes.of(seq, leg, dir, serde_json::from_str(frame).ok().as_ref())
+            causes.of(seq, leg, dir, None, serde_json::from_str(frame).ok().as_ref())
         };
         assert_eq!(say(Agent, Out, &call(7, "a")), None);
         assert_eq!(say(Leg::Decision, Out, r#"{"id":7,"method":"tools/call","tool":"a"}"#), Some(1));
@@ -122,12 +132,12 @@ mod tests {
         let count = 3 * OPEN_MAX as u64;
         for id in 1..=count {
             let message = serde_json::from_str(&call(id, "a")).unwrap();
-            assert_eq!(causes.of(id, Agent, Out, Some(&message)), None);
+            assert_eq!(causes.of(id, Agent, Out, None, Some(&message)), None);
             assert!(causes.open.len() <= OPEN_MAX);
         }
         let mut answered = |id: u64| {
             let answer = serde_json::json!({ "id": id, "result": {} });
-            causes.of(count + id, Agent, Back, Some(&answer))
+            causes.of(count + id, Agent, Back, None, Some(&answer))
         };
         assert_eq!((answered(1), answered(count - 1_000)), (None, Some(count - 1_000)));
     }
@@ -135,7 +145,7 @@ mod tests {
     #[test]
     fn of_several_that_could_be_it_none_is_told() {
         let mut causes = Causes::default();
-        let mut of = |seq, leg, frame: &str| causes.of(seq, leg, Out, serde_json::from_str(frame).ok().as_ref());
+        let mut of = |seq, leg, frame: &str| causes.of(seq, leg, Out, None, serde_json::from_str(frame).ok().as_ref());
         of(1, Agent, &call(1, "a"));
         of(2, Agent, &call(2, "a"));
         assert_eq!(of(3, Rest, r#"{"id":1,"method":"GET"}"#), None);
@@ -143,5 +153,19 @@ mod tests {
         assert_eq!(of(5, Upstream, &call(9, "a")), Some(2));
         assert_eq!(of(6, Upstream, &call(10, "a")), None);
         assert_eq!(of(7, Agent, "no JSON"), None);
+    }
+    #[test]
+    fn agents_with_equal_ids_are_told_apart() {
+        let mut causes = Causes::default();
+        let mut of = |seq, leg, dir, agent, frame: &str| {
+            causes.of(seq, leg, dir, agent, serde_json::from_str(frame).ok().as_ref())
+        };
+        of(1, Agent, Out, None, &call(1, "a"));
+        of(2, Agent, Out, Some("other"), &call(1, "a"));
+        assert_eq!(of(3, Leg::Decision, Out, Some("other"), r#"{"id":1,"tool":"a"}"#), Some(2));
+        assert_eq!(of(4, Upstream, Out, Some("other"), &call(1, "a")), Some(2));
+        assert_eq!(of(5, Upstream, Out, None, &call(1, "a")), Some(1));
+        assert_eq!(of(6, Agent, Back, Some("other"), r#"{"id":1,"result":{}}"#), Some(2));
+        assert_eq!(of(7, Agent, Back, None, r#"{"id":1,"result":{}}"#), Some(1));
     }
 }

@@ -1,5 +1,7 @@
 //! The lines of a tape, format 1.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -36,6 +38,9 @@ pub struct Header {
     /// The exchange before the first message, in the words of a scenario's `exchange`: balances, prices, resting orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Value>,
+    /// The grants of further agents by their names, on a tape of several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agents: BTreeMap<String, String>,
 }
 
 impl Header {
@@ -51,6 +56,7 @@ impl Header {
             policy: None,
             tools: None,
             exchange: None,
+            agents: BTreeMap::new(),
         }
     }
 }
@@ -67,6 +73,10 @@ pub struct Message {
     pub leg: Leg,
     /// Which way it went.
     pub dir: Direction,
+    /// Whose connection, on a tape of several agents: one of the header's `agents`, and `#2` and so on for its later
+    /// connections. None is the first connection of the first agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// The id of the JSON-RPC message, the number of the request, or the name of the stream.
     #[serde(default, deserialize_with = "strict::some_value", skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,

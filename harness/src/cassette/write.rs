@@ -35,6 +35,21 @@ impl<W: Write> TapeWriter<W> {
     /// # Errors
     /// What the writer underneath says.
     pub fn message(&mut self, now_ms: u64, leg: Leg, dir: Direction, frame: &[u8]) -> io::Result<()> {
+        self.message_of(None, now_ms, leg, dir, frame)
+    }
+
+    /// The same on the connection of one agent of several.
+    ///
+    /// # Errors
+    /// What the writer underneath says.
+    pub fn message_of(
+        &mut self,
+        agent: Option<&str>,
+        now_ms: u64,
+        leg: Leg,
+        dir: Direction,
+        frame: &[u8],
+    ) -> io::Result<()> {
         self.seq += 1;
         let body = Body::of(frame);
         let read;
@@ -47,14 +62,15 @@ impl<W: Write> TapeWriter<W> {
             }
             Body::Hex(_) => None,
         };
-        let cause = self.causes.of(self.seq, leg, dir, message);
+        let cause = self.causes.of(self.seq, leg, dir, agent, message);
         let body = self.redactor.body(body);
         let id = match &body {
             Body::Json(value) => value.get("id").filter(|id| !id.is_null()).cloned(),
             Body::Text(_) | Body::Hex(_) => None,
         };
         let at_ms = now_ms.saturating_sub(self.origin_ms);
-        self.line(&Message { seq: self.seq, at_ms, leg, dir, id, cause, body })
+        let agent = agent.map(ToOwned::to_owned);
+        self.line(&Message { seq: self.seq, at_ms, leg, dir, agent, id, cause, body })
     }
 
     /// Writes a message of another tape under a number of this one; `place` tells which number its cause has here.

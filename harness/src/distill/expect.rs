@@ -130,6 +130,7 @@ fn audit(session: &Session) -> AuditCheck {
         lines: Some(Count::exactly(count(&session.decisions))),
         allowed: Some(Count::exactly(number(&["allow"]))),
         denied: Some(Count::exactly(number(&["deny", "escalate"]))),
+        ..AuditCheck::default()
     }
 }
 

@@ -15,6 +15,7 @@ mod session;
 mod steps;
 mod values;
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,11 @@ pub enum DistillError {
     /// The agent did nothing.
     #[error("the agent did nothing on this tape")]
     Nothing,
+    /// It has several agents, or one that connected again.
+    #[error(
+        "the tape has several connections, of which one is `{0}`: a tape of one agent's only connection can be a scenario"
+    )]
+    Agents(String),
     /// Nobody judged.
     #[error("the tape was recorded without a policy: there is no decision to hold a policy to")]
     NoPolicy,
@@ -97,6 +103,8 @@ pub fn scenario(session: &Session, id: &str, policy: &str) -> Result<Scenario, D
         maps: Maps::default(),
         policy: policy.to_owned().into(),
         upstream: session.upstream(),
+        pinned: false,
+        agents: BTreeMap::new(),
         exchange: session.exchange()?,
         attack: Vec::new(),
         harm: crate::scenario::ExchangeCheck::default(),
@@ -119,7 +127,7 @@ pub fn case(tape: &Path, policies: &[PathBuf]) -> Result<Case, DistillError> {
     // Read again, so that what went wrong has lines.
     let text = to_yaml(&scenario).map_err(DistillError::Written)?;
     let scenario = parse(tape, &text).map_err(|problem| DistillError::Written(problem.to_string()))?;
-    Ok(Case { scenario, path: tape.to_owned(), policy })
+    Ok(Case { scenario, path: tape.to_owned(), policy, reloads: BTreeMap::new() })
 }
 
 /// The id that a tape's name makes: `daily-buyer.workflow.jsonl.zst` is `daily-buyer-workflow`.

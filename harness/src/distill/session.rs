@@ -55,7 +55,11 @@ pub(super) fn read<R: BufRead>(mut tape: TapeReader<R>) -> Result<Session, Disti
         server: None,
     };
     for message in tape.by_ref() {
-        session.take(message?);
+        let message = message?;
+        if let Some(agent) = message.agent {
+            return Err(DistillError::Agents(agent));
+        }
+        session.take(message);
     }
     match tape.end() {
         Some(End::Cut { after }) => Err(DistillError::Cut(after)),

@@ -127,7 +127,7 @@ fn step(turn: &Turn, origins: &Origins, behind_gateway: bool) -> (Step, Vec<usiz
                 Some(_) => Vec::new(),
                 None => vec![Part::Hex(hex::encode(&frame))],
             };
-            (Step::Raw(Raw { text, parts, name: None, expect: Some(expect) }), uses)
+            (Step::Raw(Raw { by: None, text, parts, name: None, expect: Some(expect) }), uses)
         }
     }
 }
@@ -155,7 +155,7 @@ fn plain(message: &Map<String, Value>, origins: &Origins) -> Option<(Step, Vec<u
         (None, _) if message.contains_key("id") => None,
         (None, method) => {
             let (params, uses) = origins.arguments(&params)?;
-            Some((Step::Notify(Notify { method: method.to_owned(), params: Args(params) }), uses))
+            Some((Step::Notify(Notify { by: None, method: method.to_owned(), params: Args(params) }), uses))
         }
         (Some(_), "tools/call") => {
             let tool = params.get("name")?.as_str()?;
@@ -169,11 +169,11 @@ fn plain(message: &Map<String, Value>, origins: &Origins) -> Option<(Step, Vec<u
             let (args, uses) = origins.arguments(&arguments)?;
             let unknown_tool = !tools().iter().any(|known| known.name == tool);
             let tool = origins.text(tool, &mut Vec::new())?;
-            Some((Step::Call(Call { tool, args: Args(args), name: None, unknown_tool, expect: None }), uses))
+            Some((Step::Call(Call { by: None, tool, args: Args(args), name: None, unknown_tool, expect: None }), uses))
         }
         (Some(_), method) => {
             let (params, uses) = origins.arguments(&params)?;
-            let request = Request { method: method.to_owned(), params: Args(params), name: None, expect: None };
+            let request = Request { method: method.to_owned(), params: Args(params), ..Request::default() };
             Some((Step::Request(request), uses))
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use mock_binance::ManualClock;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, DuplexStream, WriteHalf};
+use tokio::task::JoinHandle;
 
 use super::stage::Stage;
 use super::tape;
@@ -14,9 +15,9 @@ use crate::agent::tap::{Tap, pipe};
 use crate::agent::transcript::{Event, Leg, Transcript};
 use crate::cassette::{Body, Direction, Header, Leg as TapeLeg, Message, Redactor, TapeWriter};
 use crate::replay::agent::Ids;
-use crate::scenario::{ExchangeSetup, PolicyFile, Upstream};
-use crate::soft::requests_in;
-use crate::target::{Setting, Stack, Target};
+use crate::scenario::{ExchangeSetup, FIRST_AGENT, FIRST_GRANT, PolicyFile, Upstream};
+use crate::soft::{Guise, requests_in};
+use crate::target::{Caller, Setting, Stack, Target};
 use crate::witness::Evidence;
 
 /// What is run.
@@ -27,6 +28,8 @@ pub(crate) struct Again<'a> {
     pub(crate) policy: &'a PolicyFile,
     pub(crate) upstream: Upstream,
     pub(crate) mutation: Option<&'a str>,
+    pub(crate) durable: bool,
+    pub(crate) pinned: bool,
 }
 
 /// What came of it.
@@ -45,6 +48,7 @@ pub(crate) struct Group<'a> {
 
 #[derive(Debug)]
 pub(crate) struct Frame<'a> {
+    agent: Option<&'a str>,
     body: &'a Body,
     /// The answer on the tape.
     answer: Option<&'a Value>,
@@ -68,7 +72,8 @@ pub(crate) fn groups<'a>(messages: impl IntoIterator<Item = &'a Message> + Clone
             goes_on = false;
             continue;
         }
-        let frame = Frame { body: &message.body, answer: answers.get(&message.seq).copied() };
+        let frame =
+            Frame { agent: message.agent.as_deref(), body: &message.body, answer: answers.get(&message.seq).copied() };
         match groups.last_mut().filter(|group| goes_on && group.at_ms == message.at_ms) {
             Some(group) => group.frames.push(frame),
             None => groups.push(Group { at_ms: message.at_ms, frames: vec![frame] }),
@@ -107,31 +112,43 @@ pub(crate) async fn play(
         upstream: again.upstream,
         policy: again.policy,
         mutation: again.mutation,
+        durable: again.durable,
+        pinned: again.pinned,
+        guise: Guise::default(),
         transcript: transcript.clone(),
     };
-    let Stack { front, rest: mut stack } = again.target.open(&setting).map_err(|error| error.to_string())?;
+    let mut stack = again.target.open(&setting).map_err(|error| error.to_string())?;
     if let Some(audit) = &stack.audit {
         transcript.follow(audit.clone());
     }
-    let (client, tapped_end) = pipe();
-    let tap = Tap::open(Leg::Agent, transcript.clone(), tapped_end, front);
-    let (mut from_stack, mut to_stack) = client;
-    // Answers are read off the tap; what else comes has to go somewhere.
-    let drained = tokio::spawn(async move { tokio::io::copy(&mut from_stack, &mut tokio::io::sink()).await });
+    let mut lines: BTreeMap<Option<&str>, Line> = BTreeMap::new();
     for group in groups {
         let due = start_ms.saturating_add(group.at_ms);
         if let Some(passed) = due.checked_sub(clock.now_ms()).filter(|passed| *passed > 0) {
             clock.advance(Duration::from_millis(passed));
         }
-        send(group, &tap, ids).await?;
+        for agent in group.frames.iter().map(|frame| frame.agent) {
+            if lines.contains_key(&agent) {
+                continue;
+            }
+            // Who connects again has hung up before.
+            if let Some(before) = lines.keys().copied().find(|before| name_of(*before) == name_of(agent))
+                && let Some(line) = lines.remove(&before)
+            {
+                line.hang_up().await?;
+                settle().await;
+            }
+            let grant = agent.and_then(|_| header.agents.get(name_of(agent))).map_or(FIRST_GRANT, String::as_str);
+            lines.insert(agent, Line::open(&mut stack, Caller { name: agent, grant }, &transcript)?);
+        }
+        send(group, &lines, ids).await?;
         settle().await;
         transcript.end_section();
     }
-    // The other half of this end is still read, so that hanging up has to be said.
-    let _ = to_stack.shutdown().await;
+    for line in lines.into_values() {
+        line.hang_up().await?;
+    }
     stack.ended().await?;
-    tap.ended().await.map_err(|error| format!("the pipe to the stack broke: {error}"))?;
-    let _ = drained.await;
     transcript.end_section();
     let taped = written(header, &stage, &transcript.events(), start_ms).map_err(|error| error.to_string())?;
     let evidence = stage.witness.evidence(&stage.mock, None);
@@ -141,27 +158,65 @@ pub(crate) async fn play(
     Ok(Played { tape: taped, evidence })
 }
 
-async fn send(group: &Group<'_>, tap: &Tap, ids: &mut Ids) -> Result<(), String> {
+/// The connection of one agent of the tape.
+struct Line {
+    tap: Tap,
+    to_stack: WriteHalf<DuplexStream>,
+    drained: JoinHandle<std::io::Result<u64>>,
+}
+
+impl Line {
+    fn open(stack: &mut Stack, caller: Caller<'_>, transcript: &Transcript) -> Result<Self, String> {
+        let front = stack.connect(caller).map_err(|error| error.to_string())?;
+        let transcript = caller.name.map_or_else(|| transcript.clone(), |name| transcript.by(name));
+        let ((mut from_stack, to_stack), tapped) = pipe();
+        let tap = Tap::open(Leg::Agent, transcript, tapped, front);
+        // Answers are read off the tap; what else comes has to go somewhere.
+        let drained = tokio::spawn(async move { tokio::io::copy(&mut from_stack, &mut tokio::io::sink()).await });
+        Ok(Self { tap, to_stack, drained })
+    }
+
+    async fn hang_up(mut self) -> Result<(), String> {
+        // The other half of this end is still read, so that hanging up has to be said.
+        let _ = self.to_stack.shutdown().await;
+        self.tap.ended().await.map_err(|error| broken(&error))?;
+        let _ = self.drained.await;
+        Ok(())
+    }
+}
+
+fn broken(error: &dyn std::fmt::Display) -> String {
+    format!("the pipe to the stack broke: {error}")
+}
+
+/// Whose connection it is: what stands before the number.
+fn name_of(agent: Option<&str>) -> &str {
+    agent.and_then(|agent| agent.split('#').next()).unwrap_or(FIRST_AGENT)
+}
+
+async fn send(group: &Group<'_>, lines: &BTreeMap<Option<&str>, Line>, ids: &mut Ids) -> Result<(), String> {
     let mut awaited = Vec::new();
-    let mut silent = false;
-    for Frame { body, answer } in &group.frames {
+    let mut silent = BTreeSet::new();
+    for Frame { agent, body, answer } in &group.frames {
+        let Some(Line { tap, .. }) = lines.get(agent) else { continue };
         let bytes = ids.to_send(body);
         let named: BTreeSet<String> = requests_in(&bytes).iter().map(ToString::to_string).collect();
         for id in &named {
             tap.forget(id);
         }
-        let sent = tap.inject(&bytes, &named).await;
-        sent.map_err(|error| format!("the pipe to the stack broke: {error}"))?;
+        tap.inject(&bytes, &named).await.map_err(|error| broken(&error))?;
         match (named.first(), answer) {
-            (Some(id), Some(answer)) => awaited.push((id.clone(), *answer)),
-            _ => silent = true,
+            (Some(id), Some(answer)) => awaited.push((tap, id.clone(), *answer)),
+            _ => drop(silent.insert(*agent)),
         }
     }
-    if silent {
+    for agent in silent {
         // Whatever is made of them has been made by then.
-        tap.barrier(PATIENCE).await;
+        if let Some(Line { tap, .. }) = lines.get(&agent) {
+            tap.barrier(PATIENCE).await;
+        }
     }
-    for (id, recorded) in awaited {
+    for (tap, id, recorded) in awaited {
         tap.wait(PATIENCE, |answers| answers.has(&id)).await;
         // An answer that stays away shows in the comparison.
         if let Some(answer) = tap.take_answer(&id) {
@@ -179,7 +234,7 @@ fn written(header: &Header, stage: &Stage, events: &[Event], start_ms: u64) -> s
     for event in events {
         let Event::Frame(frame) = event else { continue };
         let (leg, dir) = tape::way(frame);
-        tape.message(frame.at_ms, leg, dir, &frame.bytes)?;
+        tape.message_of(frame.agent.as_deref(), frame.at_ms, leg, dir, &frame.bytes)?;
     }
     tape.finish()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::said::{Said, tally, word};
 use super::secrets::Secrets;
@@ -24,6 +24,8 @@ pub(crate) struct Traces<'a> {
     pub(crate) upstream_calls: Option<&'a [(String, Map<String, Value>)]>,
     /// The audit's lines; nothing without a gateway.
     pub(crate) audit: Option<&'a [String]>,
+    /// Whether the audit's chain is whole; nothing where none is kept.
+    pub(crate) chain: Option<Result<(), String>>,
     pub(crate) secrets: &'a Secrets,
 }
 
@@ -45,6 +47,9 @@ pub(crate) fn expectations(expect: &Expect, traces: &Traces<'_>) -> Vec<String> 
     }
     failures
 }
+
+/// The reason of a denial by a gateway whose record takes nothing.
+const OFF_RECORD: &str = "audit_unavailable";
 
 /// What is expected of every run behind a gateway.
 pub(crate) fn defaults(
@@ -79,7 +84,7 @@ pub(crate) fn honest(expect: &AgentCheck, said: &[Said]) -> Vec<String> {
     let stopped = said.iter().filter(|said| !said.outcome_is_expected() && !excused(said.answer.outcome));
     let described = stopped.map(|said| {
         let rule = said.answer.rule.as_ref().map(|rule| format!(" by `{rule}`")).unwrap_or_default();
-        format!("{} at line {}: {}{rule}, must be allowed", said.what, said.line, word(said.answer.outcome))
+        format!("{} at line {}: {}{rule}, must be allowed", said.who_and_what(), said.line, word(said.answer.outcome))
     });
     described.collect()
 }
@@ -146,6 +151,28 @@ fn audit(expect: &AuditCheck, traces: &Traces<'_>, failures: &mut Vec<String>) {
     bound("audit lines that allow", expect.allowed.as_ref(), decided(&["allow"]), failures);
     // A call that waits for a person has been stopped as well.
     bound("audit lines that deny", expect.denied.as_ref(), decided(&["deny", "escalate"]), failures);
+    let shadowed = lines.iter().filter(|line| member(line, "shadow").is_some()).count();
+    bound("audit lines with rules in shadow", expect.shadowed.as_ref(), count(shadowed), failures);
+    let policies: BTreeSet<String> = lines.iter().filter_map(|line| member(line, "policy")).collect();
+    bound("policies that decided", expect.policies.as_ref(), count(policies.len()), failures);
+    if let Some(whole) = expect.chain_whole {
+        match (&traces.chain, whole) {
+            (None, _) => failures.push("the chain of the audit: the target keeps none".to_owned()),
+            (Some(Err(damage)), true) => failures.push(format!("the chain of the audit is not whole: {damage}")),
+            (Some(Ok(())), false) => failures.push("the chain of the audit is whole, must be broken".to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// A member of an audit line, as text.
+fn member(line: &str, name: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    value.get(name).map(ToString::to_string)
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 fn decision(line: &str) -> Option<String> {
@@ -172,12 +199,15 @@ fn paths(
         known.insert("/api/v3/time");
     }
     let seen: BTreeSet<&str> = traces.evidence.requests.iter().map(|request| request.path.as_str()).collect();
-    for path in seen.difference(&known) {
+    // What the agent asks past everybody stands in the script with its path.
+    let direct = |path: &str| script.contains(&json!({ "path": path }).to_string().replace(['{', '}'], ""));
+    for path in seen.difference(&known).filter(|path| !direct(path)) {
         failures.push(format!("`{path}` was asked of the exchange, and belongs to no tool that the script names"));
     }
 }
 
-/// One line for each call and each refused frame. What was not answered, and notifications, may have one.
+/// One line for each call and each refused frame. What was not answered, and notifications, may have one, and so may a call
+/// that was denied because it could not be put on record.
 fn one_line_each(lines: &[String], traces: &Traces<'_>, failures: &mut Vec<String>) {
     for line in lines {
         if !serde_json::from_str::<Value>(line).is_ok_and(|value| value.is_object()) {
@@ -189,6 +219,7 @@ fn one_line_each(lines: &[String], traces: &Traces<'_>, failures: &mut Vec<Strin
         match said.answer.outcome {
             Outcome::Refused => least += 1,
             Outcome::Silent => doubtful += 1,
+            Outcome::Denied if said.answer.reason.as_deref() == Some(OFF_RECORD) => doubtful += 1,
             Outcome::Allowed | Outcome::Denied | Outcome::Error => least += u64::from(!said.calls.is_empty()),
         }
     }
@@ -245,8 +276,6 @@ fn length<T>(items: &[T]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::agent::answer::Answer;
     use crate::agent::transcript::{Direction, Leg};
@@ -255,6 +284,7 @@ mod tests {
 
     fn said(tool: &str, outcome: Outcome) -> Said {
         Said {
+            by: None,
             what: tool.to_owned(),
             line: 1,
             calls: vec![(tool.to_owned(), Map::new())],
@@ -267,7 +297,7 @@ mod tests {
 
     fn frame(text: &str) -> Frame {
         let bytes = text.as_bytes().to_vec();
-        Frame { at_ms: 0, leg: Leg::Agent, direction: Direction::ToClient, bytes }
+        Frame { at_ms: 0, leg: Leg::Agent, direction: Direction::ToClient, agent: None, bytes }
     }
 
     fn check(said: &[Said], to_agent: &[Frame], upstream: &[&str], audit: &[&str], notified: u64) -> Vec<String> {
@@ -281,6 +311,7 @@ mod tests {
             to_agent,
             upstream_calls: Some(&calls),
             audit: Some(&audit),
+            chain: None,
             secrets: &secrets,
         };
         defaults(&[], &Expect::default(), Upstream::Ours, &traces)

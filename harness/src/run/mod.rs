@@ -11,6 +11,7 @@
 //! ended, so that what leaks slowly is seen as well.
 
 pub(crate) mod again;
+mod cast;
 mod judge;
 mod one;
 mod options;
@@ -23,6 +24,7 @@ mod suite;
 pub(crate) mod tape;
 mod watching;
 
+pub(crate) use one::durable;
 pub use options::RunOptions;
 pub use scenario::run_scenario;
 #[cfg(feature = "embedded")]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
+use super::cast::Cast;
 use super::judge::{self, Traces};
 use super::said::{Said, denials, tally};
 use super::script::{Manner, Script};
@@ -14,9 +15,11 @@ use super::watching::Watching;
 use crate::agent::client::{Agent, Sent, settle};
 use crate::agent::transcript::{Direction, Leg, Transcript, render};
 use crate::record::Proxy;
-use crate::scenario::{AuditCheck, Case, Expect, Kind, LiveCheck, Located, Outcome, PolicyFile, Step};
-use crate::soft::tools;
-use crate::target::{Capability, Setting, Stack, Target};
+use crate::scenario::{
+    AuditCheck, Case, Expect, Kind, LiveCheck, Located, Operator, Outcome, PolicyFile, Scenario, Step,
+};
+use crate::soft::{Guise, tools};
+use crate::target::{Capability, Setting, Target};
 use crate::verdict::{Role, RunResult};
 use crate::witness::{self, Evidence, LiveMark};
 
@@ -53,21 +56,34 @@ pub(crate) async fn run(plan: &Plan<'_>) -> RunResult {
 }
 
 fn untestable(plan: &Plan<'_>) -> Option<String> {
-    let has_clock = plan.target.capabilities().contains(&Capability::Clock);
-    if moves_the_clock(plan.steps) && !has_clock {
+    let scenario = &plan.case.scenario;
+    let lacks = |capability| !plan.target.capabilities().contains(&capability);
+    let has = |holds: fn(&Step) -> bool| plan.steps.iter().any(|step| step.value.any(&holds));
+    if has(|step| matches!(step, Step::Advance(_))) && lacks(Capability::Clock) {
         return Some("the target's clock does not follow the run's: `advance` means nothing to it".to_owned());
     }
-    (plan.role != Role::Control && plan.expect.audit != AuditCheck::default() && plan.target.hides_audit())
+    if (!scenario.agents.is_empty() || has(|step| matches!(step, Step::Reconnect(_)))) && lacks(Capability::Agents) {
+        return Some("the target serves one agent on one connection, and the script needs several".to_owned());
+    }
+    // Without a gateway there is nobody to do anything, and nothing to be given.
+    if !plan.target.has_gateway() {
+        return None;
+    }
+    if has(|step| matches!(step, Step::Operator(_))) && lacks(Capability::Operator) {
+        return Some("nobody runs the target who could do what the script's operator does".to_owned());
+    }
+    if scenario.pinned && lacks(Capability::Pins) {
+        return Some("the target cannot be told which tools the server has".to_owned());
+    }
+    (plan.expect.audit != AuditCheck::default() && plan.target.hides_audit())
         .then(|| "nobody can read what the target has written down: give it a place `{audit}`".to_owned())
 }
 
-fn moves_the_clock(steps: &[Located<Step>]) -> bool {
-    steps.iter().any(|step| match &step.value {
-        Step::Advance(_) => true,
-        Step::Repeat(repeat) => moves_the_clock(&repeat.steps),
-        Step::Each(each) => moves_the_clock(&each.steps),
-        _ => false,
-    })
+/// Whether the gateway has to keep something in a folder.
+pub(crate) fn durable(scenario: &Scenario) -> bool {
+    let stores = |step: &Step| matches!(step, Step::Operator(Operator::Approve | Operator::Deny | Operator::Restart));
+    let expects = [Some(&scenario.hold), Some(&scenario.expect), scenario.twin.as_ref().map(|twin| &twin.expect)];
+    scenario.has_step(stores) || expects.into_iter().flatten().any(|expect| expect.audit.chain_whole.is_some())
 }
 
 async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String> {
@@ -88,40 +104,44 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
         upstream: scenario.upstream,
         policy: plan.policy,
         mutation: plan.mutation,
+        durable: durable(scenario),
+        pinned: scenario.pinned,
+        guise: Guise::default(),
         transcript: transcript.clone(),
     };
-    let Stack { front, rest: mut stack } = plan.target.open(&setting).map_err(|error| error.to_string())?;
+    let guise = setting.guise.clone();
+    let stack = plan.target.open(&setting).map_err(|error| error.to_string())?;
     if let (Some(_), Some(audit)) = (plan.record, &stack.audit) {
         transcript.follow(audit.clone());
     }
-    let connected = Agent::connect(transcript.clone(), front, stack.behind_gateway).await;
-    let agent = connected.map_err(|error| error.to_string())?;
+    let cast = Cast::connect(stack, transcript.clone(), &scenario.agents).await?;
     transcript.end_section();
 
     let manner =
         Manner { judged: plan.role != Role::Control, honest: matches!(plan.role, Role::Twin | Role::Workflow) };
     let watching = plan.watch.then(|| Watching::new(&stage));
-    let mut script = Script::new(&agent, &mut stage, transcript.clone(), manner, watching);
+    let mut script = Script::new(cast, plan.case, guise, &mut stage, transcript.clone(), manner, watching);
     let played = script.play(plan.steps).await;
-    let Script { listeners, said, notified, mut failures, watching, .. } = script;
+    let Script { mut cast, listeners, said, notified, mut failures, watching, .. } = script;
     result.course = watching.map(Watching::finish).map(Box::new);
 
     let mut mark = None;
     if let (Ok(()), Some(live), true) = (&played, &plan.expect.live, manner.judged) {
         let begun = Mark {
             exchange: LiveMark { requests: stage.mock.requests().len(), path: path_of(&live.tool) },
-            audit: stack.audit_lines().len(),
+            audit: cast.stack.audit_lines().len(),
             upstream: transcript.frames(Leg::Upstream, Direction::ToServer).len(),
             to_agent: transcript.frames(Leg::Agent, Direction::ToClient).len(),
         };
-        failures.extend(still_answers(&agent, live).await);
+        failures.extend(still_answers(cast.agent(None)?, live).await);
         settle().await;
         transcript.end_section();
         mark = Some(begun);
     }
 
     // From here on nothing new can begin, and when all have ended nothing is left that could still happen.
-    let closed = agent.close().await.map_err(|error| error.to_string());
+    let closed = cast.close().await;
+    let Cast { mut stack, .. } = cast;
     let ended = stack.ended().await;
     let heard = listeners.close(stage.mock.stream_stats().frames_sent).await;
     transcript.end_section();
@@ -168,6 +188,7 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
         to_agent: &to_agent,
         upstream_calls: stack.sees_upstream.then_some(upstream_calls.as_slice()),
         audit: stack.has_audit().then_some(audit.as_slice()),
+        chain: stack.door.chain_is_whole(),
         secrets: &secrets,
     };
     judge_run(plan, &traces, failures, result);
@@ -210,7 +231,7 @@ struct Mark {
 
 async fn still_answers(agent: &Agent, live: &LiveCheck) -> Option<String> {
     let sent: Sent = agent.send_call(&live.tool, live.args.0.clone()).await;
-    let answer = agent.answers(&[sent]).await.pop()?;
+    let answer = agent.answers(&[&sent]).await.pop()?;
     (answer.outcome != Outcome::Allowed)
         .then(|| format!("`{}` after all: {}, must be allowed", live.tool, super::said::word(answer.outcome)))
 }

@@ -11,6 +11,8 @@ use crate::verdict::AgentTally;
 /// One call or frame with its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Said {
+    /// Who sent it, where it was not the first agent.
+    pub(crate) by: Option<String>,
     /// What was sent, in a word, and the line of the step.
     pub(crate) what: String,
     pub(crate) line: u64,
@@ -25,6 +27,11 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// What was sent and by whom.
+    pub(crate) fn who_and_what(&self) -> String {
+        who_and_what(self.by.as_deref(), &self.what)
+    }
+
     /// Whether the step's own expectation is about which outcome it has.
     pub(crate) fn outcome_is_expected(&self) -> bool {
         self.expect.as_ref().is_some_and(|expect| expect.outcome.is_some())
@@ -36,6 +43,11 @@ impl Said {
         let was = self.expect.as_ref().and_then(|expect| expect.outcome);
         was.is_some_and(stopped) && !stopped(self.answer.outcome)
     }
+}
+
+/// What was sent and by whom; nobody is named where it was the first agent.
+pub(crate) fn who_and_what(by: Option<&str>, what: &str) -> String {
+    by.map_or_else(|| what.to_owned(), |by| format!("{by}: {what}"))
 }
 
 /// Counts the answers.

@@ -1,22 +1,27 @@
 //! Plays the steps of a script.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::{Map, Value, json};
 
-use super::said::{Said, unmet};
+use super::cast::Cast;
+use super::said::{Said, unmet, who_and_what};
 use super::stage::{Stage, StageError};
 use super::watching::Watching;
 use crate::agent::answer::Answer;
 use crate::agent::client::{Agent, Sent, settle};
+use crate::agent::direct::Asked;
 use crate::agent::listener::Listeners;
 use crate::agent::names::{NameError, Names};
 use crate::agent::transcript::Transcript;
 use crate::scenario::{
-    Call, Each, Listen, Located, Notify, OwnerOrder, Parallel, Raw, Repeat, Request, Step, StepExpect,
+    Call, Case, Direct, Each, FIRST_AGENT, Listen, Located, Notify, Operator, OwnerOrder, Parallel, Raw, Reconnect,
+    Repeat, Request, ServerChange, Step, StepExpect,
 };
-use crate::soft::calls_in;
+use crate::soft::{Change, Guise, calls_in};
+use crate::target::Deed;
 
 /// Why a script cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +42,9 @@ pub(crate) struct Manner {
 
 /// A script being played.
 pub(crate) struct Script<'a> {
-    agent: &'a Agent,
+    pub(crate) cast: Cast,
+    case: &'a Case,
+    guise: Guise,
     stage: &'a mut Stage,
     transcript: Transcript,
     manner: Manner,
@@ -53,6 +60,7 @@ pub(crate) struct Script<'a> {
 
 /// A step that was sent and waits for its answer.
 struct Pending {
+    by: Option<String>,
     sent: Sent,
     what: String,
     line: u64,
@@ -67,7 +75,9 @@ type Played<'f> = Pin<Box<dyn Future<Output = Result<(), ScriptError>> + 'f>>;
 
 impl<'a> Script<'a> {
     pub(crate) fn new(
-        agent: &'a Agent,
+        cast: Cast,
+        case: &'a Case,
+        guise: Guise,
         stage: &'a mut Stage,
         transcript: Transcript,
         manner: Manner,
@@ -79,7 +89,9 @@ impl<'a> Script<'a> {
             names.set(name, order.clone());
         }
         Self {
-            agent,
+            cast,
+            case,
+            guise,
             stage,
             transcript,
             manner,
@@ -147,6 +159,13 @@ impl<'a> Script<'a> {
             Step::Notify(notify) => self.notify(line, notify).await?,
             Step::Listen(listen) => self.listen(line, listen).await?,
             Step::OwnerOrder(order) => self.owner_order(line, order)?,
+            Step::Reconnect(Reconnect { by }) => {
+                self.note(format!("`{}` connects anew", by.as_deref().unwrap_or(FIRST_AGENT)));
+                self.cast.reconnect(by.as_deref()).await.map_err(|why| ScriptError { line, why })?;
+            }
+            Step::Operator(operator) => self.operate(line, operator).await?,
+            Step::ServerChange(change) => self.server_change(line, change)?,
+            Step::Direct(direct) => self.direct(line, direct).await?,
         }
         self.end_step().await;
         Ok(())
@@ -214,8 +233,9 @@ impl<'a> Script<'a> {
     async fn send_call(&self, line: u64, call: &Call) -> Result<Pending, NameError> {
         let tool = self.names.text(&call.tool)?;
         let args = self.names.map(&call.args)?;
-        let sent = self.agent.send_call(&tool, args.clone()).await;
+        let sent = self.agent(call.by.as_deref())?.send_call(&tool, args.clone()).await;
         Ok(Pending {
+            by: call.by.clone(),
             sent,
             what: tool.clone(),
             line,
@@ -229,9 +249,10 @@ impl<'a> Script<'a> {
 
     async fn send_raw(&self, line: u64, raw: &Raw) -> Result<Pending, NameError> {
         let bytes = raw.bytes(|text| self.names.text(text))?;
-        let sent = self.agent.send_raw(&bytes).await;
+        let sent = self.agent(raw.by.as_deref())?.send_raw(&bytes).await;
         let answerable = matches!(&sent, Sent::Raw { ids, .. } if !ids.is_empty());
         Ok(Pending {
+            by: raw.by.clone(),
             sent,
             what: "a raw frame".to_owned(),
             line,
@@ -246,13 +267,14 @@ impl<'a> Script<'a> {
     async fn send_request(&self, line: u64, request: &Request) -> Result<Pending, NameError> {
         let method = self.names.text(&request.method)?;
         let params = self.names.map(&request.params)?;
-        let sent = self.agent.send_request(&method, params.clone()).await;
+        let sent = self.agent(request.by.as_deref())?.send_request(&method, params.clone()).await;
         let call = || {
             let name = params.get("name")?.as_str()?.to_owned();
             let arguments = params.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
             Some((name, arguments))
         };
         Ok(Pending {
+            by: request.by.clone(),
             sent,
             calls: (method == "tools/call").then(call).flatten().into_iter().collect(),
             lists_tools: method == "tools/list",
@@ -273,32 +295,49 @@ impl<'a> Script<'a> {
         Ok(Some(expect))
     }
 
+    fn agent(&self, by: Option<&str>) -> Result<&Agent, NameError> {
+        self.cast.agent(by).map_err(NameError::NoAgent)
+    }
+
     async fn finish(&mut self, pending: Vec<Pending>) {
-        let (sent, steps): (Vec<Sent>, Vec<_>) = pending
-            .into_iter()
-            .map(|pending| {
-                let Pending { sent, what, line, calls, answerable, name, expect, lists_tools } = pending;
-                (sent, (what, line, calls, answerable, name, expect, lists_tools))
-            })
-            .unzip();
-        let answers: Vec<Answer> = self.agent.answers(&sent).await;
-        for ((what, line, calls, answerable, name, expect, lists_tools), answer) in steps.into_iter().zip(answers) {
+        for (pending, answer) in self.answered(pending).await {
+            let Pending { by, what, line, calls, answerable, name, expect, lists_tools, .. } = pending;
             if let Some(name) = name {
                 self.names.set_answer(&name, &answer);
             }
             if let Some(expect) = expect.as_ref().filter(|_| self.manner.judged) {
-                let unmet = unmet(expect, &answer);
+                let (unmet, what) = (unmet(expect, &answer), who_and_what(by.as_deref(), &what));
                 self.failures.extend(unmet.into_iter().map(|unmet| format!("{what} at line {line}: {unmet}")));
             }
-            self.said.push(Said { what, line, calls, answerable, answer, expect, lists_tools });
+            self.said.push(Said { by, what, line, calls, answerable, answer, expect, lists_tools });
         }
+    }
+
+    /// Waits for the answers, of one agent after the other, and gives them in the order of what was sent.
+    async fn answered(&self, pending: Vec<Pending>) -> Vec<(Pending, Answer)> {
+        let mut of: BTreeMap<Option<String>, Vec<(usize, Pending)>> = BTreeMap::new();
+        for (place, pending) in pending.into_iter().enumerate() {
+            of.entry(pending.by.clone()).or_default().push((place, pending));
+        }
+        let mut answered = Vec::new();
+        for (by, pending) in of {
+            let sent: Vec<&Sent> = pending.iter().map(|(_, pending)| &pending.sent).collect();
+            let answers = match self.cast.agent(by.as_deref()) {
+                Ok(agent) => agent.answers(&sent).await,
+                Err(_) => sent.iter().map(|_| Answer::silent()).collect(),
+            };
+            answered.extend(pending.into_iter().zip(answers));
+        }
+        answered.sort_by_key(|((place, _), _)| *place);
+        answered.into_iter().map(|((_, pending), answer)| (pending, answer)).collect()
     }
 
     async fn notify(&mut self, line: u64, notify: &Notify) -> Result<(), ScriptError> {
         let filled = self.names.text(&notify.method).and_then(|method| Ok((method, self.names.map(&notify.params)?)));
         match filled {
             Ok((method, params)) => {
-                self.agent.notify(&method, params).await;
+                let agent = self.cast.agent(notify.by.as_deref()).map_err(|why| ScriptError { line, why })?;
+                agent.notify(&method, params).await;
                 self.notified += 1;
                 Ok(())
             }
@@ -320,6 +359,63 @@ impl<'a> Script<'a> {
                     self.failures.push(format!("the step at line {line} could not be carried out: {why}"));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What the gateway's people do. What they could not do is a failure of a judged run: the script counts on it.
+    async fn operate(&mut self, line: u64, operator: &Operator) -> Result<(), ScriptError> {
+        let case = self.case;
+        let deed = match operator {
+            Operator::ThrowKillSwitch => Deed::ThrowKillSwitch,
+            Operator::ReleaseKillSwitch => Deed::ReleaseKillSwitch,
+            Operator::Reload(name) => match case.reloads.get(&name.value) {
+                Some(policy) => Deed::Reload(policy),
+                None => return Err(ScriptError { line, why: format!("the policy `{name}` was not read") }),
+            },
+            Operator::ReloadBroken(text) => Deed::ReloadBroken(text),
+            Operator::Approve => Deed::Approve,
+            Operator::Deny => Deed::Deny,
+            Operator::FillAudit => Deed::Audit(false),
+            Operator::EmptyAudit => Deed::Audit(true),
+            Operator::Restart => Deed::Restart,
+        };
+        match self.cast.operate(deed).await {
+            Ok(done) => self.note(done),
+            Err(why) => {
+                self.note(why.clone());
+                if self.manner.judged {
+                    self.failures.push(format!("the step at line {line} could not be carried out: {why}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn server_change(&mut self, line: u64, change: &ServerChange) -> Result<(), ScriptError> {
+        let acts_as = change.acts_as.as_ref();
+        let acts_as = acts_as.map(|other| Ok((other.tool.clone(), self.names.map(&other.args)?))).transpose();
+        let acts_as = acts_as.map_err(|error: NameError| ScriptError { line, why: error.to_string() })?;
+        let ServerChange { tool, description, destructive, answers, dumps_requests, hangs_up, .. } = change.clone();
+        self.note(format!("the server changes its tool `{tool}`"));
+        self.guise.change(&tool, Change { description, destructive, acts_as, answers, dumps_requests, hangs_up });
+        Ok(())
+    }
+
+    async fn direct(&mut self, line: u64, direct: &Direct) -> Result<(), ScriptError> {
+        let filled = || {
+            let key = direct.key.as_deref().map(|key| self.names.text(key)).transpose()?;
+            Ok::<_, NameError>((key, self.names.map(&direct.params)?))
+        };
+        let (key, params) = match filled() {
+            Ok(filled) => filled,
+            Err(error) => return self.cannot(line, &error),
+        };
+        let asked = Asked { method: &direct.method, path: &direct.path, key: key.as_deref(), params: &params };
+        let answer = asked.ask(&self.stage.mock.rest_url()).await.map_err(|why| ScriptError { line, why })?;
+        self.note(format!("past everybody, {} {}: {}", direct.method, direct.path, answer.text));
+        if let Some(name) = &direct.name {
+            self.names.set_answer(name, &answer);
         }
         Ok(())
     }

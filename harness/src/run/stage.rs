@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mock_binance::engine::{
     Command, Instructions, NewOrder, Order, OrderId, OrderKind, Placed, Reply, Side as EngineSide, TimeInForce,
 };
-use mock_binance::{Account, Builder, Clock, ListenKeys, ManualClock, MockBinance, StartError};
+use mock_binance::{Account, Builder, Clock, Fault, ListenKeys, ManualClock, MockBinance, StartError};
 use serde_json::{Value, json};
 
 use super::secrets::Secrets;
@@ -29,6 +29,8 @@ pub(crate) enum StageError {
     Start(#[from] StartError),
     #[error("the exchange does not know the account that it was started with")]
     NoAccount,
+    #[error("a fault cannot be set up: {0}")]
+    Fault(String),
     #[error("the owner's order is not possible: {0}")]
     OwnerOrder(String),
 }
@@ -84,6 +86,10 @@ impl Stage {
             builder = builder.price(symbol, price.text());
         }
         let mock = dress(builder).start().await?;
+        for fault in &setup.faults {
+            let fault = Fault::from_json(&Value::Object(fault.0.clone()).to_string());
+            fault.and_then(|fault| mock.add_fault(fault)).map_err(|error| StageError::Fault(error.to_string()))?;
+        }
         let id = |keys: &Keys| mock.account_id(&keys.api_key).ok_or(StageError::NoAccount);
         let (owner_id, rogue_id) = (id(&owner_keys)?, id(&rogue_keys)?);
 

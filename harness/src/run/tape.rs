@@ -60,6 +60,7 @@ pub(super) fn write(
         policy: plan.target.capabilities().contains(&Capability::Policy).then(|| plan.policy.digest()),
         tools: events.iter().find_map(tools),
         exchange: serde_json::to_value(&scenario.exchange).ok(),
+        agents: scenario.agents.iter().map(|(name, agent)| (name.clone(), agent.grant.value.clone())).collect(),
         ..Header::new(concat!("rogue ", env!("CARGO_PKG_VERSION")), start_ms)
     };
     let mut redactor = Redactor::new(&[]).map_err(|error| failed(&error))?;
@@ -70,7 +71,7 @@ pub(super) fn write(
     for event in events {
         let Event::Frame(frame) = event else { continue };
         let (leg, dir) = way(frame);
-        tape.message(frame.at_ms, leg, dir, &frame.bytes).map_err(|error| failed(&error))?;
+        tape.message_of(frame.agent.as_deref(), frame.at_ms, leg, dir, &frame.bytes).map_err(|error| failed(&error))?;
     }
     tape.finish().and_then(|mut file| file.flush()).map_err(|error| failed(&error))
 }

@@ -3,7 +3,7 @@
 use mock_binance::MockBinance;
 use serde_json::{Map, Value};
 
-use super::said::Said;
+use super::said::{Said, who_and_what};
 use super::secrets::Secrets;
 use super::stage::Stage;
 use crate::agent::answer::Answer;
@@ -67,6 +67,7 @@ impl Watching {
             (true, false) => calls.join("; "),
             (false, false) => format!("{}: {}", said.what, calls.join("; ")),
         };
+        let did = who_and_what(said.by.as_deref(), &did);
         let Answer { outcome, rule, .. } = &said.answer;
         Asked { did: shown(&did), outcome: *outcome, rule: rule.clone(), why: why(&said.answer).map(|why| shown(&why)) }
     }

@@ -210,6 +210,15 @@ pub struct AuditCheck {
     /// Lines whose decision is to deny.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denied: Option<Count>,
+    /// Lines that tell which rules in shadow would have refused the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadowed: Option<Count>,
+    /// Policies by which something was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Count>,
+    /// Whether the chain of the records is whole: nothing in it was changed, taken out or put in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain_whole: Option<bool>,
 }
 
 /// A call that the gateway must still answer.

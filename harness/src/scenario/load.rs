@@ -12,7 +12,7 @@ use super::lint::lint_case;
 use super::policy::check_policy;
 use super::policy_file::PolicyFile;
 use super::problem::nearest;
-use super::{Problem, Scenario, Severity};
+use super::{Located, Operator, Problem, Scenario, Severity, Step};
 
 /// A scenario with its surroundings: what the runner needs, with every file read.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Case {
     pub path: PathBuf,
     /// Its policy document.
     pub policy: PolicyFile,
+    /// The documents that its operator puts in force, by their names.
+    pub reloads: BTreeMap<String, PolicyFile>,
 }
 
 /// Cases and what is doubtful about them.
@@ -55,15 +57,17 @@ pub fn to_yaml(scenario: &Scenario) -> Result<String, String> {
 pub fn load(path: &Path) -> Result<(Case, Vec<Problem>), Vec<Problem>> {
     let source = read(path).map_err(|problem| vec![problem])?;
     let scenario = parse(path, &source).map_err(|problem| vec![problem])?;
-    let policy = find_policy(path, &source, &scenario);
+    let policy = find_policy(path, &source, &scenario.policy);
+    let (reloads, missing) = reloads(path, &source, &scenario);
     let mut problems = lint_case(path, &source, &scenario, policy.as_ref().ok());
-    problems.extend(policy.iter().flat_map(check_policy));
+    problems.extend(policy.iter().chain(reloads.values()).flat_map(check_policy));
+    problems.extend(missing);
     let (mut errors, warnings): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity() == Severity::Error);
     match policy {
         Ok(policy) if errors.is_empty() => {
             let path = path.to_owned();
-            Ok((Case { scenario, path, policy }, warnings))
+            Ok((Case { scenario, path, policy, reloads }, warnings))
         }
         Ok(_) => Err(errors),
         Err(problem) => {
@@ -163,9 +167,31 @@ fn read(path: &Path) -> Result<String, Problem> {
 /// How the files of policies end; what they are written in is theirs.
 const POLICY_ENDS: [&str; 3] = ["json", "yaml", "yml"];
 
+/// The policies that the scenario's operator puts in force, and those that are not there.
+fn reloads(path: &Path, source: &str, scenario: &Scenario) -> (BTreeMap<String, PolicyFile>, Vec<Problem>) {
+    let mut names: Vec<Located<String>> = Vec::new();
+    let mut scripts = vec![scenario.attack.as_slice(), scenario.steps.as_slice()];
+    scripts.extend(scenario.twin.as_ref().map(|twin| twin.steps.as_slice()));
+    while let Some(steps) = scripts.pop() {
+        for step in steps {
+            if let Step::Operator(Operator::Reload(name)) = &step.value {
+                names.push(name.clone());
+            }
+            scripts.push(step.value.inner());
+        }
+    }
+    let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
+    for name in names {
+        match find_policy(path, source, &name) {
+            Ok(policy) => drop(found.insert(name.value, policy)),
+            Err(problem) => missing.push(problem),
+        }
+    }
+    (found, missing)
+}
+
 /// `policies/<name>.json`, or `.yaml`, in the file's folder or the nearest folder above it.
-fn find_policy(path: &Path, source: &str, scenario: &Scenario) -> Result<PolicyFile, Problem> {
-    let name = &scenario.policy;
+fn find_policy(path: &Path, source: &str, name: &Located<String>) -> Result<PolicyFile, Problem> {
     let file = format!("{}.json", name.value);
     let found = path.ancestors().skip(1).find_map(|folder| {
         let candidates = POLICY_ENDS.iter().map(|end| folder.join("policies").join(format!("{}.{end}", name.value)));

@@ -15,6 +15,8 @@
 //! maps: { owasp_mcp: [MCP02], owasp_agentic: [ASI02], safe_mcp: [T1911], policylayer: [runaway-tool-loops] }
 //! policy: binance                # policies/binance.json, beside or above the file
 //! upstream: ours                 # ours | soft
+//! pinned: false                  # whether the gateway knows the server's tools beforehand
+//! agents: { helper: { grant: research } }   # further agents beside the first, who is `agent` with the grant `desk`
 //! exchange:                      # the exchange before the run, see ExchangeSetup
 //!   balances: { USDT: "100000", BTC: "2" }
 //!   prices: { BTCUSDT: "60000.00" }
@@ -76,10 +78,12 @@
 //! | `WS0` nobody listened | `exchange: { stream_connections: 0, stream_frames: 0 }` |
 //! | `LIVE` the gateway still answers | `live: { tool: bn_ping }` |
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ExchangeCheck, ExchangeSetup, Expect, Located, Step};
+use super::{Agent, ExchangeCheck, ExchangeSetup, Expect, Located, Step};
 
 /// One scenario: an attack with its twin, an honest workflow, or a recorded session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +114,14 @@ pub struct Scenario {
     /// The MCP server behind the gateway.
     #[serde(default)]
     pub upstream: Upstream,
+    /// Whether the gateway is given the tool definitions that the server has before the run, and lets no others be
+    /// called. Agents then have to ask for `tools/list`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+    /// Further agents by their names. Steps name them with `by`; what names nobody is done by the first agent, whose name is
+    /// `agent` and whose grant is `desk`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agents: BTreeMap<String, Agent>,
     /// The exchange before the run.
     #[serde(default)]
     pub exchange: ExchangeSetup,
@@ -164,6 +176,12 @@ pub enum Plan<'a> {
 }
 
 impl Scenario {
+    /// Whether any script has a step, at any depth, of which this holds.
+    pub fn has_step(&self, holds: impl Fn(&Step) -> bool) -> bool {
+        let twin = self.twin.iter().flat_map(|twin| &twin.steps);
+        self.attack.iter().chain(&self.steps).chain(twin).any(|step| step.value.any(&holds))
+    }
+
     /// What is to be run; `None` for an attack without a twin, which no linted file is.
     pub fn plan(&self) -> Option<Plan<'_>> {
         match self.kind {

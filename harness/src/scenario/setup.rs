@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Dec, UtcTime};
+use super::{Args, Dec, UtcTime};
 
 /// The exchange before the first step. Every key may be left out.
 ///
@@ -29,6 +29,9 @@ pub struct ExchangeSetup {
     /// Orders of the owner that rest in the book before the run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open_orders: Vec<OwnerOrder>,
+    /// What goes wrong between the exchange and whoever asks it, in the words of the mock's faults (`docs/faults.md`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Args>,
     /// Free balances of the rogue's own account, whose keys a script may use as `${rogue.api_key}` and
     /// `${rogue.secret}`. The account always exists; without this key it is empty.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -45,6 +48,7 @@ impl Default for ExchangeSetup {
             prices: BTreeMap::from([("BTCUSDT".to_owned(), dec(6_000_000, 2))]),
             listen_keys: ListenKeyMode::Legacy,
             open_orders: Vec::new(),
+            faults: Vec::new(),
             rogue_balances: BTreeMap::new(),
         }
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Args, Data, Located, OwnerOrder, Span};
+use super::{Args, Data, Direct, Located, Operator, OwnerOrder, Reconnect, ServerChange, Span};
 
 /// One step. A step is a map with one key, the verb.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,31 @@ pub enum Step {
     /// The owner places an order at the exchange directly. It is never counted as the agent's doing, but a
     /// stream that somebody listens to shows it.
     OwnerOrder(OwnerOrder),
+    /// An agent hangs up and connects anew: the same grant, a new session.
+    Reconnect(Reconnect),
+    /// The people who run the gateway do something.
+    Operator(Operator),
+    /// The server behind the gateway becomes another.
+    ServerChange(ServerChange),
+    /// Asks the exchange directly, past gateway and server.
+    Direct(Direct),
+}
+
+impl Step {
+    /// The steps within it.
+    pub fn inner(&self) -> &[Located<Step>] {
+        match self {
+            Self::Repeat(repeat) => &repeat.steps,
+            Self::Each(each) => &each.steps,
+            Self::Parallel(parallel) => &parallel.steps,
+            _ => &[],
+        }
+    }
+
+    /// Whether `holds` of this step or of one within it.
+    pub fn any(&self, holds: &impl Fn(&Self) -> bool) -> bool {
+        holds(self) || self.inner().iter().any(|step| step.value.any(holds))
+    }
 }
 
 /// Calls a tool and waits for its answer.
@@ -44,11 +69,14 @@ pub enum Step {
 /// - `${rogue.api_key}`, `${rogue.secret}`: keys of the rogue's own account at the same exchange.
 ///
 /// `$${` writes a literal `${`. When a reference cannot be resolved because the answer it points into was a
-/// denial or an error, an attack skips the step (the rogue cannot go on) and says so in the transcript; in a
+/// denial or an error and has no such value, an attack skips the step (the rogue cannot go on) and says so in the transcript; in a
 /// twin or a workflow that is a failure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
+    /// Who does so, one of `agents`; the first agent when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The tool's name, sent byte for byte.
     pub tool: String,
     /// Its arguments.
@@ -115,6 +143,9 @@ const fn once() -> u32 {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Raw {
+    /// Who does so, one of `agents`; the first agent when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The frame as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -218,6 +249,9 @@ fn unhex(digits: &str) -> Result<Vec<u8>, RawError> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
+    /// Who does so, one of `agents`; the first agent when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The method.
     pub method: String,
     /// Its parameters.
@@ -235,6 +269,9 @@ pub struct Request {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notify {
+    /// Who does so, one of `agents`; the first agent when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The method.
     pub method: String,
     /// Its parameters.

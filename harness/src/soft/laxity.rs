@@ -38,13 +38,15 @@ pub enum Laxity {
     AnythingIsText,
     /// Arguments that no schema declares are spread into the signed query.
     UndeclaredArguments,
+    /// `&` and `=` in a value go into the query as they are, as in one that was put together by hand.
+    SeparatorsUnescaped,
     /// `BINANCE_API_KEY` and `BINANCE_SECRET_KEY` among the arguments replace the server's own.
     CredentialsFromArguments,
 }
 
 impl Laxity {
     /// Every laxity there is.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::LastDuplicateWins,
         Self::CaseInsensitiveKeys,
         Self::NulEndsKey,
@@ -61,6 +63,7 @@ impl Laxity {
         Self::ArrayArguments,
         Self::AnythingIsText,
         Self::UndeclaredArguments,
+        Self::SeparatorsUnescaped,
         Self::CredentialsFromArguments,
     ];
 }

@@ -15,6 +15,7 @@
 //! signed call, `_fields` is stripped and never applied, and an answer is one block of pretty-printed JSON. Every
 //! further carelessness is a [`Laxity`] with a name, and can be switched off.
 
+mod guise;
 mod laxity;
 mod reader;
 mod rest;
@@ -23,7 +24,10 @@ mod tools;
 
 pub(crate) use reader::{calls_in, requests_in};
 
+pub use guise::{Change, Guise};
 pub use laxity::{Laxities, Laxity};
 pub use rest::SoftCredentials;
+#[cfg(feature = "embedded")]
+pub(crate) use server::definitions;
 pub use server::{SoftConfig, serve};
 pub use tools::{Security, ToolSpec, tools};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use super::laxity::{Laxities, Laxity};
@@ -60,12 +60,28 @@ impl Rest {
                 if !parameters.iter().any(|(name, _)| name == "recvWindow") {
                     parameters.push(("recvWindow".to_owned(), "5000".to_owned()));
                 }
-                let signature = sign(&credentials.secret_key, &encoded(&parameters))?;
+                let signature = sign(&credentials.secret_key, &self.encoded(&parameters))?;
                 parameters.push(("signature".to_owned(), signature));
                 Some(credentials.api_key)
             }
         };
-        self.send(tool.method, tool.path, &encoded(&parameters), key.as_deref()).await
+        self.send(tool.method, tool.path, &self.encoded(&parameters), key.as_deref()).await
+    }
+
+    fn encoded(&self, parameters: &[(String, String)]) -> String {
+        let query = encoded(parameters);
+        if self.laxities.has(Laxity::SeparatorsUnescaped) {
+            query.replace("%26", "&").replace("%3D", "=")
+        } else {
+            query
+        }
+    }
+
+    /// An error with the request that it came of, as a careless program prints it.
+    pub(super) fn dump(&self, tool: &ToolSpec, message: &str) -> Value {
+        let key = self.credentials.as_ref().map(|credentials| credentials.api_key.as_str());
+        let headers = json!({ "X-MBX-APIKEY": key });
+        json!({ "message": message, "config": { "method": tool.method, "url": tool.path, "headers": headers } })
     }
 
     fn credentials_for(&self, arguments: &mut Map<String, Value>) -> Option<SoftCredentials> {
@@ -193,8 +209,6 @@ fn fraction_text(number: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

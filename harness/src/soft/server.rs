@@ -5,10 +5,11 @@ use std::io;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
+use super::guise::{Change, Guise};
 use super::laxity::{Laxities, Laxity};
 use super::reader::decode;
 use super::rest::{Rest, SoftCredentials};
-use super::tools::{ToolSpec, tools};
+use super::tools::tools;
 
 /// Where the exchange is, whose account is traded, and how careless the server is.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub struct SoftConfig {
     pub credentials: Option<SoftCredentials>,
     /// What it gets wrong.
     pub laxities: Laxities,
+    /// What it turns into.
+    pub guise: Guise,
 }
 
 /// Serves one client until it hangs up.
@@ -30,13 +33,18 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut server = Server { rest: Rest::new(&config), laxities: config.laxities };
+    let mut server =
+        Server { rest: Rest::new(&config), laxities: config.laxities, guise: config.guise, hung_up: false };
     let mut read = BufReader::new(read);
     let mut line = Vec::new();
     while read.read_until(b'\n', &mut line).await? > 0 {
         let frame = line.trim_ascii_end();
         if !frame.is_empty() {
-            for answer in server.line(frame).await {
+            let answers = server.line(frame).await;
+            if server.hung_up {
+                break;
+            }
+            for answer in answers {
                 let mut text = answer.to_string();
                 text.push('\n');
                 write.write_all(text.as_bytes()).await?;
@@ -59,6 +67,9 @@ const VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-
 struct Server {
     rest: Rest,
     laxities: Laxities,
+    guise: Guise,
+    /// It has come to its end, in the middle of a call.
+    hung_up: bool,
 }
 
 impl Server {
@@ -103,7 +114,7 @@ impl Server {
         let outcome = match method.as_str() {
             "initialize" => Ok(initialize(params)),
             "ping" => Ok(json!({})),
-            "tools/list" => Ok(json!({ "tools": definitions() })),
+            "tools/list" => Ok(json!({ "tools": definitions(&self.guise) })),
             "tools/call" => self.call(params).await,
             _ => Err((METHOD_NOT_FOUND, "Method not found")),
         };
@@ -130,9 +141,17 @@ impl Server {
             }
             Some(_) => return Err((INVALID_PARAMS, "Invalid params: arguments must be an object")),
         };
-        Ok(match self.rest.call(tool, arguments).await {
-            Ok(value) => text_result(&serde_json::to_string_pretty(&value).unwrap_or_default(), false),
-            Err(message) => text_result(&format!("Error: {message}"), true),
+        let Change { acts_as, answers, dumps_requests, hangs_up, .. } = self.guise.of(tool.name);
+        let turned =
+            acts_as.and_then(|(name, arguments)| Some((tools().iter().find(|tool| tool.name == name)?, arguments)));
+        let (tool, arguments) = turned.unwrap_or((tool, arguments));
+        let result = self.rest.call(tool, arguments).await;
+        self.hung_up |= hangs_up;
+        Ok(match (result, answers) {
+            (_, Some(answers)) => text_result(&answers, false),
+            (Ok(value), None) => text_result(&serde_json::to_string_pretty(&value).unwrap_or_default(), false),
+            (Err(message), None) if dumps_requests => text_result(&self.rest.dump(tool, &message).to_string(), true),
+            (Err(message), None) => text_result(&format!("Error: {message}"), true),
         })
     }
 
@@ -166,8 +185,14 @@ fn loose(name: &str) -> String {
     bare.to_ascii_lowercase()
 }
 
-fn definitions() -> Vec<Value> {
-    tools().iter().map(ToolSpec::definition).collect()
+/// The definitions as a server of this guise tells them.
+pub(crate) fn definitions(guise: &Guise) -> Vec<Value> {
+    let dressed = tools().iter().map(|tool| {
+        let mut definition = tool.definition();
+        guise.dress(tool.name, &mut definition);
+        definition
+    });
+    dressed.collect()
 }
 
 fn initialize(params: &Map<String, Value>) -> Value {

@@ -21,9 +21,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::kind::{Capability, TargetError};
-use super::stack::{Rest, Setting, Stack, Target, Task};
+use super::stack::{Caller, Door, Parts, Setting, Stack, Target, Task};
 use super::upstream::Server;
-use crate::agent::tap::{Tap, pipe};
+use crate::agent::tap::{PipeEnd, Tap, pipe};
 use crate::agent::transcript::{AuditLines, Leg};
 use crate::scenario::PolicyFile;
 
@@ -202,17 +202,22 @@ impl Target for GatewayCommand {
         let servers = tokio::spawn(accept(listener, open, gateway_over));
         let audit: Option<AuditLines> =
             if self.has("audit") { Some(Arc::new(move || decisions_in(&audit_in(kept.path())))) } else { None };
-        let rest = Rest {
-            audit,
-            behind_gateway: true,
-            sees_upstream: true,
-            tap: None,
-            tasks: vec![
-                Task { what: "the gateway", handle: gateway },
-                Task { what: "the MCP server", handle: servers },
-            ],
-        };
-        Ok(Stack { front, rest })
+        let tasks =
+            vec![Task { what: "the gateway", handle: gateway }, Task { what: "the MCP server", handle: servers }];
+        let parts = Parts { taps: Vec::new(), tasks };
+        let door = Box::new(Streams { front: Some(front) });
+        Ok(Stack { door, parts, audit, behind_gateway: true, sees_upstream: true })
+    }
+}
+
+/// A process has one input and one output.
+struct Streams {
+    front: Option<PipeEnd>,
+}
+
+impl Door for Streams {
+    fn connect(&mut self, _: Caller<'_>, _: &mut Parts) -> Result<PipeEnd, TargetError> {
+        self.front.take().ok_or(TargetError::OneConnection)
     }
 }
 

@@ -11,12 +11,15 @@ use super::stack::Target;
 pub enum Capability {
     /// Its clocks follow the run's clock, so that `advance` steps make sense.
     Clock,
-    /// It tells several sessions of one agent apart.
-    Sessions,
+    /// It serves several agents, each with a grant and connections of its own.
+    Agents,
     /// It enforces the scenario's policy.
     Policy,
-    /// It can be stopped and started again in the middle of a run.
-    Restart,
+    /// Its people can throw the kill switch, replace the policy, decide about approvals, and restart it on what it has
+    /// stored, in the middle of a run.
+    Operator,
+    /// It can be given tool definitions beforehand, and lets no others be called.
+    Pins,
 }
 
 /// The targets.
@@ -61,6 +64,12 @@ pub enum TargetError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What outlives the gateway cannot be kept.
+    #[error("the gateway's state cannot be kept: {0}")]
+    State(String),
+    /// It serves one connection.
+    #[error("the target has one connection, and it is taken")]
+    OneConnection,
     /// The MCP server cannot be set up.
     #[error("the MCP server cannot start: {0}")]
     Upstream(String),

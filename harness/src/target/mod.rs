@@ -7,17 +7,21 @@
 //!  command    agent ══ a process ══ bridge ══ tap ═══════ MCP server ──▶ exchange
 //! ```
 //!
-//! A target opens a fresh stack for each run and says which [`Capability`] it has; what needs an absent one is
+//! A target opens a fresh stack for each run, to which each agent of the script has a connection of its own, and says which [`Capability`] it has; what needs an absent one is
 //! untestable, which is not a pass. Another gateway is another implementation of the same trait, and nothing else in
 //! the harness knows the difference.
 
 mod bare;
 mod command;
 #[cfg(feature = "embedded")]
+mod defect;
+#[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "embedded")]
 mod http;
 mod kind;
+#[cfg(feature = "embedded")]
+mod operated;
 #[cfg(feature = "embedded")]
 mod post;
 mod stack;
@@ -25,4 +29,4 @@ mod upstream;
 
 pub use command::{BadCommand, GatewayCommand, bridge};
 pub use kind::{Capability, TargetError, TargetKind};
-pub(crate) use stack::{Keys, Setting, Stack, Target};
+pub(crate) use stack::{Caller, Deed, Keys, Setting, Stack, Target};

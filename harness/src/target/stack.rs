@@ -10,18 +10,24 @@ use super::kind::{Capability, TargetError};
 use crate::agent::tap::{PipeEnd, Tap};
 use crate::agent::transcript::{AuditLines, Transcript};
 use crate::scenario::{PolicyFile, Upstream};
+use crate::soft::Guise;
 
 /// Opens stacks of one kind.
 pub(crate) trait Target: Sync {
     /// What its stacks can do.
     fn capabilities(&self) -> &'static [Capability];
 
+    /// Whether there is a gateway at all.
+    fn has_gateway(&self) -> bool {
+        true
+    }
+
     /// Whether there is a gateway of which nobody can read what it has written down.
     fn hides_audit(&self) -> bool {
         false
     }
 
-    /// Opens a fresh stack. It runs on tasks of the current runtime until its front is closed.
+    /// Opens a fresh stack. It runs on tasks of the current runtime until its connections are closed.
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError>;
 }
 
@@ -36,6 +42,14 @@ pub(crate) struct Setting<'a> {
     /// The name of a deliberate defect.
     #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway has one"))]
     pub(crate) mutation: Option<&'a str>,
+    /// Whether the gateway keeps approvals, what was charged and a chained audit in a folder.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway keeps anything"))]
+    pub(crate) durable: bool,
+    /// Whether the gateway knows the server's tools beforehand.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway knows any"))]
+    pub(crate) pinned: bool,
+    /// What the server turns into.
+    pub(crate) guise: Guise,
     pub(crate) transcript: Transcript,
 }
 
@@ -51,22 +65,68 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// A stack that is up.
-pub(crate) struct Stack {
-    /// Where the agent connects.
-    pub(crate) front: PipeEnd,
-    pub(crate) rest: Rest,
+/// Who connects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    /// What the connection is called in transcripts and on tapes; nothing is the first one of the first agent.
+    pub(crate) name: Option<&'a str>,
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway asks for it"))]
+    pub(crate) grant: &'a str,
 }
 
-/// The stack behind its front.
-pub(crate) struct Rest {
+/// Where agents of a stack connect, and what its people can do with it.
+pub(crate) trait Door {
+    /// Opens a connection. What serves it is added to `parts`, and ends when the connection is closed.
+    fn connect(&mut self, caller: Caller<'_>, parts: &mut Parts) -> Result<PipeEnd, TargetError>;
+
+    /// What the gateway's people do; in words for the transcript.
+    ///
+    /// Before a restart all connections have been closed.
+    fn operate(&mut self, deed: Deed<'_>) -> Result<String, String> {
+        Err(format!("nobody can do that to this target: {deed:?}"))
+    }
+
+    /// Whether the chain of what was written down is whole; nothing where none is kept.
+    fn chain_is_whole(&self) -> Option<Result<(), String>> {
+        None
+    }
+
+    /// Lets nobody in any more; what then still runs is added to `parts`.
+    fn close(&mut self, _parts: &mut Parts) {}
+}
+
+/// What the people do who run a gateway.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "targets of other builds have no operator"))]
+pub(crate) enum Deed<'a> {
+    ThrowKillSwitch,
+    ReleaseKillSwitch,
+    Reload(&'a PolicyFile),
+    /// No policy, which must be refused.
+    ReloadBroken(&'a str),
+    Approve,
+    Deny,
+    /// Whether the audit takes lines from now on.
+    Audit(bool),
+    Restart,
+}
+
+/// What runs for a stack.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) taps: Vec<Tap>,
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// A stack that is up.
+pub(crate) struct Stack {
+    pub(crate) door: Box<dyn Door>,
+    pub(crate) parts: Parts,
     /// The gateway's audit so far; nothing when the target keeps none.
     pub(crate) audit: Option<AuditLines>,
     pub(crate) behind_gateway: bool,
     /// What reaches the MCP server is in the transcript.
     pub(crate) sees_upstream: bool,
-    pub(crate) tap: Option<Tap>,
-    pub(crate) tasks: Vec<Task>,
 }
 
 /// A part of a stack that runs by itself.
@@ -79,7 +139,12 @@ pub(crate) struct Task {
 /// request on its way is given the time that HTTP clients give it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-impl Rest {
+impl Stack {
+    /// Opens a connection.
+    pub(crate) fn connect(&mut self, caller: Caller<'_>) -> Result<PipeEnd, TargetError> {
+        self.door.connect(caller, &mut self.parts)
+    }
+
     /// Whether the target keeps an audit.
     pub(crate) fn has_audit(&self) -> bool {
         self.audit.is_some()
@@ -90,7 +155,16 @@ impl Rest {
         self.audit.as_ref().map_or_else(Vec::new, |lines| lines())
     }
 
-    /// Waits until every part has ended. Only then has everything happened that will.
+    /// Waits until every part has ended, connections first. Only then has everything happened that will.
+    pub(crate) async fn ended(&mut self) -> Result<(), String> {
+        self.parts.ended().await?;
+        self.door.close(&mut self.parts);
+        self.parts.ended().await
+    }
+}
+
+impl Parts {
+    /// Waits until everything that serves connections has ended.
     pub(crate) async fn ended(&mut self) -> Result<(), String> {
         for task in self.tasks.drain(..) {
             let what = task.what;
@@ -100,7 +174,7 @@ impl Rest {
                 .map_err(|error| format!("{what} broke down: {error}"))?
                 .map_err(|error| format!("{what} failed: {error}"))?;
         }
-        if let Some(tap) = self.tap.take() {
+        for tap in self.taps.drain(..) {
             tap.ended().await.map_err(|error| format!("the pipe to the MCP server broke: {error}"))?;
         }
         Ok(())
@@ -116,20 +190,14 @@ mod tests {
 
     use super::*;
 
-    fn rest(handle: JoinHandle<Result<(), String>>) -> Rest {
-        Rest {
-            audit: None,
-            behind_gateway: false,
-            sees_upstream: false,
-            tap: None,
-            tasks: vec![Task { what: "the part", handle }],
-        }
+    fn parts(handle: JoinHandle<Result<(), String>>) -> Parts {
+        Parts { taps: Vec::new(), tasks: vec![Task { what: "the part", handle }] }
     }
 
     #[tokio::test]
     async fn a_stack_has_ended_only_when_its_last_part_has() {
         let (finish, finished) = oneshot::channel::<()>();
-        let mut rest = rest(tokio::spawn(async move { finished.await.map_err(|error| error.to_string()) }));
+        let mut rest = parts(tokio::spawn(async move { finished.await.map_err(|error| error.to_string()) }));
         let mut ended = pin!(rest.ended());
         tokio::task::yield_now().await;
         assert!(ended.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -139,9 +207,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_that_fails_is_named() {
-        let mut failing = rest(tokio::spawn(async { Err("no luck".to_owned()) }));
+        let mut failing = parts(tokio::spawn(async { Err("no luck".to_owned()) }));
         assert_eq!(failing.ended().await, Err("the part failed: no luck".to_owned()));
-        let mut panicking = rest(tokio::spawn(async { panic!("ouch") }));
+        let mut panicking = parts(tokio::spawn(async { panic!("ouch") }));
         assert!(panicking.ended().await.unwrap_err().starts_with("the part broke down"));
     }
 }

@@ -6,11 +6,6 @@ use crate::agent::tap::PipeEnd;
 use crate::scenario::Upstream;
 use crate::soft::{self, Laxities, SoftConfig, SoftCredentials};
 
-/// Starts the setting's MCP server on a pipe.
-pub(super) fn start(setting: &Setting<'_>, pipe: PipeEnd) -> Result<Task, TargetError> {
-    Ok(Server::of(setting)?.start(pipe))
-}
-
 /// An MCP server that can be started any number of times.
 #[derive(Clone)]
 pub(super) enum Server {
@@ -53,6 +48,7 @@ fn soft_config(setting: &Setting<'_>) -> SoftConfig {
             secret_key: setting.keys.secret.clone(),
         }),
         laxities: Laxities::default(),
+        guise: setting.guise.clone(),
     }
 }
 

@@ -9,4 +9,6 @@ mod steps;
 mod support;
 
 #[cfg(feature = "embedded")]
+mod agents;
+#[cfg(feature = "embedded")]
 mod embedded;

@@ -30,6 +30,7 @@ async fn served(laxities: Laxities, input: &[u8]) -> Served {
             secret_key: owner.secret().to_owned(),
         }),
         laxities,
+        ..SoftConfig::default()
     };
     let before = mock.with_exchange(mock_binance::engine::Exchange::order_count);
     let (mut ours, theirs) = tokio::io::duplex(1 << 20);
@@ -138,6 +139,8 @@ fn each_laxity_lets_an_order_through_that_it_alone_lets_through() {
         1,
         0,
     );
+    // One text that becomes two parameters.
+    check(Laxity::SeparatorsUnescaped, plain.replace("\"0.01\"", "\"0.01&newOrderRespType=FULL\""), 1, 0);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::kill::KillSwitch;
 use crate::ledger::{Entry, Ledger, Reserved};
 use crate::pins::Pins;
 use crate::reload::ReloadError;
+use crate::seam::Seam;
 use crate::shared::{SharedLimits, check_shared};
 use crate::state_dir::StateError;
 use crate::wire::{Refusal, RequestId};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) approval_window_ms: u64,
     limits: GatewayLimits,
     audit_key: Option<AuditKey>,
+    pub(crate) seam: Seam,
     #[cfg(feature = "mutants")]
     mutation: Option<crate::GatewayMutation>,
 }
@@ -222,6 +224,10 @@ impl Gateway {
                 approval_window_ms: config.approval_window_ms,
                 limits: config.limits,
                 audit_key: config.audit_key,
+                #[cfg(not(feature = "mutants"))]
+                seam: Seam::default(),
+                #[cfg(feature = "mutants")]
+                seam: Seam::with(config.mutation),
                 #[cfg(feature = "mutants")]
                 mutation: config.mutation,
             }),
@@ -368,7 +374,11 @@ impl Gateway {
             tracing::error!(%error, "the audit takes no line: the policy stays");
             ReloadError::NotRecorded
         })?;
-        guard.replace(policy);
+        if self.shared.seam.forgets_on_reload() {
+            *guard = Guard::new(policy);
+        } else {
+            guard.replace(policy);
+        }
         *old = digest.into();
         court.learn(None);
         Ok(())
@@ -447,6 +457,10 @@ impl Gateway {
         ts_ms: u64,
         record: &Record<'_>,
     ) -> bool {
+        let seam = self.shared.seam;
+        if seam.leaves_denials_out() && record.verdict == Verdict::Deny {
+            return true;
+        }
         court.seq += 1;
         let Court { audit, line, seq, policy, .. } = court;
         record.write(&self.stamp(identity, ts_ms, *seq, record.judged_by.unwrap_or(policy)), line);
@@ -454,7 +468,7 @@ impl Gateway {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, seq, "the audit takes no line: calls are denied");
-                false
+                seam.allows_without_record()
             }
         }
     }

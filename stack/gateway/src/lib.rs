@@ -66,6 +66,7 @@ mod pins;
 mod prices;
 mod reload;
 mod results;
+mod seam;
 mod serve;
 mod session;
 mod shared;

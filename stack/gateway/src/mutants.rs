@@ -18,17 +18,56 @@ pub enum GatewayMutation {
     /// Parses with whatever JSON allows, the first of equal keys counting and case ignored, and
     /// forwards the client's own `params`.
     RawBytesForwarded,
+    /// Passes every result on as it came, whatever the policy says of results.
+    ResultsUnread,
+    /// Lets calls through that it could not put on record.
+    AuditFailureAllows,
+    /// Puts on record what it lets through, and nothing else.
+    DenialsUnrecorded,
+    /// Binds an approval to the tool and to nobody's arguments.
+    ApprovalUnbound,
+    /// Lets an approval serve again and again.
+    ApprovalReused,
+    /// Lets tools be called whatever their definitions are.
+    PinsIgnored,
+    /// Counts from nothing after a policy was replaced.
+    ReloadForgets,
+    /// Puts a policy in force that allows everything where a document is none.
+    BrokenReloadAllows,
+    /// Keeps what was charged in memory, so that a restart forgets it.
+    LedgerUnwritten,
 }
 
 impl GatewayMutation {
     /// Every mutation.
-    pub const ALL: [Self; 2] = [Self::ListFilteredCallsOpen, Self::RawBytesForwarded];
+    pub const ALL: [Self; 11] = [
+        Self::ListFilteredCallsOpen,
+        Self::RawBytesForwarded,
+        Self::ResultsUnread,
+        Self::AuditFailureAllows,
+        Self::DenialsUnrecorded,
+        Self::ApprovalUnbound,
+        Self::ApprovalReused,
+        Self::PinsIgnored,
+        Self::ReloadForgets,
+        Self::BrokenReloadAllows,
+        Self::LedgerUnwritten,
+    ];
 
     /// The mutation's name in kebab case, for command lines.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ListFilteredCallsOpen => "list-filtered-calls-open",
             Self::RawBytesForwarded => "raw-bytes-forwarded",
+            Self::ResultsUnread => "results-unread",
+            Self::AuditFailureAllows => "audit-failure-allows",
+            Self::DenialsUnrecorded => "denials-unrecorded",
+            Self::ApprovalUnbound => "approval-unbound",
+            Self::ApprovalReused => "approval-reused",
+            Self::PinsIgnored => "pins-ignored",
+            Self::ReloadForgets => "reload-forgets",
+            Self::BrokenReloadAllows => "broken-reload-allows",
+            Self::LedgerUnwritten => "ledger-unwritten",
         }
     }
 }

@@ -385,8 +385,14 @@ impl Comparison {
     }
 
     fn decide(self, number: Decimal, bound: Decimal, seam: Seam) -> Truth {
-        let ordering =
-            if seam.compares_as_text() { decimal::text(number).cmp(&decimal::text(bound)) } else { number.cmp(&bound) };
+        let ordering = if seam.compares_as_text() {
+            decimal::text(number).cmp(&decimal::text(bound))
+        } else if seam.compares_as_floats() {
+            let single = |number| decimal::text(number).parse::<f32>().unwrap_or_default();
+            single(number).total_cmp(&single(bound))
+        } else {
+            number.cmp(&bound)
+        };
         truth(match self {
             Self::Lt => ordering == Ordering::Less,
             Self::Lte => ordering != Ordering::Greater,

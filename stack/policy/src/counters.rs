@@ -345,7 +345,12 @@ impl<'a> KeyRef<'a> {
 
     fn of(limit: usize, spec: &CounterSpec, call: &Call<'a>, part: Option<&'a Digest>, seam: Seam) -> Self {
         let by_session = spec.scope == Scope::Session || seam.scopes_by_session_only();
-        let scope = if by_session { Scope::Session } else { spec.scope };
+        let by_grant = spec.scope != Scope::Session && seam.scopes_by_grant_at_most();
+        let scope = match (by_session, by_grant) {
+            (true, _) => Scope::Session,
+            (false, true) => Scope::Grant,
+            (false, false) => spec.scope,
+        };
         Self { part, ..Self::scoped(limit, scope, call) }
     }
 

@@ -135,7 +135,7 @@ impl Guard {
         let state = State {
             counters: Counters::new(limits.counters_max),
             breakers: Breakers::new(limits.counters_max),
-            registers: Registers::new(registers, UNKEYED),
+            registers: Registers::new(registers, UNKEYED).shared(seam.keeps_one_register()),
             quotes: Quotes::default(),
             seam,
         };
@@ -182,7 +182,8 @@ impl Guard {
         let Some(policy) = &self.policy else {
             return Decision::Deny(Self::unruled());
         };
-        if self.state.seam.admits_everything() {
+        let seam = self.state.seam;
+        if seam.admits_everything() || (seam.takes_approval_for_all() && moment.is_approved()) {
             return Decision::Allow(Permit::new(policy.default_rule().clone(), now, Vec::new()));
         }
         let mut docket = Docket::default();
@@ -289,7 +290,8 @@ impl Guard {
         let refunds = match settlement.outcome() {
             Outcome::NeverSent => true,
             Outcome::Failed => seam.refunds_failed(),
-            Outcome::Succeeded | Outcome::Unknown => false,
+            Outcome::Unknown => seam.refunds_unknown(),
+            Outcome::Succeeded => false,
         };
         let Some(policy) = self.policy.as_ref() else { return };
         let now = self.now.as_millis();

@@ -32,11 +32,21 @@ pub enum Mutation {
     IgnoreSequences,
     /// Keeps every breaker closed.
     IgnoreBreakers,
+    /// Gives the charge back of a call of which nobody knows what became of it.
+    RefundUnknown,
+    /// Counts for each grant what is to be counted for all of them together.
+    GrantScopeOnly,
+    /// Lets an approved call through whatever else speaks against it.
+    ApprovalIsEnough,
+    /// Takes the orders and listen keys of one grant for those of every other.
+    GrantsShareOrders,
+    /// Compares decimals as numbers of single precision, so that cents above a large bound pass.
+    FloatCompare,
 }
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::AdmitEverything,
         Self::IgnoreDenyIf,
         Self::IgnoreRequire,
@@ -50,6 +60,11 @@ impl Mutation {
         Self::IgnoreKillSwitch,
         Self::IgnoreSequences,
         Self::IgnoreBreakers,
+        Self::RefundUnknown,
+        Self::GrantScopeOnly,
+        Self::ApprovalIsEnough,
+        Self::GrantsShareOrders,
+        Self::FloatCompare,
     ];
 
     /// The mutation's name in kebab case, for command lines.
@@ -68,6 +83,11 @@ impl Mutation {
             Self::IgnoreKillSwitch => "ignore-kill-switch",
             Self::IgnoreSequences => "ignore-sequences",
             Self::IgnoreBreakers => "ignore-breakers",
+            Self::RefundUnknown => "refund-unknown",
+            Self::GrantScopeOnly => "grant-scope-only",
+            Self::ApprovalIsEnough => "approval-is-enough",
+            Self::GrantsShareOrders => "grants-share-orders",
+            Self::FloatCompare => "float-compare",
         }
     }
 }

@@ -42,6 +42,11 @@ questions! {
     ignores_the_kill_switch: IgnoreKillSwitch,
     ignores_sequences: IgnoreSequences,
     ignores_breakers: IgnoreBreakers,
+    refunds_unknown: RefundUnknown,
+    scopes_by_grant_at_most: GrantScopeOnly,
+    takes_approval_for_all: ApprovalIsEnough,
+    keeps_one_register: GrantsShareOrders,
+    compares_as_floats: FloatCompare,
 }
 
 #[cfg(feature = "mutants")]

@@ -38,7 +38,8 @@ pub fn show<R: BufRead>(mut tape: TapeReader<R>, out: &mut impl Write) -> Result
             (_, Direction::Out) => ">",
             (_, Direction::Back) => "<",
         };
-        let (seq, at, said) = (message.seq, message.at_ms, words(&message));
+        let agent = message.agent.as_ref().map(|agent| format!("({agent}) ")).unwrap_or_default();
+        let (seq, at, said) = (message.seq, message.at_ms, format!("{agent}{}", words(&message)));
         if let Err(error) = writeln!(out, "{seq:>5} {:>12}  {wire:<12} {arrow} {said}", time(at)) {
             return Ok(Err(error));
         }

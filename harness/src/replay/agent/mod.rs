@@ -15,6 +15,7 @@ mod shrink;
 use std::io::BufRead;
 
 use crate::cassette::{End, Header, Message, TapeError, TapeReader};
+use crate::run;
 use crate::run::again::{self, Again};
 use crate::scenario::{Case, ExchangeCheck, ExchangeSetup, Kind, PolicyFile, Step, Upstream, UtcTime};
 use crate::target::{TargetError, TargetKind};
@@ -37,6 +38,9 @@ pub struct Stand {
     pub policy: PolicyFile,
     /// The name of a deliberate defect.
     pub mutation: Option<String>,
+    /// Whether the gateway keeps something in a folder, and whether it knows the server's tools beforehand.
+    durable: bool,
+    pinned: bool,
     /// What the scenario of the tape calls harm.
     harm: Option<ExchangeCheck>,
     /// What no tape holds of the scenario.
@@ -66,17 +70,26 @@ pub enum RerunError {
     Broken(String),
 }
 
+type Beside = fn(&Step) -> bool;
+
+/// What happens in a run beside its agents.
+const BESIDE: [(Beside, &str); 4] = [
+    (|step| matches!(step, Step::OwnerOrder(_)), "the owner order at the exchange"),
+    (|step| matches!(step, Step::Operator(_)), "the gateway's people do something"),
+    (|step| matches!(step, Step::ServerChange(_)), "the server become another"),
+    (|step| matches!(step, Step::Direct(_)), "the agent ask the exchange past everybody"),
+];
+
 impl Stand {
     /// What the tape's scenario says, with another policy if one is given.
     pub fn of_scenario(header: &Header, case: &Case, policy: Option<PolicyFile>) -> Result<Self, RerunError> {
         let scenario = &case.scenario;
         let policy = policy.unwrap_or_else(|| case.policy.clone());
         let mut notes = policy_note(header, &policy);
-        let steps = [&scenario.attack, &scenario.steps].into_iter().chain(scenario.twin.iter().map(|twin| &twin.steps));
-        if steps.flatten().any(|step| matches!(step.value, Step::OwnerOrder(_))) {
-            notes.push(
-                "the scenario has the owner order at the exchange, which is on no tape and was not done".to_owned(),
-            );
+        for (is_done, what) in BESIDE {
+            if scenario.has_step(is_done) {
+                notes.push(format!("the scenario has {what}, which is on no tape and was not done"));
+            }
         }
         Ok(Self {
             target: target(header)?,
@@ -84,6 +97,8 @@ impl Stand {
             exchange: scenario.exchange.clone(),
             policy,
             mutation: None,
+            durable: run::durable(scenario),
+            pinned: scenario.pinned,
             harm: (scenario.kind == Kind::Attack).then(|| scenario.harm.clone()),
             notes,
         })
@@ -107,6 +122,8 @@ impl Stand {
             exchange,
             policy,
             mutation: None,
+            durable: false,
+            pinned: false,
             harm: None,
             notes,
         })
@@ -122,6 +139,8 @@ impl Stand {
             policy: &self.policy,
             upstream: self.upstream,
             mutation: self.mutation.as_deref(),
+            durable: self.durable,
+            pinned: self.pinned,
         })
     }
 }

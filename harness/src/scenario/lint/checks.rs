@@ -84,7 +84,14 @@ impl Checks<'_, '_> {
                 Step::Repeat(repeat) => self.steps(&repeat.steps),
                 Step::Each(each) => self.steps(&each.steps),
                 Step::Parallel(parallel) => self.steps(&parallel.steps),
-                Step::Advance(_) | Step::Notify(_) | Step::Listen(_) | Step::OwnerOrder(_) => {}
+                Step::Advance(_)
+                | Step::Notify(_)
+                | Step::Listen(_)
+                | Step::OwnerOrder(_)
+                | Step::Reconnect(_)
+                | Step::Operator(_)
+                | Step::ServerChange(_)
+                | Step::Direct(_) => {}
             }
         }
     }

@@ -1,10 +1,15 @@
 //! The file's own shape: id, kind, sections, codes of public catalogues.
 
+use mock_binance::Fault;
+use serde_json::Value;
+
 use super::Findings;
-use crate::scenario::{ExchangeCheck, Expect, Kind, Located, Scenario};
+use crate::scenario::{ExchangeCheck, Expect, FIRST_AGENT, Kind, Located, Scenario, Upstream};
 
 pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario) {
     id(findings, scenario);
+    agents(findings, scenario);
+    faults(findings, scenario);
     sections(findings, scenario);
     codes(findings, scenario);
 }
@@ -20,6 +25,39 @@ fn id(findings: &mut Findings<'_>, scenario: &Scenario) {
     if stem != id.value {
         let message = format!("the id `{id}` is not the file's name");
         findings.add("id-file", place, message, format!("write `id: {stem}`, or name the file `{id}.yaml`"));
+    }
+}
+
+fn agents(findings: &mut Findings<'_>, scenario: &Scenario) {
+    let word =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    for (name, agent) in &scenario.agents {
+        let place = (agent.grant.line, agent.grant.column);
+        let help = "use lower-case letters, digits and `-`; `agent` is the first agent";
+        if !word(name) || name == FIRST_AGENT {
+            findings.add("agent", place, format!("`{name}` cannot be the name of an agent"), help);
+        }
+        if !word(&agent.grant) {
+            findings.add("agent", place, format!("`{}` cannot be the name of a grant", agent.grant), help);
+        }
+    }
+}
+
+fn faults(findings: &mut Findings<'_>, scenario: &Scenario) {
+    let place = findings.key("exchange");
+    for fault in &scenario.exchange.faults {
+        if let Err(error) = Fault::from_json(&Value::Object(fault.0.clone()).to_string()) {
+            findings.add("fault", place, error.to_string(), "docs/faults.md tells what there is");
+        }
+    }
+    if scenario.pinned && scenario.upstream != Upstream::Soft {
+        let place = findings.key("pinned");
+        findings.add(
+            "pinned",
+            place,
+            "only the tools of the server `soft` are known beforehand",
+            "write `upstream: soft`",
+        );
     }
 }
 

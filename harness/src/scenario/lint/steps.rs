@@ -7,15 +7,17 @@ use serde_json::Value;
 use super::Findings;
 use crate::scenario::problem::nearest;
 use crate::scenario::refs::{RefError, Template};
-use crate::scenario::{Located, RawError, Scenario, Step};
+use crate::scenario::{FIRST_AGENT, Located, RawError, Scenario, ServerChange, Step, Upstream};
 use crate::soft;
 
 pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario) {
     let owners: BTreeSet<String> =
         scenario.exchange.open_orders.iter().filter_map(|order| order.name.clone()).collect();
+    let agents: BTreeSet<String> = scenario.agents.keys().cloned().collect();
     let twin = scenario.twin.as_ref().map(|twin| twin.steps.as_slice()).unwrap_or_default();
     for script in [&scenario.attack, twin, &scenario.steps] {
-        let mut walk = Walk { findings, names: owners.clone(), in_loop: false };
+        let (agents, upstream) = (&agents, scenario.upstream);
+        let mut walk = Walk { findings, agents, upstream, names: owners.clone(), in_loop: false };
         walk.steps(script);
     }
 }
@@ -23,6 +25,9 @@ pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario) {
 /// One script, read in the order in which it will run.
 struct Walk<'a, 'b> {
     findings: &'a mut Findings<'b>,
+    /// The agents beside the first.
+    agents: &'a BTreeSet<String>,
+    upstream: Upstream,
     /// The names that can be used here.
     names: BTreeSet<String>,
     in_loop: bool,
@@ -39,16 +44,36 @@ impl Walk<'_, '_> {
         let place = (step.line, step.column);
         match &step.value {
             Step::Call(call) => {
+                self.by(place, call.by.as_ref());
                 self.tool(place, &call.tool, call.unknown_tool);
                 self.values(place, call.args.values());
                 self.define(place, call.name.as_ref());
             }
             Step::Request(request) => {
+                self.by(place, request.by.as_ref());
                 self.values(place, request.params.values());
                 self.define(place, request.name.as_ref());
             }
-            Step::Notify(notify) => self.values(place, notify.params.values()),
+            Step::Notify(notify) => {
+                self.by(place, notify.by.as_ref());
+                self.values(place, notify.params.values());
+            }
+            Step::Reconnect(reconnect) => self.by(place, reconnect.by.as_ref()),
+            Step::Operator(_) => {}
+            Step::ServerChange(change) => self.server_change(place, change),
+            Step::Direct(direct) => {
+                if !direct.path.starts_with('/') {
+                    let help = "write it as the exchange does, such as `/api/v3/userDataStream`";
+                    self.findings.add("path", place, format!("`{}` is not a path", direct.path), help);
+                }
+                self.values(place, direct.params.values());
+                if let Some(key) = &direct.key {
+                    self.text(place, key);
+                }
+                self.define(place, direct.name.as_ref());
+            }
             Step::Raw(raw) => {
+                self.by(place, raw.by.as_ref());
                 let mut texts = Vec::new();
                 let bytes = raw.bytes(|text| {
                     texts.push(text.to_owned());
@@ -109,6 +134,29 @@ impl Walk<'_, '_> {
                 }
                 self.names = after;
             }
+        }
+    }
+
+    fn by(&mut self, place: (u64, u64), by: Option<&String>) {
+        let Some(by) = by.filter(|by| *by != FIRST_AGENT && !self.agents.contains(*by)) else { return };
+        let near = nearest(by, self.agents.iter().map(String::as_str));
+        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        let help = format!("{near}write `agents: {{ {by}: {{ grant: .. }} }}` at the top");
+        self.findings.add("agent", place, format!("there is no agent `{by}`"), help);
+    }
+
+    fn server_change(&mut self, place: (u64, u64), change: &ServerChange) {
+        if self.upstream != Upstream::Soft {
+            let help = "write `upstream: soft`";
+            self.findings.add("server-change", place, "only the server `soft` becomes another", help);
+        }
+        self.tool(place, &change.tool, false);
+        if let Some(acts_as) = &change.acts_as {
+            self.tool(place, &acts_as.tool, false);
+        }
+        if *change == (ServerChange { tool: change.tool.clone(), ..ServerChange::default() }) {
+            let help = "give it another `description`, or say what it `acts_as`";
+            self.findings.add("idle-step", place, "the tool stays what it is", help);
         }
     }
 

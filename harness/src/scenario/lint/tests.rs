@@ -163,6 +163,28 @@ fn frames_that_cannot_be_made() {
 }
 
 #[test]
+fn agents_and_what_happens_round_them() {
+    let two = ATTACK.replace("policy: p\n", "policy: p\nagents: { helper: { grant: research } }\n");
+    check(&two, "tool: bn_ping, as: pong", "by: helper, tool: bn_ping, as: pong", &[]);
+    check(&two, "tool: bn_ping, as: pong", "by: agent, tool: bn_ping, as: pong", &[]);
+    check(&two, "tool: bn_ping, as: pong", "by: helpr, tool: bn_ping, as: pong", &[("agent", 17)]);
+    check(&two, "advance: 1s", "reconnect: { by: nobody }", &[("agent", 19)]);
+    check(&two, "helper: {", "agent: {", &[("agent", 10)]);
+    check(&two, "grant: research", "grant: Research", &[("agent", 10)]);
+    check(ATTACK, "advance: 1s", "direct: { method: GET, path: api }", &[("path", 18)]);
+    check(ATTACK, "advance: 1s", "direct: { method: GET, path: /api, key: \"${nobody.key}\" }", &[("reference", 18)]);
+    check(ATTACK, "advance: 1s", "server_change: { tool: bn_ping, hangs_up: true }", &[("server-change", 18)]);
+    check(ATTACK, "policy: p", "policy: p\npinned: true", &[("pinned", 10)]);
+    let soft = ATTACK.replace("policy: p\n", "policy: p\nupstream: soft\npinned: true\n");
+    check(&soft, "advance: 1s", "server_change: { tool: bn_ping, hangs_up: true }", &[]);
+    check(&soft, "advance: 1s", "server_change: { tool: bn_ping }", &[("idle-step", 20)]);
+    check(&soft, "advance: 1s", "server_change: { tool: bn_pong, hangs_up: true }", &[("tool-unknown", 20)]);
+    let fault = |does: &str| format!("exchange: {{ faults: [{{ name: f, does: {{ {does} }} }}], open_orders");
+    check(ATTACK, "exchange: { open_orders", &fault("latency: { ms: 5 }"), &[]);
+    check(ATTACK, "exchange: { open_orders", &fault("delay: { ms: 5 }"), &[("fault", 10)]);
+}
+
+#[test]
 fn checks() {
     check(ATTACK, "orders_booked: { min: 1 }", "orders_booked: { max: 5 }", &[("harm-idle", 19)]);
     check(ATTACK, "orders_booked: { min: 1 }", "ledger: unchanged, params_absent: [a]", &[("harm-idle", 19)]);

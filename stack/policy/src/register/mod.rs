@@ -52,6 +52,8 @@ pub(crate) struct Registers {
     step: u64,
     /// Which grants there is something new to note of, if notes are kept.
     noted: Option<BTreeSet<Box<str>>>,
+    /// A deliberate defect: all grants have one register.
+    shared: bool,
 }
 
 /// What was learnt of one grant.
@@ -129,7 +131,16 @@ impl fmt::Debug for Registers {
 
 impl Registers {
     pub(crate) fn new(limits: RegisterLimits, key: [u8; 32]) -> Self {
-        Self { grants: TheirMap::default(), limits, key, step: 0, noted: None }
+        Self { grants: TheirMap::default(), limits, key, step: 0, noted: None, shared: false }
+    }
+
+    /// The same, for a guard with the defect that no grant is told from another.
+    pub(crate) fn shared(self, shared: bool) -> Self {
+        Self { shared, ..self }
+    }
+
+    fn named<'g>(&self, grant: &'g str) -> &'g str {
+        if self.shared { "" } else { grant }
     }
 
     pub(crate) fn set_key(&mut self, key: [u8; 32]) {
@@ -138,12 +149,12 @@ impl Registers {
 
     /// What is known of a grant, if anything is.
     pub(crate) fn of(&self, grant: &str) -> Option<&Register> {
-        self.grants.get(grant)
+        self.grants.get(self.named(grant))
     }
 
     /// Whether an order of the grant can be held.
     pub(crate) fn has_room(&self, grant: &str) -> bool {
-        match self.grants.get(grant) {
+        match self.of(grant) {
             Some(register) => register.orders.has_room(self.limits.orders_max),
             None => self.grants.len() < self.limits.grants_max && self.limits.orders_max > 0,
         }
@@ -160,14 +171,15 @@ impl Registers {
         self.step += 1;
         trace.step = self.step;
         trace.at = now;
-        let is_known = self.grants.contains_key(&*trace.grant);
+        let grant: Box<str> = self.named(&trace.grant).into();
+        let is_known = self.grants.contains_key(&grant);
         if !is_known && self.grants.len() >= self.limits.grants_max {
             return None;
         }
-        let register = self.grants.entry(trace.grant.clone()).or_default();
+        let register = self.grants.entry(grant.clone()).or_default();
         if let Some(noted) = &mut self.noted {
             register.keep_notes();
-            noted.insert(trace.grant.clone());
+            noted.insert(grant);
         }
         if let Some(used) = trace.uses {
             trace.used = register.use_up(&used);
@@ -191,9 +203,10 @@ impl Registers {
         self.step += 1;
         let step = self.step;
         let key_digest = trace.issued(settled).map(|key| self.digest(key));
-        let Some(register) = self.grants.get_mut(&*trace.grant) else { return };
+        let grant = self.named(&trace.grant);
+        let Some(register) = self.grants.get_mut(grant) else { return };
         if let Some(noted) = &mut self.noted {
-            noted.insert(trace.grant.clone());
+            noted.insert(grant.into());
         }
         register.settle(trace, settled, key_digest, step, now);
     }
