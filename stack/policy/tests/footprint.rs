@@ -1,7 +1,7 @@
 //! What a decision allocates, and what the guard remembers weighs.
 //!
 //! `cargo test -p mcp-policy --test footprint -- --nocapture` prints the figures. Allocations are counted for this
-//! thread, so they are the same in every run.
+//! thread. Some calls find a table full, and which ones depends on the hash: the median is the same in every run.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
@@ -33,7 +33,7 @@ fn admit(guard: &mut Guard, call: &Call<'_>, now: u64, settled: Settlement<'_>) 
     }
 }
 
-/// What the last of many calls allocates, when every table has grown to its size.
+/// What a call allocates when every table has grown to its size: the median of the last thousand.
 fn allocations(tool: &str, arguments: [&Map<String, Value>; 2], step_ms: u64, result: Option<&Value>) -> u64 {
     let mut guard = guard(SHIPPED);
     let settled = match result {
@@ -41,14 +41,15 @@ fn allocations(tool: &str, arguments: [&Map<String, Value>; 2], step_ms: u64, re
         None => Outcome::Succeeded.into(),
     };
     let mut now = 0;
-    let mut last = 0;
+    let mut counts = Vec::new();
     for turn in 0..3_000 {
         now += step_ms;
         let arguments = arguments.get(turn % 2).unwrap();
         let call = Call { tool, arguments, grant: "desk", session: "s-1" };
-        last = measure(|| admit(&mut guard, &call, now, settled)).count_total;
+        counts.push(measure(|| admit(&mut guard, &call, now, settled)).count_total);
     }
-    last
+    let mut last = counts.split_off(2_000);
+    *last.select_nth_unstable(500).1
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn a_decision_allocates_little() {
         (
             "LIMIT order, settled, every window made anew",
             allocations("bn_new_order", [&buy, &sell], 9_000_000, Some(&filled)),
-            31,
+            32,
         ),
         ("read", allocations("bn_ticker_price", [&symbol, &symbol], 2_100, None), 8),
         ("ping", allocations("bn_ping", [&none, &none], 2_100, None), 8),
