@@ -294,8 +294,8 @@ fn the_exchange_notices_a_guard_without_a_memory() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let noticed = (0..200).any(|_| {
         let history = history().new_tree(&mut runner).unwrap().current();
-        let mutant = Guard::mutant(policy(&document()), Mutation::IgnoreSequences);
-        play(&mut Kept { guard: mutant, ..Kept::new(&document()) }, &history).0.is_some()
+        let mutant = |document: &Value| Guard::mutant(policy(document), Mutation::IgnoreSequences);
+        play(&mut Kept::made_by(&document(), mutant), &history).0.is_some()
     });
     assert!(noticed);
 }

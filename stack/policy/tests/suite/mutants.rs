@@ -3,7 +3,7 @@
 use mcp_policy::{Decision, Guard, Moment, Mutation, Outcome, Timestamp};
 use serde_json::{Value, json};
 
-use crate::desk::{about, desk};
+use crate::desk::{about, desk, order, placed};
 use crate::support::{Ask, MINUTE, admitted, ask, policy, tool};
 
 /// Runs `play` against an honest guard and against the mutant.
@@ -125,6 +125,56 @@ fn ignore_breakers() {
     let document = json!({ "version": "2", "default": "deny", "manifest": { "t": { "arguments": [] } },
         "tools": { "t": { "concurrency": [ { "max": 1 } ] } } });
     check(Mutation::IgnoreBreakers, &document, &1, &5, |guard| admitted(guard, &ask("t"), [0; 5]));
+}
+
+#[test]
+fn refund_unknown() {
+    check(Mutation::RefundUnknown, &one_a_minute(), &1, &5, |guard| {
+        (0..5)
+            .filter(|_| match ask("t").of(guard, 0) {
+                Decision::Allow(permit) => {
+                    guard.settle(permit, Outcome::Unknown);
+                    true
+                }
+                _ => false,
+            })
+            .count()
+    });
+}
+
+#[test]
+fn grant_scope_only() {
+    let document = json!({ "version": "2", "default": "deny", "manifest": { "t": { "arguments": [] } },
+        "tools": { "t": { "limits": [ { "counter": "c", "window": "minute", "max": 1, "scope": "organisation" } ] } } });
+    check(Mutation::GrantScopeOnly, &document, &1, &5, |guard| {
+        (0..5).map(|n| admitted(guard, &ask("t").grant(&n.to_string()), [0])).sum()
+    });
+}
+
+#[test]
+fn approval_is_enough() {
+    let approved = Moment::new(Timestamp::from_millis(0)).approved(true);
+    let document = tool(&json!({ "action": "require_approval", "require": [ { "path": "args.a", "op": "exists" } ] }));
+    check(Mutation::ApprovalIsEnough, &document, &false, &true, |guard| {
+        matches!(ask("t").at(guard, approved), Decision::Allow(_))
+    });
+}
+
+#[test]
+fn grants_share_orders() {
+    let tools = json!({ "bn_new_order": {}, "bn_cancel_order": { "own_orders_only": true } });
+    check(Mutation::GrantsShareOrders, &desk(&tools), &false, &true, |guard| {
+        placed(guard, &order(&json!({})), 0, 7);
+        matches!(about("bn_cancel_order", 7).grant("other").of(guard, 1), Decision::Allow(_))
+    });
+}
+
+#[test]
+fn float_compare() {
+    let document =
+        tool(&json!({ "deny_if": [ { "conditions": [ { "path": "args.q", "op": "gt", "value": "5000000" } ] } ] }));
+    let over = ask("t").with(json!({ "q": "5000000.01" }));
+    check(Mutation::FloatCompare, &document, &false, &true, passes(&over));
 }
 
 #[test]

@@ -15,10 +15,12 @@ pub(crate) struct Kept {
     /// The next process takes up nothing.
     pub(crate) forgets: bool,
     pub(crate) document: Value,
+    /// What each process begins with.
+    pub(crate) make: fn(&Value) -> Guard,
 }
 
-fn fresh(document: &Value) -> Guard {
-    let mut guard = Guard::new(policy(document));
+fn fresh(document: &Value, make: fn(&Value) -> Guard) -> Guard {
+    let mut guard = make(document);
     guard.keep_notes();
     guard.set_digest_key([7; 32]);
     guard
@@ -26,7 +28,13 @@ fn fresh(document: &Value) -> Guard {
 
 impl Kept {
     pub(crate) fn new(document: &Value) -> Self {
-        Self { guard: fresh(document), notes: BTreeMap::new(), forgets: false, document: document.clone() }
+        Self::made_by(document, |document| Guard::new(policy(document)))
+    }
+
+    /// Every process of which begins with such a guard.
+    pub(crate) fn made_by(document: &Value, make: fn(&Value) -> Guard) -> Self {
+        let guard = fresh(document, make);
+        Self { guard, notes: BTreeMap::new(), forgets: false, document: document.clone(), make }
     }
 
     fn write(&mut self, notes: Vec<Note>) {
@@ -53,7 +61,7 @@ impl Kept {
     /// The process ends, without a warning, and another begins.
     #[track_caller]
     pub(crate) fn die(&mut self, now: u64) {
-        self.guard = fresh(&self.document);
+        self.guard = fresh(&self.document, self.make);
         if !self.forgets {
             let notes =
                 self.notes.iter().map(|(about, value)| Note { about: about.clone(), value: Some(value.clone()) });
@@ -263,7 +271,7 @@ fn notes_that_no_guard_has_written_are_refused() {
     kept.note();
     let written: Vec<Note> =
         kept.notes.iter().map(|(about, value)| Note { about: about.clone(), value: Some(value.clone()) }).collect();
-    let restored = |notes: Vec<Note>| fresh(&document).restore_notes(notes, Timestamp::default());
+    let restored = |notes: Vec<Note>| Kept::new(&document).guard.restore_notes(notes, Timestamp::default());
     assert_eq!(restored(written.clone()), Ok(vec![]));
     assert_eq!(written.len(), 2);
     for index in 0..written.len() {

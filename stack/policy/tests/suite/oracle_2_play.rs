@@ -488,7 +488,9 @@ fn the_oracle_of_version_2_notices_every_mutation() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 
-    for mutation in Mutation::ALL.into_iter().filter(|mutation| *mutation != Mutation::IgnoreSequences) {
+    // It knows no rules over orders, and no numbers too long for single precision; `mutants.rs` shows what these do.
+    let beyond = [Mutation::IgnoreSequences, Mutation::GrantsShareOrders, Mutation::FloatCompare];
+    for mutation in Mutation::ALL.into_iter().filter(|mutation| !beyond.contains(mutation)) {
         let mut runner = TestRunner::deterministic();
         let played = (0..20_000).find(|_| {
             let document = document().new_tree(&mut runner).unwrap().current();
