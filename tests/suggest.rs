@@ -171,7 +171,14 @@ fn runs(report: &Value, role: &str) -> Vec<(String, bool, bool)> {
         let id = one["id"].as_str().unwrap_or_default().to_owned();
         one["runs"].as_array().into_iter().flatten().map(move |run| (id.clone(), run))
     });
-    let of_role = runs.filter(|(_, run)| run["role"] == role && run["error"].is_null() && run["untestable"].is_null());
+    let of_role = runs.filter(|(_, run)| run["role"] == role).inspect(|(id, run)| {
+        assert!(
+            run["error"].is_null() && run["untestable"].is_null(),
+            "{id}, {role}: {} {}",
+            run["error"],
+            run["untestable"]
+        );
+    });
     let failed = |run: &Value| run["failures"].as_array().is_none_or(|failures| !failures.is_empty());
     of_role.map(|(id, run)| (id, run["harmed"].as_bool().expect("a verdict"), failed(run))).collect()
 }

@@ -55,6 +55,11 @@ impl Names {
         self.named.insert(name.to_owned(), named);
     }
 
+    /// Gives a name to the answer of a step that was skipped, for a reason that is this outcome of an earlier one.
+    pub(crate) fn set_failed(&mut self, name: &str, outcome: Outcome) {
+        self.named.insert(name.to_owned(), Named::Failed(outcome, Value::Null));
+    }
+
     /// What a name stands for now, to be put back when a turn is over.
     pub(crate) fn keep(&self, name: &str) -> Kept {
         Kept { name: name.to_owned(), named: self.named.get(name).cloned() }

@@ -135,7 +135,7 @@ impl<'a> Script<'a> {
                     match self.names.value(value) {
                         Ok(value) => self.names.set(name, value),
                         Err(error) => {
-                            self.cannot(line, &error)?;
+                            self.cannot(line, None, &error)?;
                             continue;
                         }
                     }
@@ -211,15 +211,18 @@ impl<'a> Script<'a> {
         };
         match pending {
             Ok(pending) => Ok(Some(pending)),
-            Err(error) => self.cannot(line, &error).map(|()| None),
+            Err(error) => self.cannot(line, step.value.name(), &error).map(|()| None),
         }
     }
 
     /// A rogue that was stopped skips the steps that build on what it did not get; anything else is a mistake of the
-    /// script, and for honest work both are.
-    fn cannot(&mut self, line: u64, error: &NameError) -> Result<(), ScriptError> {
+    /// script, and for honest work both are. What builds on the answer that a skipped step would have got is skipped too.
+    fn cannot(&mut self, line: u64, name: Option<&str>, error: &NameError) -> Result<(), ScriptError> {
         match error {
-            NameError::NothingToGoOnWith { .. } => {
+            NameError::NothingToGoOnWith { outcome, .. } => {
+                if let Some(name) = name {
+                    self.names.set_failed(name, *outcome);
+                }
                 self.transcript.note(format!("the step at line {line} is skipped: {error}"));
                 if self.manner.honest {
                     self.failures.push(format!("the step at line {line} could not be carried out: {error}"));
@@ -341,7 +344,7 @@ impl<'a> Script<'a> {
                 self.notified += 1;
                 Ok(())
             }
-            Err(error) => self.cannot(line, &error),
+            Err(error) => self.cannot(line, None, &error),
         }
     }
 
@@ -349,7 +352,7 @@ impl<'a> Script<'a> {
         let name = listen.name.as_deref().unwrap_or("stream");
         let key = match self.names.text(&listen.key) {
             Ok(key) => key,
-            Err(error) => return self.cannot(line, &error),
+            Err(error) => return self.cannot(line, None, &error),
         };
         match self.listeners.listen(&self.stage.mock.ws_url(), &key, name).await {
             Ok(()) => self.note(format!("listening to the stream `{name}`")),
@@ -409,7 +412,7 @@ impl<'a> Script<'a> {
         };
         let (key, params) = match filled() {
             Ok(filled) => filled,
-            Err(error) => return self.cannot(line, &error),
+            Err(error) => return self.cannot(line, direct.name.as_deref(), &error),
         };
         let asked = Asked { method: &direct.method, path: &direct.path, key: key.as_deref(), params: &params };
         let answer = asked.ask(&self.stage.mock.rest_url()).await.map_err(|why| ScriptError { line, why })?;

@@ -29,8 +29,8 @@ pub struct Reconnect {
     pub by: Option<String>,
 }
 
-/// What happens to the gateway: what the people do who run the gateway. Agents know nothing of it and cannot do it. In the control run there is no
-/// gateway, and so nothing happens.
+/// What the people do who run the gateway, and what happens to it. Agents know nothing of it and cannot do it. In the control
+/// run there is no gateway, and so nothing happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Operator {

@@ -51,6 +51,17 @@ impl Step {
         }
     }
 
+    /// The name that its answer is given.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Call(call) => call.name.as_deref(),
+            Self::Raw(raw) => raw.name.as_deref(),
+            Self::Request(request) => request.name.as_deref(),
+            Self::Direct(direct) => direct.name.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether `holds` of this step or of one within it.
     pub fn any(&self, holds: &impl Fn(&Self) -> bool) -> bool {
         holds(self) || self.inner().iter().any(|step| step.value.any(holds))
@@ -69,8 +80,8 @@ impl Step {
 /// - `${rogue.api_key}`, `${rogue.secret}`: keys of the rogue's own account at the same exchange.
 ///
 /// `$${` writes a literal `${`. When a reference cannot be resolved because the answer it points into was a
-/// denial or an error and has no such value, an attack skips the step (the rogue cannot go on) and says so in the transcript; in a
-/// twin or a workflow that is a failure.
+/// denial or an error and has no such value, an attack skips the step (the rogue cannot go on) and says so in the
+/// transcript; in a twin or a workflow that is a failure. What refers to the answer of a skipped step is skipped too.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {

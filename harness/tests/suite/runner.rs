@@ -68,13 +68,18 @@ fn a_script_that_cannot_go_on_is_broken_and_says_where() {
 #[test]
 fn a_rogue_that_was_stopped_skips_what_it_cannot_do() {
     let steps = "  - call: { tool: bn_new_order, args: { symbol: NOSUCH, side: BUY, type: MARKET, quantity: \"1\" }, as: order }\n  \
-                 - call: { tool: bn_query_order, args: { symbol: BTCUSDT, orderId: \"${order.orderId}\" } }\n  \
+                 - call: { tool: bn_query_order, args: { symbol: BTCUSDT, orderId: \"${order.orderId}\" }, as: found }\n  \
+                 - call: { tool: bn_cancel_order, args: { symbol: BTCUSDT, orderId: \"${found.orderId}\" } }\n  \
                  - call: { tool: bn_create_listen_key }";
     let case = case(&attack(steps, "{ listen_keys: 1 }", "{ exchange: { listen_keys: 0 } }", PING), ALLOW);
     let result = run_on(TargetKind::Bare, &case);
     let control = result.run(Role::Control).unwrap();
     assert_eq!((control.failures.len(), control.agent.sent), (0, 2), "{:#?}", control.transcript);
-    assert!(control.transcript.iter().any(|line| line.contains("is skipped")), "{:#?}", control.transcript);
+    // What builds on a step that was skipped is skipped too.
+    for line in [11, 12] {
+        let said = format!("the step at line {line} is skipped");
+        assert!(control.transcript.iter().any(|told| told.contains(&said)), "{:#?}", control.transcript);
+    }
 
     let honest = run_on(TargetKind::Bare, &workflow(steps, "{ agent: { errors: 1 } }"));
     let run = honest.run(Role::Workflow).unwrap();

@@ -197,7 +197,8 @@ impl Gateway {
             return Ruling::Deny(Told::own("guard_unavailable", "the policy cannot be evaluated"));
         };
         let court = &mut *court;
-        let failed = match arrived {
+        // Nothing is stored yet when what came is the shared store's.
+        let stored = match arrived {
             Arrived::Shared { charge: Ok(Charge::Made { at_ms }), .. } => {
                 held.shared = Some(at_ms);
                 None
@@ -234,7 +235,7 @@ impl Gateway {
             self.deny_held(court, case, held, denial.reason.code(), Some(&denial.rule), &denial.message);
             return Ruling::Deny(told);
         }
-        match failed {
+        match stored {
             None => self.put_on_disk(court, case, held),
             Some(Ok(())) => self.release(court, case, held),
             Some(Err(error)) => {

@@ -62,7 +62,7 @@ fn a_decision_allocates_little() {
         (
             "LIMIT order, settled, every window made anew",
             allocations("bn_new_order", [&buy, &sell], 9_000_000, Some(&filled)),
-            32,
+            30,
         ),
         ("read", allocations("bn_ticker_price", [&symbol, &symbol], 2_100, None), 8),
         ("ping", allocations("bn_ping", [&none, &none], 2_100, None), 8),

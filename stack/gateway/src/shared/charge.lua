@@ -1,4 +1,4 @@
--- Checks every limit of one call, and charges all or nothing.
+-- Checks every limit of one call, and charges all or nothing. `amounts.lua` stands before it.
 --
 -- KEYS: a hash for each limit.
 -- ARGV: the time in milliseconds, or 0 for the server's own; then for each limit its window and granule in milliseconds,
@@ -9,41 +9,10 @@
 --         {-1, n}: the n-th hash is none of these, and nothing is charged.
 --
 -- A hash holds the calls of a window, oldest first, as numbered fields `at:high:low`, and in `m` all there is to know of
--- them: the first number, the last, the longest window that anybody has asked for, and the sum. Numbers here are doubles:
--- an amount is high * 10^10 + low, so that both halves are exact.
+-- them: the first number, the last, the longest window that anybody has asked for, and the sum.
 
-local BASE = 10000000000
 -- How many entries a window has before its calls are put together by granules whatever the limit says.
 local ENTRIES = 4096
-
-local function text(number) return string.format('%.0f', number) end
-
-local function numbers(value, count)
-  if type(value) ~= 'string' then return nil end
-  local found = {}
-  for part in string.gmatch(value, '[^:]+') do
-    if #part > 15 or not string.match(part, '^%d+$') then return nil end
-    found[#found + 1] = tonumber(part)
-  end
-  if #found ~= count then return nil end
-  return found
-end
-
-local function add(a_high, a_low, b_high, b_low)
-  local low = a_low + b_low
-  if low >= BASE then return a_high + b_high + 1, low - BASE end
-  return a_high + b_high, low
-end
-
--- Of a difference that is never negative.
-local function subtract(a_high, a_low, b_high, b_low)
-  if a_low >= b_low then return a_high - b_high, a_low - b_low end
-  return a_high - b_high - 1, a_low - b_low + BASE
-end
-
-local function exceeds(a_high, a_low, b_high, b_low)
-  return a_high > b_high or (a_high == b_high and a_low > b_low)
-end
 
 local function entry(key, number)
   return numbers(redis.call('HGET', key, text(number)), 3)

@@ -15,8 +15,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Asking, Charge, SharedError, SharedLimits};
 
-const CHARGE: &str = include_str!("charge.lua");
-const REFUND: &str = include_str!("refund.lua");
+const CHARGE: &str = concat!(include_str!("amounts.lua"), include_str!("charge.lua"));
+const REFUND: &str = concat!(include_str!("amounts.lua"), include_str!("refund.lua"));
 
 /// Numbers in a script are doubles. Both halves of an amount are far below what those hold exactly.
 const HALF: u64 = 10_000_000_000;

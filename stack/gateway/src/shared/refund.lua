@@ -1,32 +1,12 @@
--- Gives back what one call was charged that never left.
+-- Gives back what one call was charged that never left. `amounts.lua` stands before it.
 --
 -- KEYS: a hash for each limit, as `charge.lua` keeps it. ARGV: for each when it was charged, and the amount as two halves.
 -- Answers how many hashes were none of these.
 
-local BASE = 10000000000
-
-local function text(number) return string.format('%.0f', number) end
-
-local function numbers(value, count)
-  if type(value) ~= 'string' then return nil end
-  local found = {}
-  for part in string.gmatch(value, '[^:]+') do
-    if #part > 15 or not string.match(part, '^%d+$') then return nil end
-    found[#found + 1] = tonumber(part)
-  end
-  if #found ~= count then return nil end
-  return found
-end
-
-local function exceeds(a_high, a_low, b_high, b_low)
-  return a_high > b_high or (a_high == b_high and a_low > b_low)
-end
-
 -- Never less than nothing: who gives back more than there is has met another's window.
 local function less(a_high, a_low, b_high, b_low)
   if exceeds(b_high, b_low, a_high, a_low) then return 0, 0 end
-  if a_low >= b_low then return a_high - b_high, a_low - b_low end
-  return a_high - b_high - 1, a_low - b_low + BASE
+  return subtract(a_high, a_low, b_high, b_low)
 end
 
 local function give_back(key, at, high, low)

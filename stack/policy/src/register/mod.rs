@@ -171,15 +171,16 @@ impl Registers {
         self.step += 1;
         trace.step = self.step;
         trace.at = now;
-        let grant: Box<str> = self.named(&trace.grant).into();
-        let is_known = self.grants.contains_key(&grant);
-        if !is_known && self.grants.len() >= self.limits.grants_max {
-            return None;
-        }
-        let register = self.grants.entry(grant.clone()).or_default();
+        let grant = self.named(&trace.grant);
+        let place = match self.grants.get_index_of(grant) {
+            Some(place) => place,
+            None if self.grants.len() >= self.limits.grants_max => return None,
+            None => self.grants.insert_full(grant.into(), Register::default()).0,
+        };
+        let (_, register) = self.grants.get_index_mut(place)?;
         if let Some(noted) = &mut self.noted {
             register.keep_notes();
-            noted.insert(grant);
+            noted.insert(grant.into());
         }
         if let Some(used) = trace.uses {
             trace.used = register.use_up(&used);

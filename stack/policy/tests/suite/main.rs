@@ -37,6 +37,7 @@ mod exchange;
 mod notes;
 mod oracle;
 mod oracle_2;
+mod oracle_2_case;
 mod oracle_2_play;
 mod scale;
 

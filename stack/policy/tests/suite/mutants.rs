@@ -77,19 +77,25 @@ fn calendar_window() {
     assert_eq!(admitted(&mut mutant, &ask("t"), [0, 1, MINUTE - 1]), 1);
 }
 
-#[test]
-fn refund_failed() {
-    check(Mutation::RefundFailed, &one_a_minute(), &1, &5, |guard| {
+/// Calls that all end so, of which one a minute may be made.
+#[track_caller]
+fn refunds(mutation: Mutation, outcome: Outcome) {
+    check(mutation, &one_a_minute(), &1, &5, |guard| {
         (0..5)
             .filter(|_| match ask("t").of(guard, 0) {
                 Decision::Allow(permit) => {
-                    guard.settle(permit, Outcome::Failed);
+                    guard.settle(permit, outcome);
                     true
                 }
                 _ => false,
             })
             .count()
     });
+}
+
+#[test]
+fn refund_failed() {
+    refunds(Mutation::RefundFailed, Outcome::Failed);
 }
 
 #[test]
@@ -129,17 +135,7 @@ fn ignore_breakers() {
 
 #[test]
 fn refund_unknown() {
-    check(Mutation::RefundUnknown, &one_a_minute(), &1, &5, |guard| {
-        (0..5)
-            .filter(|_| match ask("t").of(guard, 0) {
-                Decision::Allow(permit) => {
-                    guard.settle(permit, Outcome::Unknown);
-                    true
-                }
-                _ => false,
-            })
-            .count()
-    });
+    refunds(Mutation::RefundUnknown, Outcome::Unknown);
 }
 
 #[test]
