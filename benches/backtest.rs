@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use rogue_harness::backtest::Backtest;
 use rogue_harness::cassette::{Direction, Header, Leg, Redactor, TapeReader, TapeWriter};
 
-const SHIPPED: &str = include_str!("../scenarios/policies/binance.json");
+const SHIPPED: &str = include_str!("../scenarios/policies/binance-v1.json");
 
 /// A tape of so many calls, a second apart: orders and what is read between them, with decisions and answers.
 fn tape(calls: u64) -> Vec<u8> {

@@ -128,7 +128,7 @@ async fn stack(mock: &MockBinance, clock: &ManualClock, guarded: bool) -> Client
         return ().serve(split(front)).await.expect("a handshake");
     }
     let policy =
-        Policy::parse(include_str!("../scenarios/policies/binance.json")).expect("the shipped policy is valid");
+        Policy::parse(include_str!("../scenarios/policies/binance-v1.json")).expect("the shipped policy is valid");
     let ticks = AtomicU64::new(START_MS);
     let ticking = Arc::new(move || ticks.fetch_add(440_000, Ordering::Relaxed));
     let gateway = Gateway::new(Guard::new(policy), GatewayConfig::new(ticking, MemoryAudit::new(), "binance"));

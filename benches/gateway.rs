@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::{DuplexStream, duplex, split};
 use tokio::runtime::Runtime;
 
-const SHIPPED: &str = include_str!("../scenarios/policies/binance.json");
+const SHIPPED: &str = include_str!("../scenarios/policies/binance-v1.json");
 const PIPE: usize = 1 << 16;
 
 /// A server whose tool costs nothing, so that the hop is what is measured.

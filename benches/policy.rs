@@ -13,8 +13,8 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criteri
 use mcp_policy::{Call, Decision, Guard, Outcome, Policy, Settlement, Timestamp};
 use serde_json::{Map, Value, json};
 
-const SHIPPED: &str = include_str!("../scenarios/policies/binance.json");
-const SHIPPED_2: &str = include_str!("../scenarios/policies/binance-v2.json");
+const SHIPPED: &str = include_str!("../scenarios/policies/binance-v1.json");
+const SHIPPED_2: &str = include_str!("../scenarios/policies/binance.json");
 
 fn arguments(value: Value) -> Map<String, Value> {
     match value {

@@ -102,7 +102,7 @@ async fn the_gateway_stands_in_front_of_a_tape() {
     let path = folder.path().to_owned();
     let tape = tokio::task::spawn_blocking(move || recorded("ra-01-fat-finger", "twin", &path)).await.expect("a tape");
     let session = session(&tape, Leg::Agent);
-    let shipped = fs::read_to_string("scenarios/policies/binance.json").expect("the shipped policy");
+    let shipped = fs::read_to_string("scenarios/policies/binance-v1.json").expect("the shipped policy");
     let closed = r#"{ "version": "1", "default": "deny", "tools": { "bn_ping": {} } }"#;
     for (policy, decision, same) in [(shipped.as_str(), "allow", true), (closed, "deny", false)] {
         let redactor = Redactor::new(&[]).expect("no rules");

@@ -224,7 +224,7 @@ fn a_policy_that_allows_everything_is_breached_and_one_that_denies_everything_bl
 fn a_dead_control_is_broken() {
     let attack = fs::read_to_string(format!("{HERE}/scenarios/attacks/ra-01-fat-finger.yaml")).expect("a scenario");
     let (folder, _) = folder(str::to_owned, PING);
-    fs::copy(format!("{HERE}/scenarios/policies/binance.json"), folder.path().join("policies/binance.json"))
+    fs::copy(format!("{HERE}/scenarios/policies/binance-v1.json"), folder.path().join("policies/binance-v1.json"))
         .expect("a copy");
     let file = folder.path().join("ra-01-fat-finger.yaml");
     let dead = attack.replacen("harm:\n", "harm:\n  listen_keys: { min: 1 }\n", 1);

@@ -20,7 +20,7 @@ fn here() -> &'static Path {
 
 #[test]
 fn every_rule_of_the_shipped_policy_refuses_in_a_test_of_it() {
-    let file = "scenarios/policies/binance-v2.tests.yaml";
+    let file = "scenarios/policies/binance.tests.yaml";
     let (code, told, errors) = rogue(here(), &["policy", "test", "--all-rules", "--json", file]);
     assert_eq!(code, Some(0), "{told}{errors}");
     let report: Value = serde_json::from_str(&told).expect("JSON");
@@ -72,7 +72,7 @@ fn a_search_finds_what_another_policy_judges_differently() {
 /// grants together come to, in the shipped policy.
 #[test]
 fn a_search_finds_that_a_counter_counts_others() {
-    let shipped = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
+    let shipped = fs::read_to_string(here().join("scenarios/policies/binance.json")).expect("a policy");
     let small = r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp", "tools": {
         "bn_ping": { "limits": [{ "counter": "pings", "window": "minute", "max": 4, "scope": "grant" }] } } }"#;
     let folder = tempfile::tempdir().expect("a folder");
@@ -132,8 +132,8 @@ fn the_tests_of_a_policy_with_live_prices_hold_and_notice_what_is_changed() {
 /// Each of these is the shipped policy with one number or word changed, and some test of it notices.
 #[test]
 fn a_test_notices_what_is_changed_in_the_policy() {
-    let policy = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
-    let tests = fs::read_to_string(here().join("scenarios/policies/binance-v2.tests.yaml")).expect("tests");
+    let policy = fs::read_to_string(here().join("scenarios/policies/binance.json")).expect("a policy");
+    let tests = fs::read_to_string(here().join("scenarios/policies/binance.tests.yaml")).expect("tests");
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("tests.yaml"), tests).expect("a file");
     for (from, to) in [
@@ -147,7 +147,7 @@ fn a_test_notices_what_is_changed_in_the_policy() {
         (r#""concurrency": [{ "max": 8 }]"#, r#""concurrency": [{ "max": 9 }]"#),
     ] {
         assert_eq!(policy.matches(from).count(), 1, "{from}");
-        fs::write(folder.path().join("binance-v2.json"), policy.replace(from, to)).expect("a file");
+        fs::write(folder.path().join("binance.json"), policy.replace(from, to)).expect("a file");
         let (code, told, errors) = rogue(folder.path(), &["policy", "test", "tests.yaml"]);
         assert_eq!(code, Some(1), "{from} as {to}: {told}{errors}");
         assert!(told.contains("FAILED "), "{told}");
@@ -157,7 +157,7 @@ fn a_test_notices_what_is_changed_in_the_policy() {
 /// The shipped policy cut in two stops what the shipped policy stops, under a name of its own.
 #[test]
 fn a_policy_in_several_files_is_run_and_served() {
-    let policy = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
+    let policy = fs::read_to_string(here().join("scenarios/policies/binance.json")).expect("a policy");
     let folder = tempfile::tempdir().expect("a folder");
     let references = r#""references": {"#;
     let start = policy.find(references).expect("references");
@@ -185,7 +185,7 @@ fn a_policy_in_several_files_is_run_and_served() {
     };
     let (code, told, errors, name) = run(cut.to_str().expect("text"));
     assert_eq!(code, Some(0), "{told}{errors}");
-    let (code, _, _, whole) = run("scenarios/policies/binance-v2.json");
+    let (code, _, _, whole) = run("scenarios/policies/binance.json");
     assert_eq!(code, Some(0));
     assert!(name.is_string() && whole.is_string() && name != whole, "{name} {whole}");
 
@@ -197,7 +197,7 @@ fn a_policy_in_several_files_is_run_and_served() {
 
 /// The shipped policy with its comments written as YAML writes them, which makes YAML of it.
 fn shipped_as_yaml() -> String {
-    let policy = fs::read_to_string(here().join("scenarios/policies/binance-v2.json")).expect("a policy");
+    let policy = fs::read_to_string(here().join("scenarios/policies/binance.json")).expect("a policy");
     let lines = policy.lines().map(|line| match line.trim_start().strip_prefix("//") {
         Some(remark) => format!("#{remark}\n"),
         None => format!("{line}\n"),
@@ -214,32 +214,32 @@ fn a_policy_in_yaml_is_checked_explained_tested_run_and_found() {
         fs::write(path, text).expect("a file");
     };
     let yaml = shipped_as_yaml();
-    write("binance-v2.yaml", &yaml);
-    let (code, told, errors) = rogue(folder.path(), &["policy", "check", "--strict", "binance-v2.yaml"]);
-    assert_eq!((code, told.as_str()), (Some(0), "binance-v2.yaml: sound\n"), "{errors}");
-    let (code, told, _) = rogue(folder.path(), &["policy", "explain", "binance-v2.yaml", "bn_all_orders"]);
+    write("binance.yaml", &yaml);
+    let (code, told, errors) = rogue(folder.path(), &["policy", "check", "--strict", "binance.yaml"]);
+    assert_eq!((code, told.as_str()), (Some(0), "binance.yaml: sound\n"), "{errors}");
+    let (code, told, _) = rogue(folder.path(), &["policy", "explain", "binance.yaml", "bn_all_orders"]);
     assert!(code == Some(4) && told.contains("DENIED by /tools/bn_all_orders/require/0"), "{told}");
-    let tests = fs::read_to_string(here().join("scenarios/policies/binance-v2.tests.yaml")).expect("tests");
-    let tests = tests.replace("binance-v2.json", "binance-v2.yaml");
-    assert!(tests.contains("binance-v2.yaml"));
+    let tests = fs::read_to_string(here().join("scenarios/policies/binance.tests.yaml")).expect("tests");
+    let tests = tests.replace("binance.json", "binance.yaml");
+    assert!(tests.contains("binance.yaml"));
     write("tests.yaml", &tests);
     let test = || rogue(folder.path(), &["policy", "test", "--all-rules", "tests.yaml"]);
     let (code, told, errors) = test();
     assert_eq!(code, Some(0), "{told}{errors}");
-    write("binance-v2.yaml", &yaml.replace("no_self_cross\": true", "no_self_cross\": yes"));
+    write("binance.yaml", &yaml.replace("no_self_cross\": true", "no_self_cross\": yes"));
     let (code, told, errors) = test();
     assert_eq!(code, Some(65), "{told}");
-    let place = errors.contains("binance-v2.yaml:") && errors.contains("may be read in several ways");
+    let place = errors.contains("binance.yaml:") && errors.contains("may be read in several ways");
     assert!(place && errors.contains("write `true`, or the word in quotes"), "{errors}");
 
     // A scenario finds its policy in either notation, and not in both.
     let scenario = fs::read_to_string(here().join("scenarios/attacks/ra-05-price-blind.yaml")).expect("a scenario");
     write("attacks/ra-05-price-blind.yaml", &scenario);
-    assert!(scenario.contains("policy: binance-v2\n"));
-    write("policies/binance-v2.yaml", &yaml);
+    assert!(scenario.contains("policy: binance\n"));
+    write("policies/binance.yaml", &yaml);
     let (code, told, errors) = rogue(folder.path(), &["run", "attacks/ra-05-price-blind.yaml"]);
     assert_eq!(code, Some(0), "{told}{errors}");
-    write("policies/binance-v2.json", "{}");
+    write("policies/binance.json", "{}");
     let (code, _, errors) = rogue(folder.path(), &["run", "attacks/ra-05-price-blind.yaml"]);
     assert!(code == Some(65) && errors.contains("are both the policy"), "{errors}");
 }
@@ -269,7 +269,7 @@ fn a_policy_is_checked_with_place_and_remedy() {
 
 #[test]
 fn a_call_is_explained_rule_by_rule() {
-    let policy = "scenarios/policies/binance-v2.json";
+    let policy = "scenarios/policies/binance.json";
     let order =
         r#"{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","timeInForce":"GTC","quantity":"0.05","price":"200000"}"#;
     let (code, told, _) = rogue(here(), &["policy", "explain", policy, "bn_new_order", order]);

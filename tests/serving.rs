@@ -58,7 +58,7 @@ fn tape_holds(folder: &Path, tape: &str) {
     for line in ["quantity=0.0015", "exchange > POST /api/v3/order", "= deny  /tools/bn_new_order/deny_if/0"] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
-    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/policies/binance.json");
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/policies/binance-v1.json");
     let policy = policy.to_string_lossy();
     let judged = rogue(folder, &["backtest", "--policy", &policy, "--json", tape]);
     assert_eq!(judged.status.code(), Some(0), "{}", said(&judged));
@@ -66,7 +66,7 @@ fn tape_holds(folder: &Path, tape: &str) {
     assert_eq!(changes["calls"], 2, "{changes}");
     // What happened once happens again, step by step, in a scenario that is written from the tape alone.
     std::fs::create_dir(folder.join("policies")).expect("a folder");
-    std::fs::copy(&*policy, folder.join("policies/binance.json")).expect("a copy");
+    std::fs::copy(&*policy, folder.join("policies/binance-v1.json")).expect("a copy");
     let file = "live.yaml";
     let written = rogue(folder, &["cassette", "to-scenario", tape, "--output", file]);
     assert_eq!(written.status.code(), Some(0), "{}", said(&written));

@@ -139,7 +139,7 @@ fn a_backtest_finds_what_another_policy_would_have_done() {
     let folder = tempfile::tempdir().expect("a folder");
     let wanted = ["ra-01-fat-finger", "ra-10-window-edge", "daily-buyer", "grid-trader", "stream-keep-alive"];
     recorded(&cases(|id| wanted.contains(&id)), folder.path());
-    let shipped = fs::read_to_string("scenarios/policies/binance.json").expect("the shipped policy");
+    let shipped = fs::read_to_string("scenarios/policies/binance-v1.json").expect("the shipped policy");
 
     // Judged again on recorded time, with counters of its own, a policy says what it said.
     let same = judged(folder.path(), &shipped, None);

@@ -50,7 +50,7 @@ fn scenario(
         "title": "Found by generated arguments",
         "story": format!("Random calls, shrunk. What was seen: {}", first_line(why)),
         "stops": ["PF3"],
-        "policy": "binance",
+        "policy": "binance-v1",
         "upstream": if upstream == Upstream::Soft { "soft" } else { "ours" },
         "exchange": {
             "balances": { "USDT": "100000", "BTC": "2", "ETH": "20" },

@@ -28,7 +28,7 @@ use crate::generate::{Turn, turns};
 use crate::stack::{Seen, Upstream, play};
 
 /// The policy that is held: the one that the attacks run under.
-const POLICY: &str = include_str!("../../scenarios/policies/binance.json");
+const POLICY: &str = include_str!("../../scenarios/policies/binance-v1.json");
 
 /// A promise that was broken, with the fewest calls that the search could shrink it to.
 struct Finding {
@@ -100,7 +100,8 @@ fn a_broken_guard_is_found_shrunk_and_written_down() {
 
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("policies")).expect("a folder for policies");
-        std::fs::copy(policies.join("binance.json"), folder.path().join("policies/binance.json")).expect("a policy");
+        std::fs::copy(policies.join("binance-v1.json"), folder.path().join("policies/binance-v1.json"))
+            .expect("a policy");
         let file = finding.write(&folder.path().join("found")).expect("the scenario can be written");
         let (case, problems) = load(&file).unwrap_or_else(|problems| panic!("{problems:?}"));
         assert!(problems.is_empty(), "{problems:?}");

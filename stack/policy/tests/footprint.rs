@@ -9,7 +9,7 @@ use allocation_counter::{AllocationInfo, measure};
 use mcp_policy::{Call, Decision, Guard, Outcome, Policy, Settlement, Timestamp};
 use serde_json::{Map, Value, json};
 
-const SHIPPED: &str = include_str!("../../../scenarios/policies/binance-v2.json");
+const SHIPPED: &str = include_str!("../../../scenarios/policies/binance.json");
 
 fn arguments(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()

@@ -286,7 +286,7 @@ pub(crate) fn full() -> Value {
 #[test]
 fn the_schema_accepts_what_is_accepted() {
     let schema = schema();
-    let published = ["accumulate", "binance", "listen-keys", "reader", "supervised"].map(|name| {
+    let published = ["accumulate", "binance-v1", "listen-keys", "reader", "supervised"].map(|name| {
         let path = format!("{}/../../scenarios/policies/{name}.json", env!("CARGO_MANIFEST_DIR"));
         serde_json::from_str::<Value>(&std::fs::read_to_string(path).unwrap()).unwrap()
     });
@@ -299,7 +299,7 @@ fn the_schema_accepts_what_is_accepted() {
 
 #[test]
 fn the_shipped_policies_say_nothing_in_vain() {
-    for name in ["accumulate", "binance", "listen-keys", "reader", "supervised"] {
+    for name in ["accumulate", "binance-v1", "listen-keys", "reader", "supervised"] {
         let path = format!("{}/../../scenarios/policies/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let policy = Policy::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert!(policy.warnings().is_empty(), "{name}: {:?}", policy.warnings());
