@@ -159,3 +159,38 @@ fn a_backtest_finds_what_another_policy_would_have_done() {
     assert!(closed.stopped.orders > 0 && closed.let_through.calls == 0, "{}", closed.text());
     assert!(closed.stopped.notional > 100.into(), "{}", closed.text());
 }
+
+/// What a policy learns from results it learns from those on a tape: whose an order is, what it became, what a price.
+#[test]
+fn a_backtest_learns_what_the_gateway_learnt() {
+    // The kill switch is thrown by hand, which no tape tells.
+    let by_hand = ["ra-16c-after-the-halt", "after-the-halt"];
+    for (policy, calls, priced) in [("binance", 800, false), ("live-collar", 10, true)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut wanted = cases(|id| !by_hand.contains(&id));
+        wanted.retain(|case| case.scenario.policy.value == policy);
+        recorded(&wanted, folder.path());
+        let shipped = fs::read_to_string(format!("scenarios/policies/{policy}.json")).expect("a policy");
+        let same = judged(folder.path(), &shipped, None);
+        assert!(same.calls > calls && same.allowed < same.calls, "{policy}: {} calls", same.calls);
+        assert_eq!((same.changes.as_slice(), same.unpriced.calls), ([].as_slice(), 0), "{}", same.text());
+        if !priced {
+            continue;
+        }
+        // Without what the gateway asked for there is nothing to judge by, and that is no verdict.
+        let tapes = tempfile::tempdir().expect("a folder");
+        for entry in fs::read_dir(folder.path()).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = fs::read_to_string(&path).expect("a tape");
+            let (leg, call) = ("\"leg\":\"upstream\",\"dir\":\"out\"", "\"method\":\"tools/call\"");
+            let hide = |line: &str| {
+                if line.contains(leg) { line.replace(call, "\"method\":\"hidden\"") } else { line.to_owned() }
+            };
+            let hidden: String = text.lines().map(|line| hide(line) + "\n").collect();
+            fs::write(tapes.path().join(path.file_name().expect("a name")), hidden).expect("a file");
+        }
+        let blind = judged(tapes.path(), &shipped, None);
+        assert!(blind.unpriced.calls > 3 && blind.changes.is_empty(), "{}", blind.text());
+        assert!(blind.text().contains("no fresh price"), "{}", blind.text());
+    }
+}

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
+use mcp_gateway::mcp_policy::{Outcome, strict};
 use serde::Deserialize;
 use serde::de::MapAccess;
 use serde_json::{Map, Value};
 
 use crate::cassette::{Direction, Leg, Line, NoDoubles, Pick, Seen, Whole};
 
-/// A message whose body is only looked at for what is wanted. It has the fields of the format and no others.
+/// A message whose body is only looked at for what is wanted, which of an answer is an `A`. It has the fields of the
+/// format and no others.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Glance<'a> {
+#[serde(deny_unknown_fields, bound(deserialize = "A: Pick<'de>, 'de: 'a"))]
+pub(super) struct Glance<'a, A> {
     pub(super) seq: u64,
     pub(super) at_ms: u64,
     pub(super) leg: Leg,
@@ -22,41 +24,39 @@ pub(super) struct Glance<'a> {
     _id: Option<NoDoubles>,
     #[serde(default)]
     cause: Option<u64>,
-    #[serde(borrow)]
-    pub(super) body: Body<'a>,
+    pub(super) body: Body<'a, A>,
 }
 
-impl Line for Glance<'_> {
+impl<A> Line for Glance<'_, A> {
     fn place(&self) -> (u64, Option<u64>) {
         (self.seq, self.cause)
     }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub(super) enum Body<'a> {
-    #[serde(borrow)]
-    Json(Box<Seen<Frame<'a>>>),
+#[serde(rename_all = "lowercase", deny_unknown_fields, bound(deserialize = "A: Pick<'de>, 'de: 'a"))]
+pub(super) enum Body<'a, A> {
+    Json(Box<Seen<Frame<'a, A>>>),
     #[serde(borrow, rename = "text", alias = "hex")]
     Other(#[expect(dead_code, reason = "read to see that it is a text")] Cow<'a, str>),
 }
 
 /// What is wanted of a call, a decision or an answer.
 #[derive(Default)]
-pub(super) struct Frame<'a> {
+pub(super) struct Frame<'a, A> {
     /// As it is written in JSON; empty when there is none.
     pub(super) id: String,
     pub(super) method: Option<Cow<'a, str>>,
     pub(super) call: Params<'a>,
-    pub(super) result: Outcome,
+    pub(super) result: A,
     pub(super) grant: Option<Cow<'a, str>>,
     pub(super) session: Option<Cow<'a, str>>,
     pub(super) decision: Option<Cow<'a, str>>,
     pub(super) rule: Option<Cow<'a, str>>,
 }
 
-impl<'de: 'a, 'a> Pick<'de> for Frame<'a> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, object: &mut A) -> Result<bool, A::Error> {
+impl<'de: 'a, 'a, A: Pick<'de>> Pick<'de> for Frame<'a, A> {
+    fn member<M: MapAccess<'de>>(&mut self, name: &str, object: &mut M) -> Result<bool, M::Error> {
         match name {
             "id" => self.id = object.next_value::<Whole>()?.0.to_string(),
             "method" => self.method = object.next_value::<Seen<_>>()?.0,
@@ -94,23 +94,99 @@ impl<'de: 'a, 'a> Pick<'de> for Params<'a> {
     }
 }
 
-/// What a tool's result tells: its `structuredContent`.
-#[derive(Default)]
-pub(super) struct Outcome {
-    pub(super) told: Told,
+/// What is looked at of a tool's result.
+pub(super) trait Answer: for<'de> Pick<'de> {
+    fn told(&self) -> &Told;
+
+    /// What became of the call.
+    fn outcome(&self) -> Outcome;
+
+    /// What the tool answered, where that is kept.
+    fn value(self) -> Option<Value>;
 }
 
-impl<'de> Pick<'de> for Outcome {
+/// No more than what is compared, and whether the call succeeded: all that a policy is told which learns nothing else
+/// from results.
+#[derive(Default)]
+pub(super) struct Brief {
+    told: Told,
+    came: bool,
+    failed: bool,
+}
+
+impl<'de> Pick<'de> for Brief {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, object: &mut A) -> Result<bool, A::Error> {
-        if name != "structuredContent" {
-            return Ok(false);
+        self.came = true;
+        match name {
+            "structuredContent" => self.told = object.next_value::<Seen<_>>()?.0,
+            "isError" => self.failed = object.next_value::<Whole>()?.0 == Value::Bool(true),
+            _ => return Ok(false),
         }
-        self.told = object.next_value::<Seen<_>>()?.0;
         Ok(true)
     }
 }
 
+impl Answer for Brief {
+    fn told(&self) -> &Told {
+        &self.told
+    }
+
+    fn outcome(&self) -> Outcome {
+        if self.came && !self.failed { Outcome::Succeeded } else { Outcome::Failed }
+    }
+
+    fn value(self) -> Option<Value> {
+        None
+    }
+}
+
+/// The whole of it, for a policy that learns from results whose an order is, or what a price.
 #[derive(Default)]
+pub(super) struct Full {
+    brief: Brief,
+    structured: Option<Value>,
+    text: Option<String>,
+}
+
+impl<'de> Pick<'de> for Full {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, object: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "structuredContent" => {
+                let value = object.next_value::<Whole>()?.0;
+                self.brief.came = true;
+                self.brief.told.is_denied = value.get("denied").is_some();
+                self.brief.told.quote = value.get("cummulativeQuoteQty").and_then(Value::as_str).map(str::to_owned);
+                self.structured = Some(value);
+            }
+            "content" => {
+                let content = object.next_value::<Whole>()?.0;
+                self.brief.came = true;
+                let only = content.as_array().filter(|blocks| blocks.len() == 1).and_then(|blocks| blocks.first());
+                self.text = only.and_then(|block| block.get("text")).and_then(Value::as_str).map(str::to_owned);
+            }
+            _ => return self.brief.member(name, object),
+        }
+        Ok(true)
+    }
+}
+
+impl Answer for Full {
+    fn told(&self) -> &Told {
+        self.brief.told()
+    }
+
+    fn outcome(&self) -> Outcome {
+        self.brief.outcome()
+    }
+
+    /// The structured content, or the only text if that is JSON, as a gateway takes it.
+    fn value(self) -> Option<Value> {
+        let read = |text: String| strict::parse(text.as_bytes(), strict::Limits::default()).ok();
+        self.structured.or_else(|| self.text.and_then(read))
+    }
+}
+
+#[derive(Debug, Clone, Default)]
 pub(super) struct Told {
     /// A gateway said that it refused.
     pub(super) is_denied: bool,
@@ -197,9 +273,11 @@ mod tests {
             let line = format!(
                 r#"{{"seq":1,"at_ms":2,"leg":"agent","dir":"out","id":{id},"body":{{"{kind}":{body}}}{more}}}"#
             );
-            let (glance, message) = (serde_json::from_str::<Glance<'_>>(&line), serde_json::from_str::<Message>(&line));
+            let message = serde_json::from_str::<Message>(&line);
+            let (glance, full) = (serde_json::from_str::<Glance<'_, Brief>>(&line), serde_json::from_str::<Glance<'_, Full>>(&line));
             let expected = twice(&line);
             prop_assert_eq!(glance.is_ok(), expected.is_some(), "{}", line);
+            prop_assert_eq!(full.is_ok(), expected.is_some(), "{}", line);
             let message = message.ok();
             prop_assert_eq!(message.as_ref(), expected.as_ref());
             let (Ok(Glance { body: Body::Json(seen), .. }), Some(message)) = (glance, expected) else { return Ok(()) };
@@ -215,6 +293,10 @@ mod tests {
             prop_assert_eq!(frame.call.arguments, arguments.cloned().unwrap_or_default());
             let told = value.pointer("/result/structuredContent");
             prop_assert_eq!(frame.result.told.is_denied, told.is_some_and(|told| told.get("denied").is_some()));
+            let Ok(Glance { body: Body::Json(full), .. }) = full else { return Ok(()) };
+            let Seen(full) = *full;
+            prop_assert_eq!(full.result.told().is_denied, frame.result.told.is_denied);
+            prop_assert_eq!(full.result.value(), told.cloned());
         }
     }
 }

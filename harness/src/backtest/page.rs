@@ -34,6 +34,9 @@ impl Changes {
         page += &tile("Newly passing", "passing", &self.let_through);
         page += &tile("Honest calls that would break", "broken", &self.honest_stopped);
         page += "</section>\n";
+        if let Some(unpriced) = self.unpriced.words() {
+            let _ = writeln!(page, "<p>Not judged: {}.</p>", escaped(&unpriced));
+        }
         self.put_changes(&mut page);
         put_limits(&mut page, &self.headroom);
         self.put_timelines(&mut page);

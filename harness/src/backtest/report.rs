@@ -21,6 +21,8 @@ pub struct Changes {
     pub let_through: Worth,
     /// What of the newly stopped was on tapes of honest work: calls that would now break.
     pub honest_stopped: Worth,
+    /// Calls that a policy with `live_references` cannot judge: the tape tells no price that is fresh.
+    pub unpriced: Unpriced,
     /// The largest order that the candidate lets through, of those whose worth is told: what a cap has to allow.
     #[serde(serialize_with = "as_text")]
     pub largest_order: Decimal,
@@ -48,6 +50,28 @@ pub struct Worth {
     pub notional: Decimal,
     /// Orders of which nothing tells the worth.
     pub of_unknown_worth: u64,
+}
+
+/// Calls that nothing can be said of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Unpriced {
+    /// How many.
+    pub calls: u64,
+    /// Where the first of them stands: the tape and the line.
+    pub at: Option<String>,
+}
+
+impl Unpriced {
+    pub(super) fn add(&mut self, place: impl FnOnce() -> String) {
+        self.calls += 1;
+        self.at.get_or_insert_with(place);
+    }
+
+    /// For a person; nothing if there are none.
+    pub(super) fn words(&self) -> Option<String> {
+        let at = self.at.as_deref()?;
+        Some(format!("{} that no fresh price on the tape is known for, the first at {at}", counted(self.calls)))
+    }
 }
 
 fn as_text<S: Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
@@ -115,6 +139,7 @@ impl Changes {
         ];
         let honest = self.honest_stopped.words();
         lines.extend((self.honest_stopped.calls > 0).then(|| format!("honest broken   {honest}")));
+        lines.extend(self.unpriced.words().map(|unpriced| format!("not judged      {unpriced}")));
         for Change { tool, before, after, calls, example } in &self.changes {
             let Example { tape, seq, arguments, message } = example;
             lines.push(format!("\n{calls:>6}x {tool}\n        was  {before}\n        now  {after}"));

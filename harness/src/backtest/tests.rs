@@ -132,3 +132,36 @@ fn a_person_who_is_asked_says_no_or_yes_and_a_limit_stays_a_limit() {
     let changes: Vec<_> = granted.changes.iter().map(|change| change.after.as_str()).collect();
     assert_eq!(changes, ["deny /tools/bn_new_order/limits/0"]);
 }
+
+/// An agent that looks at the price itself tells it to a policy that would have asked, and for as long as it is fresh.
+#[test]
+fn a_price_that_the_agent_saw_is_known_until_it_is_old() {
+    let live = r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp", "references": { "BTCUSDT": "60000" },
+        "live_references": { "tools": ["bn_ticker_price"], "max_age": 10, "max_move_percent": "20" },
+        "tools": { "bn_ticker_price": {}, "bn_new_order": { "require": [
+            { "path": "facts.notional", "op": "lte", "value": "500" } ] } } }"#;
+    let header = Header::new("test", 1_767_571_200_000);
+    let mut tape = TapeWriter::new(Vec::new(), &header, Redactor::new(&[]).unwrap()).unwrap();
+    let look = ("bn_ticker_price", json!({"symbol": "BTCUSDT"}));
+    let order =
+        |quantity: &str| (ORDER, json!({"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": quantity}));
+    // At 66,000 the first is worth 495 and the second 528; the third comes when the price is eleven seconds old.
+    let calls = [(0, look), (9_000, order("0.0075")), (9_000, order("0.008")), (11_000, order("0.001"))];
+    for (id, (at_ms, (tool, arguments))) in calls.into_iter().enumerate() {
+        let now = header.clock_origin_ms + at_ms;
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": {"name": tool, "arguments": arguments}});
+        let answer = json!({"jsonrpc": "2.0", "id": id, "result": {"content": [
+            {"type": "text", "text": r#"{"symbol":"BTCUSDT","price":"66000.00000000"}"#}]}});
+        tape.message(now, Leg::Agent, Direction::Out, call.to_string().as_bytes()).unwrap();
+        tape.message(now, Leg::Agent, Direction::Back, answer.to_string().as_bytes()).unwrap();
+    }
+    let bytes = tape.finish().unwrap();
+    let mut backtest = Backtest::new(&live.into(), None).unwrap();
+    backtest.tape("t", TapeReader::new(bytes.as_slice()).unwrap()).unwrap();
+    let changes = backtest.finish();
+    assert_eq!((changes.calls, changes.allowed, changes.stopped.calls), (4, 2, 1), "{}", changes.text());
+    assert_eq!(changes.changes[0].after, "deny /tools/bn_new_order/require/0");
+    assert_eq!((changes.unpriced.calls, changes.unpriced.at.as_deref()), (1, Some("t:8")));
+    assert!(changes.page("p", None).contains("<p>Not judged: 1 call that no fresh price"));
+}

@@ -13,7 +13,7 @@ use crate::docket::Docket;
 use crate::document::{Action, Policy, Standing};
 use crate::moment::{Moment, Settlement};
 use crate::precedence::{Pass, halted, judge};
-use crate::prices::{NoPrice, PriceRequest, Quotes};
+use crate::prices::{NoPrice, PriceRequest, Quotes, Source};
 use crate::register::{RegisterLimits, Registers};
 use crate::seam::Seam;
 use crate::state::State;
@@ -226,6 +226,18 @@ impl Guard {
         // Only what it asks for matters: the verdict comes with the price.
         let _ = judge(policy, call, moment, now, &mut self.state, &mut Docket::default());
         self.state.quotes.take_wanted()
+    }
+
+    /// What `call` is an answer to, if it is one that this guard would have asked for itself: somebody else's look at a
+    /// price is worth as much. `None` unless the policy has `live_references` and asks this tool for this symbol.
+    pub fn price_told_by(&self, call: &Call<'_>) -> Option<PriceRequest> {
+        let (references, live) = self.policy.as_ref().and_then(Policy::live)?;
+        let asks = |source: &Source| {
+            let symbol = call.arguments.get(&source.tells.symbol)?.as_str()?;
+            let request = references.signed.contains_key(symbol).then(|| source.request(symbol))?;
+            (source.tool == call.tool && request.arguments() == *call.arguments).then_some(request)
+        };
+        live.sources.iter().find_map(asks)
     }
 
     /// Takes the result of what was asked for at `asked_at`; `None` if there was none. Until another is told it counts as

@@ -256,6 +256,11 @@ impl Policy {
         self.parts.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
+    /// Whether the values of results matter to what it says later: whose an order is, or what a price.
+    pub fn learns_from_results(&self) -> bool {
+        self.tracks() || self.has_live_references()
+    }
+
     /// Whether reference prices are told while calls are judged.
     pub fn has_live_references(&self) -> bool {
         self.live().is_some()
