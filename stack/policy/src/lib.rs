@@ -40,6 +40,7 @@ mod docket;
 mod dues;
 mod explain;
 mod guard;
+mod methods;
 mod moment;
 mod notes;
 mod precedence;
@@ -64,6 +65,7 @@ pub use dues::Due;
 pub use explain::{Explanation, Refused};
 pub use guard::{Guard, GuardLimits};
 pub use jcs::{Digest, arguments_digest, canonical_json};
+pub use methods::{Message, Passage, Sender, methods};
 pub use moment::{Moment, Settlement};
 #[cfg(feature = "mutants")]
 pub use mutation::{Mutation, UnknownMutation};

@@ -41,6 +41,7 @@ mod includes;
 mod limits;
 mod live;
 mod manifest;
+mod methods;
 mod parse;
 mod patterns;
 mod sequences;

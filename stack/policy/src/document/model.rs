@@ -12,6 +12,7 @@ use crate::breakers::Breaker;
 use crate::canonical_json;
 use crate::condition::{Condition, Subject};
 use crate::facts::{References, ToolFacts};
+use crate::methods::MethodRules;
 use crate::own_keys::OwnMap;
 use crate::prices::Live;
 use crate::sequence::{Proof, Sequence};
@@ -30,6 +31,8 @@ pub struct Policy {
     /// The names of `names`, folded: what a lenient server could take a name for.
     pub(super) folded: IndexSet<String>,
     pub(super) safety_tools: IndexSet<String>,
+    /// What passes beside calls of tools, if the document says so.
+    pub(crate) methods: Option<MethodRules>,
     /// Whether nothing is enforced.
     pub(super) shadow: bool,
     pub(super) assets: Assets,

@@ -13,6 +13,7 @@ use super::includes::{self, Loader, PART_KEYS, Part};
 use super::limits::Counters;
 use super::live;
 use super::manifest::{self, Manifest};
+use super::methods;
 use super::model::{Action, Default, LimitUse, Named, Policy, Reasoned, ToolRules, lenient};
 use super::patterns::{Patterns, prefix_of};
 use super::reader::{Node, Reader, Version, quoted};
@@ -24,7 +25,7 @@ use crate::own_keys::OwnMap;
 use crate::pointer;
 
 /// Those of version "1" first.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "$schema",
     "version",
     "default",
@@ -38,6 +39,7 @@ const KEYS: [&str; 13] = [
     "shadow",
     "include",
     "live_references",
+    "methods",
 ];
 const KEYS_OF_VERSION_1: usize = 6;
 const TOOL_KEYS: [&str; 6] = ["action", "reason", "deny_if", "require", "limits", "rate_limit"];
@@ -133,6 +135,7 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>, parts: &[Part]) -> Option<
     }
     let ratios = sequences::link(reader, &mut names);
     let tracks = names.values().any(|named| named.rules.as_ref().is_some_and(|rules| rules.sequence.is_some()));
+    let methods = root.member(members, "methods").filter(|_| v2).map(|node| methods::read(reader, &node));
     let safety_tools = root.member(members, "safety_tools").map(|node| safety_tools(reader, &node, &names));
     let folded: IndexSet<String> = names.keys().map(|name| lenient(name)).collect();
     Some(Policy {
@@ -142,6 +145,7 @@ fn document(reader: &mut Reader<'_>, root: &Node<'_>, parts: &[Part]) -> Option<
         names,
         folded,
         safety_tools: safety_tools.unwrap_or_default(),
+        methods,
         shadow,
         assets,
         tracks,

@@ -318,7 +318,7 @@ pub(super) fn kind(value: &Value) -> &'static str {
 }
 
 /// The known word that `text` was probably meant to be.
-fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     let bare = |word: &str| -> String { word.chars().filter(char::is_ascii_alphanumeric).collect() };
     let text_bare = bare(text).to_ascii_lowercase();
     known

@@ -318,7 +318,9 @@ pub(crate) fn objects_but(document: &Value, open: fn(&str) -> bool) -> Vec<Strin
     while let Some((pointer, value)) = left.pop() {
         match value {
             Value::Object(members) => {
-                left.extend(members.iter().map(|(key, value)| (format!("{pointer}/{key}"), value)));
+                left.extend(
+                    members.iter().map(|(key, value)| (format!("{pointer}/{}", key.replace('/', "~1")), value)),
+                );
                 if !open(&pointer) {
                     found.push(pointer);
                 }

@@ -23,6 +23,7 @@ mod docs;
 mod documents;
 mod groups;
 mod includes;
+mod methods;
 mod patterns;
 mod prices;
 mod schema_2;

@@ -80,6 +80,8 @@ fn full() -> Value {
         "live_references": { "tools": ["price", "average"], "max_age": 10, "max_move_percent": "20", "agree_percent": 2 },
         "assets": { "BTCUSDT": { "base": "BTC", "quote": "USDT" } },
         "safety_tools": ["cancel"], "hide": ["secret_*", "hidden"],
+        "methods": { "resources/*": "allow", "resources/subscribe": { "action": "hide", "reason": "no" }, "notifications/*": "deny",
+                     "prompts/get": { "action": "allow", "only": ["a", "b_*"], "reason": "others are not looked at" } },
         "manifest": {
             "place": { "arguments": arguments,
                 "facts": { "symbol": { "argument": "symbol" }, "n": { "product": [ { "decimal": "quantity" }, { "greatest": [
@@ -132,7 +134,7 @@ fn full() -> Value {
 /// The pointers of all objects whose keys are not the author's choice.
 fn closed_objects(document: &Value) -> Vec<String> {
     objects_but(document, |pointer| {
-        ["/tools", "/manifest", "/references", "/assets"].contains(&pointer)
+        ["/tools", "/methods", "/manifest", "/references", "/assets"].contains(&pointer)
             || pointer.ends_with("/facts")
             || ["/one_of", "/at_most"].iter().any(|key| pointer.ends_with(key) && pointer.contains("/cases/"))
     })
@@ -236,6 +238,20 @@ fn the_schema_refuses_what_is_malformed() {
         with("all_tools", json!({ "require": [] })),
         with("live_references", json!({ "tools": [] })),
         with("include", json!("limits.json")),
+        with("methods", json!([])),
+        with("methods", json!({ "resources/write": "allow" })),
+        with("methods", json!({ "Resources/read": "allow" })),
+        with("methods", json!({ "tools/call": "allow" })),
+        with("methods", json!({ "initialize": "deny" })),
+        with("methods", json!({ "resources/*/list": "allow" })),
+        with("methods", json!({ "resources/read": "pass" })),
+        with("methods", json!({ "resources/read": true })),
+        with("methods", json!({ "resources/read": {} })),
+        with("methods", json!({ "resources/read": { "only": [] } })),
+        with("methods", json!({ "resources/read": { "only": "a" } })),
+        with("methods", json!({ "resources/read": { "only": ["*"] } })),
+        with("methods", json!({ "resources/read": { "only": ["a*b"] } })),
+        with("methods", json!({ "resources/read": { "action": "allow", "names": ["a"] } })),
         with("tols", json!({})),
         json!([]),
         json!({}),
