@@ -103,23 +103,35 @@ pub(crate) struct Case<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The record of a call that is denied for no reason yet.
-    pub(crate) fn of(case: &Case<'a>) -> Self {
+    /// The record of a message that is denied for no reason yet, and is no call.
+    pub(crate) fn of_message() -> Self {
         Record {
             verdict: Verdict::Deny,
-            id: Some(case.id),
-            method: Some("tools/call"),
-            tool: Some(case.tool),
+            id: None,
+            method: None,
+            from: None,
+            tool: None,
             rule: None,
             reason: "",
             message: "",
-            arguments: Some(case.arguments),
+            arguments: None,
             arguments_hmac: None,
             shown: None,
             charges: None,
             shadows: None,
             approval: None,
             judged_by: None,
+        }
+    }
+
+    /// The record of a call that is denied for no reason yet.
+    pub(crate) fn of(case: &Case<'a>) -> Self {
+        Record {
+            id: Some(case.id),
+            method: Some("tools/call"),
+            tool: Some(case.tool),
+            arguments: Some(case.arguments),
+            ..Self::of_message()
         }
     }
 }
@@ -433,17 +445,9 @@ impl Gateway {
             verdict: Verdict::Refuse,
             id,
             method,
-            tool: None,
-            rule: None,
             reason: refusal.reason(),
             message: &refusal.to_string(),
-            arguments: None,
-            arguments_hmac: None,
-            shown: None,
-            charges: None,
-            shadows: None,
-            approval: None,
-            judged_by: None,
+            ..Record::of_message()
         };
         if let Ok(mut court) = self.shared.court.lock() {
             self.put_on_record(&mut court, identity, now_ms, &record);

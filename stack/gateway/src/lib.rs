@@ -60,6 +60,7 @@ mod held;
 pub mod http;
 mod kill;
 mod ledger;
+mod messages;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod pins;

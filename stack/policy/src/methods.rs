@@ -276,6 +276,19 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// Whether messages of this method pass, or could if they named the right thing; nothing if the policy has no
+    /// `methods`. For whoever announces what there is.
+    pub fn offers(&self, sender: Sender, method: &str) -> Option<bool> {
+        let Some(policy) = self.policy() else { return Some(false) };
+        let methods = policy.methods.as_ref()?;
+        let Some(known) = known(sender, method) else { return Some(false) };
+        let entry = methods.by_name.get(known.name);
+        let listed = entry.map_or(known.preset != Preset::Deny, |entry| entry.word == Word::Allow);
+        Some(listed || policy.is_in_shadow())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,6 +52,8 @@ pub(crate) struct Record<'a> {
     pub(crate) verdict: Verdict,
     pub(crate) id: Option<&'a RequestId>,
     pub(crate) method: Option<&'a str>,
+    /// Who sent the message, if not the client.
+    pub(crate) from: Option<&'static str>,
     pub(crate) tool: Option<&'a str>,
     pub(crate) rule: Option<&'a str>,
     pub(crate) reason: &'a str,
@@ -102,6 +104,7 @@ impl Record<'_> {
         }
         for (name, value, max) in [
             ("method", self.method, NAME_BYTES),
+            ("from", self.from, NAME_BYTES),
             ("tool", self.tool, NAME_BYTES),
             ("policy", Some(stamp.policy).filter(|digest| !digest.is_empty()), NAME_BYTES),
             ("rule", self.rule, TEXT_BYTES),
@@ -257,6 +260,7 @@ mod tests {
             verdict: Verdict::Escalate,
             id: Some(id),
             method: Some(text),
+            from: None,
             tool: Some(text),
             rule: Some(text),
             reason: text,

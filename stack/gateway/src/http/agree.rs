@@ -45,7 +45,10 @@ pub(super) fn era(headers: &HeaderMap) -> Result<Era, Refusal> {
 
 /// Whether the body is what the headers say it is.
 pub(super) fn check(era: Era, headers: &HeaderMap, message: &Message) -> Result<(), Refusal> {
-    let (Message::Request { method, params, .. } | Message::Notification { method, params }) = message;
+    let (Message::Request { method, params, .. } | Message::Notification { method, params }) = message else {
+        agree(headers, METHOD, "Mcp-Method", None, false)?;
+        return agree(headers, NAME, "Mcp-Name", None, false);
+    };
     let params = params.as_ref();
     let must = era == Era::Stateless;
     agree(headers, METHOD, "Mcp-Method", Some(method), must)?;

@@ -59,6 +59,8 @@ pub(super) struct HttpFront {
     waiting: BTreeMap<u64, Reply>,
     listener: Option<mpsc::Sender<Vec<u8>>>,
     held: VecDeque<Vec<u8>>,
+    /// Requests of the server that nobody takes.
+    undelivered: Vec<u64>,
 }
 
 impl HttpFront {
@@ -72,6 +74,7 @@ impl HttpFront {
             waiting: BTreeMap::new(),
             listener: None,
             held: VecDeque::new(),
+            undelivered: Vec::new(),
         }
     }
 
@@ -87,7 +90,8 @@ impl HttpFront {
                 }
                 Some(lane) => {
                     if let Some(reply) = self.waiting.get(&lane) {
-                        note(&reply.notes, line);
+                        // News of a request is no request.
+                        let _: Option<u64> = note(&reply.notes, line);
                     }
                 }
                 None => self.unasked(line),
@@ -102,21 +106,25 @@ impl HttpFront {
             return;
         }
         self.listener.take_if(|listener| listener.is_closed());
-        if let Some(listener) = &self.listener {
-            note(listener, line);
+        // What the server asks belongs, as a rule, to what it was asked last.
+        let newest = self.waiting.last_key_value().filter(|_| request_id(&line).is_some());
+        if let Some((_, newest)) = newest {
+            self.undelivered.extend(note(&newest.notes, line));
+        } else if let Some(listener) = &self.listener {
+            self.undelivered.extend(note(listener, line));
         } else if let Some((_, newest)) = self.waiting.last_key_value() {
-            note(&newest.notes, line);
+            self.undelivered.extend(note(&newest.notes, line));
         } else {
             self.held.push_back(line);
             if self.held.len() > HELD_MAX {
-                self.held.pop_front();
+                self.undelivered.extend(self.held.pop_front().as_deref().and_then(request_id));
             }
         }
     }
 
     fn listen(&mut self, listener: mpsc::Sender<Vec<u8>>) {
         for line in self.held.drain(..) {
-            note(&listener, line);
+            self.undelivered.extend(note(&listener, line));
         }
         self.listener = Some(listener);
     }
@@ -134,10 +142,14 @@ impl Front for HttpFront {
             let now_ms = gateway.now_ms();
             match said {
                 Said::Message { lane, message, reply } => {
-                    let (is_request, is_refused) = (matches!(message, Ok(Message::Request { .. })), message.is_err());
+                    let is_request = matches!(message, Ok(Message::Request { .. }));
+                    let (is_response, is_no_message) =
+                        (matches!(message, Ok(Message::Response { .. })), message.is_err());
+                    let refused = session.summary().refused_frames;
                     self.waiting.insert(lane.number(), reply);
                     session.in_lane(lane, message, now_ms, out);
                     self.route(out);
+                    let is_refused = is_no_message || (is_response && session.summary().refused_frames != refused);
                     if !is_request && let Some(reply) = self.waiting.remove(&lane.number()) {
                         let _ = reply.heard.send(if is_refused { Heard::Refused } else { Heard::Nothing });
                     }
@@ -168,6 +180,10 @@ impl Front for HttpFront {
         Poll::Ready(Ok(()))
     }
 
+    fn undelivered(&mut self) -> Option<u64> {
+        self.undelivered.pop()
+    }
+
     fn is_closed(&self) -> bool {
         self.closed
     }
@@ -180,10 +196,25 @@ impl Front for HttpFront {
     }
 }
 
-fn note(listener: &mpsc::Sender<Vec<u8>>, line: Vec<u8>) {
-    if let Err(mpsc::error::TrySendError::Full(_)) = listener.try_send(line) {
-        tracing::warn!("a client reads too slowly: a notification of the server is lost");
+/// Tells whoever listens; the id of a request that is lost, which the server must not wait for.
+fn note(listener: &mpsc::Sender<Vec<u8>>, line: Vec<u8>) -> Option<u64> {
+    match listener.try_send(line) {
+        Ok(()) => None,
+        Err(mpsc::error::TrySendError::Full(line)) => {
+            tracing::warn!("a client reads too slowly: a message of the server is lost");
+            request_id(&line)
+        }
+        Err(mpsc::error::TrySendError::Closed(line)) => request_id(&line),
     }
+}
+
+/// The id of a request of the server's. The method comes first, then the id; methods have no quotes in them.
+fn request_id(line: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(br#"{"jsonrpc":"2.0","method":""#)?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    let id = rest.get(end..)?.strip_prefix(br#"","id":"#)?;
+    let digits = id.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(id.get(..digits)?).ok()?.parse().ok()
 }
 
 /// The gateway writes its lines itself, and a message either has an id or a method in this place.

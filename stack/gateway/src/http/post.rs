@@ -95,7 +95,7 @@ async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result
     let mut opened = None;
     let link = if let Some(id) = session {
         shared.table.find(id, &grant).ok_or(Failed::NoSession)?
-    } else if stateless && message.is_ok() {
+    } else if stateless && matches!(&message, Ok(Message::Request { .. } | Message::Notification { .. })) {
         shared.table.shared(&grant).await?
     } else if matches!(&message, Ok(Message::Request { method, .. }) if method == "initialize") {
         let (id, link) = shared.table.open(&shared.config, &grant).await?;
@@ -217,13 +217,14 @@ fn understand(shared: &Shared, headers: &HeaderMap, body: &Read) -> (Era, Result
 fn id_of(message: &Message) -> Option<&RequestId> {
     match message {
         Message::Request { id, .. } => Some(id),
-        Message::Notification { .. } => None,
+        Message::Notification { .. } | Message::Response { .. } => None,
     }
 }
 
 /// Answers what belongs to no session.
 fn refuse(shared: &Shared, grant: String, message: Result<Message, Refused>) -> Response {
     let (id, refusal) = match message {
+        Ok(Message::Response { .. }) => (None, Refusal::UnaskedResponse),
         Ok(message) => (id_of(&message).cloned(), Refusal::NoSession),
         Err(refused) => refused,
     };

@@ -199,6 +199,7 @@ impl Table {
             let Connection { read, write, ended } = connection;
             let name = identity.session.clone();
             let session = Session::new(gateway.clone(), identity);
+            let session = if shared { session.shared() } else { session };
             let front = HttpFront::new(said, shared);
             match Pump::new(gateway, session, front, (read, write)).run(pending()).await {
                 Ok(summary) => tracing::info!(session = name, ?summary, "ended"),

@@ -27,6 +27,11 @@ pub(crate) trait Front {
     /// Sends what is queued. Ready when nothing is left to do; an error is told once and closes this side.
     fn poll_drive(&mut self, out: &mut Outbox, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// A request of the server's that cannot reach the client, by its id.
+    fn undelivered(&mut self) -> Option<u64> {
+        None
+    }
+
     /// Nothing can be sent any more.
     fn is_closed(&self) -> bool;
 

@@ -120,6 +120,9 @@ where
         if let Poll::Ready(Err(error)) = self.client.poll_drive(&mut self.out, cx) {
             return Poll::Ready(Event::ClientGone(error));
         }
+        while let Some(id) = self.client.undelivered() {
+            self.session.not_asked(id, &mut self.out);
+        }
         if let Poll::Ready(Err(error)) = self.to_server.poll_drive(&mut self.out.to_upstream, cx) {
             return Poll::Ready(Event::ServerGone(error));
         }
@@ -276,6 +279,9 @@ where
             return;
         }
         self.phase = phase;
+        if phase == Phase::Draining {
+            self.session.client_left(&mut self.out);
+        }
         if phase == Phase::Leaving {
             self.session.upstream_lost(&mut self.out);
         }

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use mcp_policy::Sender;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::listed::Listed;
+use super::methods::Ruled;
 use crate::gateway::Gateway;
 use crate::wire::{Members, Text};
 
@@ -17,14 +19,35 @@ const REMEMBERED_MAX: usize = 10_000;
 
 const CLIENT_CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
 
-/// Empties what a client offers to do for the server (sampling, elicitation, roots, tasks): such
-/// requests would not reach it, so the server should not count on them.
+/// Cuts what a client offers to do for the server (sampling, elicitation, roots, tasks) down to what reaches it, so that
+/// the server does not count on the rest.
 ///
-/// It stands in `capabilities` of `initialize`, since 2026-07-28 in `_meta` of every request.
-pub(super) fn trim_client_capabilities(params: &mut Map<String, Value>) {
+/// It stands in `capabilities` of `initialize`, since 2026-07-28 in `_meta` of every request. There it offers results that
+/// ask for something, which are not carried.
+pub(super) fn trim_client_capabilities(params: &mut Map<String, Value>, gateway: &Gateway) {
     // No other method that passes has a member of this name.
     if let Some(capabilities) = params.get_mut("capabilities") {
-        *capabilities = json!({});
+        let mut kept = Map::new();
+        let offered = capabilities.as_object_mut().map(std::mem::take).unwrap_or_default();
+        for (name, mut value) in offered {
+            let passes = |method| gateway.offers(Sender::Server, method) == Some(true);
+            let is_kept = match name.as_str() {
+                "sampling" => passes("sampling/createMessage"),
+                "elicitation" => passes("elicitation/create"),
+                "roots" => passes("roots/list"),
+                _ => false,
+            };
+            if is_kept {
+                if name == "roots"
+                    && gateway.offers(Sender::Client, "notifications/roots/list_changed") != Some(true)
+                    && let Some(roots) = value.as_object_mut()
+                {
+                    roots.shift_remove("listChanged");
+                }
+                kept.insert(name, value);
+            }
+        }
+        *capabilities = Value::Object(kept);
     }
     let meta = params.get_mut("_meta").and_then(Value::as_object_mut);
     if let Some(capabilities) = meta.and_then(|meta| meta.get_mut(CLIENT_CAPABILITIES_KEY)) {
@@ -32,15 +55,90 @@ pub(super) fn trim_client_capabilities(params: &mut Map<String, Value>) {
     }
 }
 
-/// Cuts the capabilities in a handshake's result down to tools.
-pub(super) fn trim_server_capabilities(result: &RawValue) -> Result<Members<'_>, serde_json::Error> {
+/// What a server announces.
+struct Announced {
+    name: &'static str,
+    /// The requests that make use of it.
+    used_by: &'static [&'static str],
+    /// What else it may say about it, and the messages that this is about.
+    details: &'static [(&'static str, Sender, &'static str)],
+}
+
+const ANNOUNCED: [Announced; 5] = [
+    Announced {
+        name: "tools",
+        used_by: &["tools/list"],
+        details: &[("listChanged", Sender::Server, "notifications/tools/list_changed")],
+    },
+    Announced {
+        name: "resources",
+        used_by: &["resources/list", "resources/templates/list", "resources/read"],
+        details: &[
+            ("subscribe", Sender::Client, "resources/subscribe"),
+            ("listChanged", Sender::Server, "notifications/resources/list_changed"),
+        ],
+    },
+    Announced {
+        name: "prompts",
+        used_by: &["prompts/list", "prompts/get"],
+        details: &[("listChanged", Sender::Server, "notifications/prompts/list_changed")],
+    },
+    Announced { name: "completions", used_by: &["completion/complete"], details: &[] },
+    Announced { name: "logging", used_by: &["logging/setLevel"], details: &[] },
+];
+
+/// Cuts the capabilities in a handshake's result down to what passes.
+pub(super) fn trim_server_capabilities<'a>(
+    result: &'a RawValue,
+    gateway: &Gateway,
+) -> Result<Members<'a>, serde_json::Error> {
     let mut result: Members<'_> = serde_json::from_str(result.get())?;
     if let Some(capabilities) = result.get_mut("capabilities") {
-        let mut kept: Members<'_> = serde_json::from_str(capabilities.get())?;
-        kept.0.retain(|(name, _)| name == "tools");
+        let offered: Members<'_> = serde_json::from_str(capabilities.get())?;
+        let mut kept = Members::default();
+        for (name, value) in offered.0 {
+            let Some(Announced { used_by, details, .. }) = ANNOUNCED.iter().find(|known| known.name == name) else {
+                continue;
+            };
+            // A policy that rules nothing but tools says nothing of them either.
+            let passes = |sender, method| gateway.offers(sender, method).unwrap_or(name == "tools");
+            if !used_by.iter().any(|method| passes(Sender::Client, method)) {
+                continue;
+            }
+            let mut inner: Members<'_> = serde_json::from_str(value.get())?;
+            inner.0.retain(|(detail, _)| {
+                details.iter().all(|(known, sender, method)| known != detail || passes(*sender, method))
+            });
+            kept.0.push((name, Cow::Owned(serde_json::value::to_raw_value(&inner)?)));
+        }
         let trimmed = serde_json::value::to_raw_value(&kept)?;
         *capabilities = Cow::Owned(trimmed);
     }
+    Ok(result)
+}
+
+/// Takes out of a list what its reader could not ask for. A list that cannot be read is an error.
+pub(super) fn filter_named<'a>(
+    result: &'a RawValue,
+    ruled: Ruled,
+    gateway: &Gateway,
+) -> Result<Members<'a>, serde_json::Error> {
+    let mut result: Members<'a> = serde_json::from_str(result.get())?;
+    let Some((member, key, method)) = ruled.lists else { return Ok(result) };
+    let Some(list) = result.get_mut(member) else {
+        return Err(serde::de::Error::missing_field(member));
+    };
+    let raw: Vec<&RawValue> = serde_json::from_str(list.get())?;
+    let mut names = Vec::with_capacity(raw.len());
+    for item in &raw {
+        let mut members: Members<'_> = serde_json::from_str(item.get())?;
+        let Some(name) = members.get_mut(key) else { return Err(serde::de::Error::missing_field(key)) };
+        names.push(serde_json::from_str::<String>(name.get())?);
+    }
+    let shown = gateway.shows(method, names.iter().map(String::as_str));
+    let kept: Vec<&RawValue> = raw.into_iter().zip(shown).filter_map(|(item, shown)| shown.then_some(item)).collect();
+    let kept = serde_json::value::to_raw_value(&kept)?;
+    *list = Cow::Owned(kept);
     Ok(result)
 }
 

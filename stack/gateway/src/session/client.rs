@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
+use mcp_policy::Sender;
 use serde_json::{Map, Value, json};
 
 use super::denial::{self, Shape};
 use super::in_flight::{Asked, Pending};
 use super::listed::Trust;
-use super::methods::{Method, Notification};
+use super::methods::{Method, Notification, Ruled};
 use super::{Lane, Outbox, Session, Upstream, catalogue};
 use crate::gateway::{Case, Ruling};
+use crate::messages::{Judged, Note};
 use crate::wire::envelope::{self, Message, Refused};
 use crate::wire::text::shown;
 use crate::wire::{Refusal, RequestId, probe_id, reply};
@@ -53,6 +55,7 @@ impl Session {
             Ok(Message::Notification { method, params }) => {
                 self.notification(now_ms, &method, params, out);
             }
+            Ok(Message::Response { id, answer }) => self.answer_from_client(now_ms, &id, answer, out),
             Err((id, refusal)) => self.refuse(now_ms, id, None, &refusal, out),
         }
     }
@@ -79,6 +82,16 @@ impl Session {
         let admitted = self.admit_request(&id, name, params.as_ref());
         let method = match admitted {
             Ok(method) => method,
+            // A policy that rules methods has the last word on those that nobody knows, too.
+            Err(Refusal::MethodRefused { method }) => {
+                let message = mcp_policy::Message { sender: Sender::Client, method: name, names: None };
+                match self.gateway.judge_message(&self.identity, now_ms, Some(&id), &message, Note::Denial) {
+                    Judged::Refused(refusal) => return self.answer_denied(&id, &refusal, out),
+                    Judged::Unruled | Judged::Passes => {
+                        return self.refuse(now_ms, Some(id), Some(name), &Refusal::MethodRefused { method }, out);
+                    }
+                }
+            }
             Err(refusal) => return self.refuse(now_ms, Some(id), Some(name), &refusal, out),
         };
         let asked = match method {
@@ -86,8 +99,32 @@ impl Session {
             Method::Initialize | Method::Discover => Asked::Capabilities,
             Method::ListTools => Asked::Tools,
             Method::Ping => Asked::Plain,
+            Method::Ruled(ruled) => match self.rule_message(now_ms, &id, ruled, params.as_ref()) {
+                Judged::Passes if ruled.lists.is_some() => Asked::List(ruled),
+                Judged::Passes => Asked::Plain,
+                Judged::Refused(refusal) => return self.answer_denied(&id, &refusal, out),
+                Judged::Unruled => {
+                    let refusal = Refusal::MethodRefused { method: shown(name) };
+                    return self.refuse(now_ms, Some(id), Some(name), &refusal, out);
+                }
+            },
         };
         self.forward(id, method, params, asked, Shape::default(), out);
+    }
+
+    /// Asks the policy about a request that is no call.
+    fn rule_message(&self, now_ms: u64, id: &RequestId, ruled: Ruled, params: Option<&Params>) -> Judged {
+        if self.shared && ruled.for_connection {
+            return Judged::Unruled;
+        }
+        let message = mcp_policy::Message { sender: Sender::Client, method: ruled.name, names: ruled.names(params) };
+        self.gateway.judge_message(&self.identity, now_ms, Some(id), &message, Note::Both)
+    }
+
+    /// Tells a client that its request does not pass; that it does not is on record.
+    fn answer_denied(&mut self, id: &RequestId, refusal: &Refusal, out: &mut Outbox) {
+        self.summary.refused_frames += 1;
+        out.tell(self.lane, |out| reply::push_refusal(out, Some(id), refusal));
     }
 
     /// Whether a request that is waited for has that id.
@@ -109,6 +146,9 @@ impl Session {
             });
         };
         check_meta(params)?;
+        if let Method::Ruled(_) = method {
+            check_carried(params)?;
+        }
         match self.upstream {
             Upstream::Reading => {}
             Upstream::Stalled => return Err(Refusal::ServerStalled),
@@ -211,7 +251,7 @@ impl Session {
         out: &mut Outbox,
     ) {
         if let Some(params) = &mut params {
-            catalogue::trim_client_capabilities(params);
+            catalogue::trim_client_capabilities(params, &self.gateway);
         }
         let starts_at = out.to_upstream.position();
         let lane = self.lane;
@@ -231,11 +271,17 @@ impl Session {
     fn notification(&mut self, now_ms: u64, name: &str, params: Option<Params>, out: &mut Outbox) {
         let refusal = match (Notification::named(name), params) {
             (None, _) => match Method::named(name) {
-                Some(method) => Refusal::MissingId { method: method.name() },
-                None => Refusal::NotificationRefused { method: shown(name) },
+                Some(method) if !matches!(method, Method::Ruled(_)) => Refusal::MissingId { method: method.name() },
+                _ => Refusal::NotificationRefused { method: shown(name) },
             },
             // A notification that a stalled server does not take is lost, as it may be.
             (Some(_), _) if self.upstream != Upstream::Reading => return,
+            (Some(ruled @ (Notification::Progress | Notification::RootsChanged)), params) => {
+                match self.ruled_notification(now_ms, ruled, params, out) {
+                    Ok(()) => return,
+                    Err(refusal) => refusal,
+                }
+            }
             (Some(Notification::Initialized), params) => {
                 let out = out.to_upstream.tail();
                 return reply::push_message(out, None, name, params.as_ref());
@@ -246,6 +292,32 @@ impl Session {
             },
         };
         self.refuse(now_ms, None, Some(name), &refusal, out);
+    }
+
+    /// A notification that passes by the policy's `methods`.
+    fn ruled_notification(
+        &mut self,
+        now_ms: u64,
+        ruled: Notification,
+        params: Option<Params>,
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let method = ruled.name();
+        let message = mcp_policy::Message { sender: Sender::Client, method, names: None };
+        match self.gateway.judge_message(&self.identity, now_ms, None, &message, Note::Denial) {
+            Judged::Passes if ruled == Notification::Progress => {
+                self.progress_from_client(params, out).ok_or(Refusal::UnknownProgress)
+            }
+            Judged::Passes if !self.shared => {
+                reply::push_message(out.to_upstream.tail(), None, method, params.as_ref());
+                Ok(())
+            }
+            Judged::Refused(_) => {
+                self.summary.refused_frames += 1;
+                Ok(())
+            }
+            Judged::Unruled | Judged::Passes => Err(Refusal::NotificationRefused { method: shown(method) }),
+        }
     }
 
     fn cancel(&mut self, mut params: Params, out: &mut Outbox) -> Result<(), Refusal> {
@@ -337,6 +409,15 @@ pub(super) fn read_call(params: &Params) -> Result<(&str, Cow<'_, Params>), Refu
 /// Under what the client wants to hear of a request's progress.
 fn progress_token(params: Option<&mut Params>) -> Option<&mut Value> {
     params?.get_mut("_meta")?.as_object_mut()?.get_mut("progressToken")
+}
+
+/// What belongs to exchanges of several requests is refused, as with calls.
+fn check_carried(params: Option<&Params>) -> Result<(), Refusal> {
+    let uncarried = ["task", "inputResponses", "requestState"];
+    match uncarried.into_iter().find(|member| params.is_some_and(|params| params.contains_key(*member))) {
+        None => Ok(()),
+        Some(member) => Err(Refusal::UncarriedParam { member }),
+    }
 }
 
 fn check_meta(params: Option<&Params>) -> Result<(), Refusal> {

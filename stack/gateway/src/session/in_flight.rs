@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::gateway::Ticket;
 use crate::session::denial::Shape;
 use crate::session::lane::Lane;
+use crate::session::methods::Ruled;
 use crate::wire::RequestId;
 
 /// What was asked, as far as its answer is treated differently.
@@ -18,6 +19,8 @@ pub(super) enum Asked {
     Tools,
     /// `tools/call`: the ticket is settled.
     Call(Ticket),
+    /// A list of which only what may be asked for is shown.
+    List(Ruled),
     /// Anything else.
     Plain,
 }

@@ -9,6 +9,7 @@
 //! It does no IO and asks no clock: a shell hands it whole frames and the time, and moves what it
 //! queues in the [`Outbox`]. The shell for byte streams is [`Gateway::serve`](crate::Gateway::serve).
 
+mod asked;
 mod catalogue;
 mod client;
 mod denial;
@@ -32,6 +33,7 @@ pub use summary::SessionSummary;
 use crate::config::Identity;
 use crate::gateway::{Answered, Gateway};
 use crate::wire::Refusal;
+use asked::Asked as ServerAsked;
 use held::HeldCalls;
 use in_flight::{Asked, InFlight, Pending};
 use listed::Listed;
@@ -54,6 +56,10 @@ pub struct Session {
     /// Where the frame at hand came from.
     lane: Lane,
     in_flight: InFlight,
+    /// Requests of the server that wait for the client.
+    asked: ServerAsked,
+    /// Several clients speak in it, none of which the server could ask anything.
+    shared: bool,
     /// Calls that wait for a reference price.
     priced: Priced,
     /// Calls that are permitted and wait for a store.
@@ -77,6 +83,8 @@ impl Session {
             upstream: Upstream::Reading,
             lane: Lane::ONLY,
             in_flight: InFlight::default(),
+            asked: ServerAsked::default(),
+            shared: false,
             priced: Priced::default(),
             held: HeldCalls::new(),
             with_output_schema: BTreeSet::new(),
@@ -85,6 +93,13 @@ impl Session {
             #[cfg(feature = "mutants")]
             raw_params: None,
         }
+    }
+
+    /// The same for several clients, none of which has a session.
+    #[cfg(feature = "http")]
+    pub(crate) fn shared(mut self) -> Self {
+        self.shared = true;
+        self
     }
 
     /// How many requests the client waits for.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use mcp_policy::{Outcome, Settlement};
 use rmcp::model::{ErrorCode, ErrorData};
-use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::denial::{self, Lost};
@@ -34,17 +33,18 @@ impl Session {
                 tracing::warn!(code = error.code.0, message = %shown(&error.message), "the server reports an error");
                 self.drop_from_server("an error about no request");
             }
-            Ok(Answer::Request { id, method }) => self.request_from_server(&id, &method, out),
+            Ok(Answer::Request { id, method, params }) => self.request_from_server(&id, &method, params, out),
             Ok(Answer::Notification { method, params }) => {
                 if method == methods::TOOLS_CHANGED {
                     self.listed.changed();
                 }
-                if method == methods::PROGRESS {
-                    self.progress(params, out);
-                } else if methods::server_notification_passes(&method) {
-                    reply::push_raw_notification(out.to_client.tail(), &method, params);
-                } else {
-                    self.drop_from_server("a notification that is not carried");
+                if !self.notification_passes(&method, params) {
+                    return self.drop_from_server("a notification that is not carried");
+                }
+                match method.as_str() {
+                    methods::PROGRESS => self.progress(params, out),
+                    methods::CANCELLED => self.cancel_from_server(params, out),
+                    _ => reply::push_raw_notification(out.to_client.tail(), &method, params),
                 }
             }
             Err(bad) => {
@@ -116,7 +116,16 @@ impl Session {
                     }
                 }
             }
-            Asked::Capabilities => match catalogue::trim_server_capabilities(result) {
+            // Such a result asks the client for something, like requests that the policy would have to let through.
+            Asked::Plain | Asked::List(_) if !answer::is_complete(result) => self.answer_bad(pending, out),
+            Asked::List(ruled) => match catalogue::filter_named(result, ruled, &self.gateway) {
+                Ok(filtered) => out.tell(lane, |client| reply::push_members(client, id, &filtered)),
+                Err(error) => {
+                    tracing::warn!(%error, "a list cannot be read and was not passed on");
+                    self.answer_bad(pending, out);
+                }
+            },
+            Asked::Capabilities => match catalogue::trim_server_capabilities(result, &self.gateway) {
                 Ok(trimmed) => out.tell(lane, |client| reply::push_members(client, id, &trimmed)),
                 Err(error) => {
                     tracing::warn!(%error, "a handshake cannot be read and was not passed on");
@@ -149,22 +158,6 @@ impl Session {
         }
     }
 
-    /// Sampling, elicitation, roots: the client never sees them. A ping asks whether the other end
-    /// is alive, and the other end is the gateway.
-    fn request_from_server(&mut self, id: &RequestId, method: &str, out: &mut Outbox) {
-        // A server that asks without reading the answers must not grow the queue.
-        if out.to_upstream.pending().len() >= self.gateway.limits().backlog_bytes {
-            return self.drop_from_server("a request of a server that does not read");
-        }
-        if method == "ping" {
-            return reply::push_result(out.to_upstream.tail(), id, &json!({}));
-        }
-        let message = format!("`{}` does not pass this gateway", shown(method));
-        let error = reply::gateway_error(ErrorCode::METHOD_NOT_FOUND, "method_refused", message);
-        reply::push_error(out.to_upstream.tail(), Some(id), &error);
-        self.drop_from_server("a request to the client");
-    }
-
     /// A frame that cannot be read, or not passed on: if it was the answer to a request, its client
     /// must not wait for ever.
     fn bad_answer(&mut self, frame: &[u8], out: &mut Outbox) {
@@ -194,7 +187,7 @@ impl Session {
         out.tell(lane, |client| reply::push_error(client, Some(id), &error));
     }
 
-    fn drop_from_server(&mut self, what: &'static str) {
+    pub(super) fn drop_from_server(&mut self, what: &'static str) {
         self.summary.dropped_from_server += 1;
         tracing::warn!(session = %shown(&self.identity.session), "dropped from the server: {what}");
     }

@@ -93,7 +93,8 @@ pub fn entries(files: &[PathBuf]) -> Result<Entries, TrailError> {
             }
             continue;
         }
-        let allowed = text("decision") == Some("allow");
+        // Of a message that is no call, only the decision is on record.
+        let allowed = text("decision") == Some("allow") && record.get("tool").is_some();
         if let (true, Some(call)) = (allowed, call) {
             open.insert(call, all.entries.len());
         }

@@ -120,10 +120,19 @@ struct Talk {
 /// What the headers repeat of a frame. The gateway wrote it, so it can be read.
 #[derive(Deserialize)]
 struct Frame {
-    id: Option<u64>,
+    /// The gateway's own for its requests; the server's where its question is answered.
+    id: Option<serde_json::Value>,
+    /// Absent in answers.
     #[serde(default)]
     method: String,
     params: Option<Params>,
+}
+
+impl Frame {
+    /// The id under which an answer is waited for.
+    fn asks(&self) -> Option<u64> {
+        self.id.as_ref().filter(|_| !self.method.is_empty())?.as_u64()
+    }
 }
 
 #[derive(Deserialize)]
@@ -176,7 +185,7 @@ impl Talk {
     }
 
     async fn send(&self, frame: Frame, line: Vec<u8>) {
-        let id = frame.id;
+        let id = frame.asks();
         if let Err(error) = self.exchange(frame, line).await {
             tracing::warn!(%error, "a request to the server failed");
             if let Some(id) = id {
@@ -200,7 +209,7 @@ impl Talk {
         if frame.method == "initialize" && status.is_success() {
             self.lock().session = response.headers().get(SESSION).cloned();
         }
-        let Some(id) = frame.id else {
+        let Some(id) = frame.asks() else {
             return if status.is_success() { Ok(()) } else { Err(refused(status)) };
         };
         let answered = match media(response.headers()) {
@@ -277,7 +286,7 @@ impl Talk {
         {
             self.lock().version = HeaderValue::try_from(version).ok();
         }
-        let ours = answer.is_some_and(|answer| answer.method.is_none() && answer.id == frame.id);
+        let ours = answer.is_some_and(|answer| answer.method.is_none() && answer.id == frame.asks());
         self.tell(&line).await;
         Ok(ours)
     }

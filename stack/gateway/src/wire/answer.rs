@@ -21,7 +21,7 @@ pub(crate) enum Answer<'a> {
     /// An error about no request in particular.
     LooseError { error: ErrorData },
     /// A request to the client.
-    Request { id: RequestId, method: String },
+    Request { id: RequestId, method: String, params: Option<&'a RawValue> },
     /// A note to the client.
     Notification { method: String, params: Option<&'a RawValue> },
 }
@@ -58,7 +58,7 @@ pub(crate) fn read(frame: &[u8]) -> Result<Answer<'_>, BadAnswer> {
         return match parts.id {
             None => Ok(Answer::Notification { method, params: parts.params }),
             Some(id) => RequestId::from_value(&id)
-                .map(|id| Answer::Request { id, method })
+                .map(|id| Answer::Request { id, method, params: parts.params })
                 .ok_or(BadAnswer::Shape("`id` of a request is no id")),
         };
     }
@@ -136,6 +136,16 @@ pub(crate) struct CallOutcome {
     pub(crate) complete: bool,
 }
 
+/// Whether a result is final. What cannot be told is not.
+pub(crate) fn is_complete(result: &RawValue) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Kind<'a> {
+        #[serde(rename = "resultType", borrow, default)]
+        kind: Option<Text<'a>>,
+    }
+    serde_json::from_str::<Kind<'_>>(result.get()).is_ok_and(|kind| kind.kind.is_none_or(|kind| kind.0 == "complete"))
+}
+
 /// Reads the outcome of a call from its result, which was checked before.
 pub(crate) fn call_outcome(result: &RawValue) -> Result<CallOutcome, BadAnswer> {
     #[derive(serde::Deserialize)]
@@ -184,7 +194,7 @@ mod tests {
             Ok(Answer::Result { id, result }) => format!("result {id} {}", result.get()),
             Ok(Answer::Error { id, error }) => format!("error {id} {}", error.code.0),
             Ok(Answer::LooseError { error }) => format!("loose {}", error.code.0),
-            Ok(Answer::Request { id, method }) => format!("request {id} {method}"),
+            Ok(Answer::Request { id, method, .. }) => format!("request {id} {method}"),
             Ok(Answer::Notification { method, .. }) => format!("note {method}"),
             Err(_) => "bad".to_owned(),
         }

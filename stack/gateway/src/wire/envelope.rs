@@ -1,19 +1,32 @@
 //! What kind of message a client's frame is, and whether it is one at all.
 
 use mcp_policy::strict;
+use rmcp::model::ErrorData;
 use serde_json::{Map, Value};
 
 use crate::wire::text::shown;
 use crate::wire::{Refusal, RequestId, is_json, probe_id};
 
-/// A client's message. Responses are no part of it: the gateway lets no request through to the
-/// client, so there is nothing that a client could respond to.
+/// A client's message.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A message that wants an answer.
     Request { id: RequestId, method: String, params: Option<Map<String, Value>> },
     /// A message that wants none.
     Notification { method: String, params: Option<Map<String, Value>> },
+    /// The answer to a request of the server's.
+    Response { id: RequestId, answer: Reply },
+}
+
+/// What a client answers.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// It did what was asked.
+    Result(Map<String, Value>),
+    /// It did not.
+    Error(ErrorData),
+    /// Nobody can tell: it is no answer by the rules of JSON-RPC.
+    Malformed,
 }
 
 /// A refusal and, where the frame told, the id of the request that it answers.
@@ -45,7 +58,8 @@ pub(crate) fn read(frame: Value) -> Result<Message, Refused> {
     let mut id = None;
     let mut method = None;
     let mut params = None;
-    let mut response = false;
+    let mut result = None;
+    let mut error = None;
     let mut unknown = None;
     for (member, value) in members {
         match member.as_str() {
@@ -53,7 +67,8 @@ pub(crate) fn read(frame: Value) -> Result<Message, Refused> {
             "id" => id = Some(value),
             "method" => method = Some(value),
             "params" => params = Some(value),
-            "result" | "error" => response = true,
+            "result" => result = Some(value),
+            "error" => error = Some(value),
             _ => unknown = unknown.or(Some(member)),
         }
     }
@@ -64,8 +79,12 @@ pub(crate) fn read(frame: Value) -> Result<Message, Refused> {
         None => None,
     };
     let refuse = |refusal| Err((id.clone(), refusal));
+    let response = result.is_some() || error.is_some();
     if response && method.is_none() {
-        return refuse(Refusal::UnaskedResponse);
+        let Some(id) = id.clone() else { return refuse(Refusal::UnaskedResponse) };
+        let is_whole = version.as_ref().and_then(Value::as_str) == Some("2.0") && params.is_none() && unknown.is_none();
+        let answer = if is_whole { reply(result, error) } else { Reply::Malformed };
+        return Ok(Message::Response { id, answer });
     }
     if response {
         return refuse(Refusal::UnknownMember { member: "result` or `error".to_owned() });
@@ -88,4 +107,12 @@ pub(crate) fn read(frame: Value) -> Result<Message, Refused> {
         Some(id) => Message::Request { id, method, params },
         None => Message::Notification { method, params },
     })
+}
+
+fn reply(result: Option<Value>, error: Option<Value>) -> Reply {
+    match (result, error) {
+        (Some(Value::Object(result)), None) => Reply::Result(result),
+        (None, Some(error)) => serde_json::from_value(error).map_or(Reply::Malformed, Reply::Error),
+        _ => Reply::Malformed,
+    }
 }

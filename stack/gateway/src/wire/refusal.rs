@@ -82,10 +82,20 @@ pub enum Refusal {
     #[error("`params` must be an object, or be left out")]
     BadParams,
     /// A request for a method that the gateway does not carry.
-    #[error("`{method}` does not pass this gateway: it carries tools only")]
+    #[error("`{method}` does not pass this gateway")]
     MethodRefused {
         /// The method's name, shortened.
         method: String,
+    },
+    /// A request that the policy denies, as its sender is told.
+    #[error("[POLICY DENIED] {message}")]
+    Denied {
+        /// The stable name of the reason.
+        reason: &'static str,
+        /// The rule, unless the policy hides it.
+        rule: Option<String>,
+        /// Why.
+        message: String,
     },
     /// A notification that the gateway does not carry. Notifications are not answered.
     #[error("the notification `{method}` does not pass this gateway")]
@@ -96,6 +106,12 @@ pub enum Refusal {
     /// A response to a request that nobody made. Responses are not answered.
     #[error("a response to a request that was never made")]
     UnaskedResponse,
+    /// A response to a request of the server's that is no answer by the rules of JSON-RPC. Responses are not answered.
+    #[error("a response must have `jsonrpc`, `id` and either an object `result` or an `error`")]
+    MalformedResponse,
+    /// `notifications/progress` about no request of the server's. Not answered.
+    #[error("`progressToken` names no request of the server's")]
+    UnknownProgress,
     /// `notifications/cancelled` for a request that is not in flight. Not answered.
     #[error("`requestId` names no request in flight")]
     UnknownCancellation,
@@ -108,8 +124,8 @@ pub enum Refusal {
     /// `_meta` is not an object.
     #[error("`params._meta` must be an object, or be left out")]
     BadMeta,
-    /// A member of a call's `params` that MCP defines and the gateway does not carry yet.
-    #[error("`params.{member}` is not carried by this gateway: send a plain call with `name`, `arguments` and `_meta`")]
+    /// A member of `params` that MCP defines and the gateway does not carry yet.
+    #[error("`params.{member}` is not carried by this gateway: leave it out")]
     UncarriedParam {
         /// The member.
         member: &'static str,
@@ -167,8 +183,11 @@ impl Refusal {
             Self::BadMethod => "bad_method",
             Self::BadParams => "bad_params",
             Self::MethodRefused { .. } => "method_refused",
+            Self::Denied { reason, .. } => reason,
             Self::NotificationRefused { .. } => "notification_refused",
             Self::UnaskedResponse => "unasked_response",
+            Self::MalformedResponse => "malformed_response",
+            Self::UnknownProgress => "unknown_progress",
             Self::UnknownCancellation => "unknown_cancellation",
             Self::BadToolName => "bad_tool_name",
             Self::BadArguments => "bad_arguments",
@@ -191,24 +210,32 @@ impl Refusal {
             data.insert("requested".to_owned(), version.as_str().into());
             data.insert("supported".to_owned(), SUPPORTED_VERSIONS.into());
         }
+        if let Self::Denied { rule: Some(rule), .. } = self {
+            data.insert("rule".to_owned(), rule.as_str().into());
+        }
         data
     }
 
     /// The JSON-RPC error code of the answer, or `None` where JSON-RPC forbids an answer.
     pub fn code(&self) -> Option<ErrorCode> {
         Some(match self {
-            Self::UnaskedResponse | Self::UnknownCancellation | Self::NotificationRefused { .. } => {
+            Self::UnaskedResponse
+            | Self::MalformedResponse
+            | Self::UnknownProgress
+            | Self::UnknownCancellation
+            | Self::NotificationRefused { .. } => {
                 return None;
             }
             Self::NotStrict { error } if !is_json(error.kind()) => ErrorCode::PARSE_ERROR,
             Self::Incomplete => ErrorCode::PARSE_ERROR,
-            Self::MethodRefused { .. } => ErrorCode::METHOD_NOT_FOUND,
-            Self::BadParams
+            Self::Denied { reason: "require_failed" | "unevaluable", .. }
+            | Self::BadParams
             | Self::BadToolName
             | Self::BadArguments
             | Self::BadMeta
             | Self::UncarriedParam { .. }
             | Self::UnknownParam { .. } => ErrorCode::INVALID_PARAMS,
+            Self::MethodRefused { .. } | Self::Denied { .. } => ErrorCode::METHOD_NOT_FOUND,
             Self::HeaderMismatch { .. } => HEADER_MISMATCH,
             Self::UnsupportedVersion { .. } => UNSUPPORTED_VERSION,
             Self::TooManyInFlight { .. } | Self::ServerStalled => OVERLOADED,

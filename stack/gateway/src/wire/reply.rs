@@ -92,9 +92,22 @@ pub(crate) fn push_members(out: &mut Vec<u8>, id: &RequestId, result: &Members<'
 
 /// A notification whose params are passed on as their sender wrote them.
 pub(crate) fn push_raw_notification(out: &mut Vec<u8>, method: &str, params: Option<&RawValue>) {
+    push_asked(out, None, method, params);
+}
+
+/// A request to the client, whose params are passed on as their sender wrote them. Its method comes first: by that the
+/// transport tells it from an answer.
+pub(crate) fn push_raw_request(out: &mut Vec<u8>, id: u64, method: &str, params: Option<&RawValue>) {
+    push_asked(out, Some(id), method, params);
+}
+
+fn push_asked(out: &mut Vec<u8>, id: Option<u64>, method: &str, params: Option<&RawValue>) {
     whole(out, |out| {
         out.write_all(br#"{"jsonrpc":"2.0","method":"#)?;
         json(out, &method)?;
+        if let Some(id) = id {
+            write!(out, r#","id":{id}"#)?;
+        }
         if let Some(params) = params {
             out.write_all(br#","params":"#)?;
             push_raw(out, params);

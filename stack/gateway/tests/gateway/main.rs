@@ -17,6 +17,7 @@ mod fuzz;
 mod http;
 mod ledger;
 mod lifecycle;
+mod methods;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod passing;

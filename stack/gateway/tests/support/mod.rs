@@ -56,13 +56,22 @@ impl Bench {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::under_with(POLICY, change)
+    }
+
+    /// Under another policy.
+    pub(crate) fn under(policy: &str) -> Self {
+        Self::under_with(policy, |_| {})
+    }
+
+    pub(crate) fn under_with(policy: &str, change: impl FnOnce(&mut GatewayConfig)) -> Self {
         let audit = MemoryAudit::new();
         let clock = Arc::new(AtomicU64::new(START_MS));
         let ticks = clock.clone();
         let mut config = GatewayConfig::new(Arc::new(move || ticks.load(Ordering::SeqCst)), audit.clone(), "fixture");
-        config.policy = policy_digest(POLICY);
+        config.policy = policy_digest(policy);
         change(&mut config);
-        let guard = Guard::new(Policy::parse(POLICY).unwrap());
+        let guard = Guard::new(Policy::parse(policy).unwrap_or_else(|errors| panic!("{errors}")));
         Self { gateway: Gateway::new(guard, config), audit, clock }
     }
 

@@ -280,10 +280,10 @@ fn naive(document: &Value, sender: Sender, method: &str, names: Option<&str>, ha
             }
         }
     };
-    match document["shadow"] == json!(true) {
-        true => format!("shadow /shadow {}", denial.split(' ').next().unwrap()),
-        false => denial,
+    if document["shadow"] == json!(true) {
+        return format!("shadow /shadow {}", denial.split(' ').next().unwrap());
     }
+    denial
 }
 
 proptest! {
