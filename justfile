@@ -76,6 +76,10 @@ clients:
 mcp-clients:
     stack/gateway/clients/run
 
+# The official conformance suite of MCP, with and without the gateway; installed under the target folder.
+conformance:
+    stack/gateway/conformance/run
+
 # The shipped tapes, recorded anew; a test holds what is kept against what is recorded today.
 tapes:
     ROGUE_WRITE_TAPES=1 cargo test --locked --test shipped -- --exact the_shipped_tapes_are_what_is_recorded_today

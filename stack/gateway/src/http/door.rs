@@ -54,6 +54,8 @@ pub(super) fn place(config: &HttpConfig, headers: &HeaderMap) -> Result<(), Turn
     match only(headers, &ORIGIN).map_err(|Ambiguous| Turned::Origin)? {
         None => Ok(()),
         Some(origin) if config.origins.iter().any(|allowed| origin.eq_ignore_ascii_case(allowed)) => Ok(()),
+        // A page of the listener's own, called by a name that was found good.
+        Some(origin) if is_of(origin, host) => Ok(()),
         Some(_) => Err(Turned::Origin),
     }
 }
@@ -90,6 +92,12 @@ pub(super) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Optio
 fn bearer(authorization: &str) -> Result<&str, Turned> {
     let (scheme, token) = authorization.split_once(' ').ok_or(Turned::BadToken)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_matches(' ')) } else { Err(Turned::BadToken) }
+}
+
+/// Whether an origin is that of `host` itself.
+fn is_of(origin: &str, host: &str) -> bool {
+    let authority = origin.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+    authority.is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
 }
 
 /// `[::1]:80` without its port is `[::1]`.
@@ -134,6 +142,14 @@ mod tests {
         assert_eq!(place(&[("host", "localhost"), ("host", "localhost")]), Err(Turned::Host));
         let from = |origin| place(&[("host", "localhost"), ("origin", origin)]);
         assert_eq!(from("https://desk.example"), Ok(()));
+        // A page of the listener's own is no stranger, under the name and port that it was called by.
+        let own = |host: &str, origin: &str| place(&[("host", host), ("origin", origin)]);
+        assert_eq!(own("127.0.0.1:8700", "http://127.0.0.1:8700"), Ok(()));
+        assert_eq!(own("localhost", "https://LOCALHOST"), Ok(()));
+        for origin in ["http://127.0.0.1:8701", "http://localhost:8700", "file://127.0.0.1:8700", "127.0.0.1:8700"] {
+            assert_eq!(own("127.0.0.1:8700", origin), Err(Turned::Origin), "{origin}");
+        }
+        assert_eq!(own("evil.example", "http://evil.example"), Err(Turned::Host));
         for origin in ["null", "http://localhost:8700", "https://desk.example.evil", ""] {
             assert_eq!(from(origin), Err(Turned::Origin), "{origin}");
         }

@@ -52,6 +52,12 @@ pub(super) fn of_request<H: Send + 'static>(
     }))
 }
 
+/// An answer alone.
+pub(super) fn of_answer(answer: &[u8]) -> Response {
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    (headers, event(answer)).into_response()
+}
+
 /// Whatever the server has to say of its own accord.
 pub(super) fn of_session(notes: mpsc::Receiver<Vec<u8>>) -> Response {
     events(stream::unfold(notes, async |mut notes| {

@@ -119,7 +119,7 @@ async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result
         TrySendError::Closed(_) => Failed::NoSession,
     })?;
     let waiting = Waiting { link, lane, hangs_up: stateless, _permit: permit };
-    let response = wait(heard, notes, waiting, stateless).await;
+    let response = wait(heard, notes, waiting, stateless, prefers_events(headers)).await;
     let Some(id) = opened else { return response };
     match response {
         Ok(mut response) if response.status() == StatusCode::OK => {
@@ -139,6 +139,7 @@ async fn wait(
     mut notes: mpsc::Receiver<Vec<u8>>,
     mut waiting: Waiting,
     stateless: bool,
+    as_events: bool,
 ) -> Result<Response, Failed> {
     let heard = tokio::select! {
         biased;
@@ -147,7 +148,10 @@ async fn wait(
     };
     waiting.hangs_up = false;
     match heard {
-        Ok(Heard::Answer(answer)) => Ok(json(status(&answer, stateless), answer)),
+        Ok(Heard::Answer(answer)) => Ok(match status(&answer, stateless) {
+            StatusCode::OK if as_events => events::of_answer(&answer),
+            status => json(status, answer),
+        }),
         Ok(Heard::Nothing) => Ok(StatusCode::ACCEPTED.into_response()),
         Ok(Heard::Refused) => Ok((StatusCode::BAD_REQUEST, "the message was refused\n").into_response()),
         Err(_) => Err(Failed::Lost),
@@ -292,6 +296,13 @@ pub(super) fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
     })
 }
 
+/// Whether a client would rather have events: it names them first. Weights are not looked at.
+fn prefers_events(headers: &HeaderMap) -> bool {
+    let mut ranges =
+        headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+    ranges.next().is_some_and(|first| essence(first).eq_ignore_ascii_case("text/event-stream"))
+}
+
 fn essence(media: &str) -> &str {
     media.split(';').next().unwrap_or_default().trim()
 }
@@ -324,6 +335,16 @@ mod tests {
         assert_eq!(status(&told(Refusal::Batch, r#"","result":"#), false), StatusCode::BAD_REQUEST);
         let result = br#"{"jsonrpc":"2.0","id":",\"error\":","result":{"a":{"b":1,"error":{"code":-32700}}}}"#;
         assert_eq!(status(result, false), StatusCode::OK);
+    }
+
+    #[test]
+    fn who_names_events_first_gets_them() {
+        let prefers = |text: &str| {
+            let headers = [(ACCEPT, HeaderValue::from_str(text).unwrap())].into_iter().collect();
+            prefers_events(&headers)
+        };
+        assert!(prefers("text/event-stream, application/json") && prefers("Text/Event-Stream;q=1, */*"));
+        assert!(!prefers("application/json, text/event-stream") && !prefers("*/*") && !prefers(""));
     }
 
     #[test]

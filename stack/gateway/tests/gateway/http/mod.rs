@@ -1,5 +1,6 @@
 //! Streamable HTTP in front: who may come in, whose answer is whose, and what never reaches the server.
 
+mod asked;
 mod bodies;
 mod door;
 mod sessions;
