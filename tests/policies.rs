@@ -57,6 +57,18 @@ fn a_search_finds_what_another_policy_judges_differently() {
             4,
             "asks a person by /tools/bn_ping/action",
         ),
+        (
+            r#""tools""#,
+            r#""methods": { "resources/read": { "only": ["file:///a/*"] } }, "tools""#,
+            1,
+            "resources/read: denied by (no methods) (method_refused) → allowed by /methods/resources~1read\n    {\"names\":\"file:///a/x\"}",
+        ),
+        (
+            r#""tools""#,
+            r#""methods": { "notifications/message": "hide" }, "tools""#,
+            4,
+            "denied by /methods/notifications~1message (hidden)",
+        ),
         (r#""tools""#, r#""safety_tools": ["bn_ping"], "tools""#, 1, "denied by (halted)"),
     ] {
         assert_eq!(policy.matches(from).count(), 1, "{from}");
@@ -292,6 +304,38 @@ fn a_call_is_explained_rule_by_rule() {
     assert!(told.starts_with("DENIED by (halted) (halted): the kill switch is on"), "{told}");
     let (code, _, errors) = rogue(here(), &["policy", "explain", policy, "bn_ping", r#"{"a":1,"a":2}"#]);
     assert_eq!(code, Some(2), "{errors}");
+}
+
+#[test]
+fn a_message_that_is_no_call_is_explained_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp", "tools": { "bn_ping": {} },
+        "methods": { "resources/*": "allow", "prompts/get": { "only": ["daily_*"], "reason": "daily ones" },
+                     "sampling/createMessage": "deny" } }"#;
+    fs::write(folder.path().join("p.json"), policy).expect("a file");
+    for (args, code, says) in [
+        (&["resources/list"][..], 0, "ALLOWED by /methods/resources~1*\n"),
+        (&["resources/list", "--halted"], 4, "DENIED by (halted) (halted): "),
+        (&["prompts/get", "--names", "daily_news"], 0, "ALLOWED by /methods/prompts~1get\n"),
+        (
+            &["prompts/get", "--names", "secret"],
+            4,
+            "DENIED by /methods/prompts~1get/only (require_failed): daily ones\n",
+        ),
+        (&["sampling/createMessage"], 4, "DENIED by /methods/sampling~1createMessage (action_denied): "),
+        (&["completion/complete"], 4, "DENIED by (default deny) (unlisted): "),
+        (&["ping"], 0, "ALLOWED: no entry speaks of it"),
+    ] {
+        let args: Vec<&str> = ["policy", "explain", "p.json", "--method"].iter().chain(args).copied().collect();
+        let (got, told, errors) = rogue(folder.path(), &args);
+        assert_eq!(got, Some(code), "{args:?}: {told}{errors}");
+        assert!(told.starts_with(says), "{args:?}: {told}");
+    }
+    let shipped = "scenarios/policies/binance.json";
+    let (code, told, _) = rogue(here(), &["policy", "explain", shipped, "--method", "prompts/get"]);
+    assert_eq!((code, told.as_str()), (Some(4), "DENIED: the policy has no `methods`, so that tools alone pass\n"));
+    let (code, _, _) = rogue(here(), &["policy", "explain", shipped]);
+    assert_eq!(code, Some(2), "neither a tool nor a method");
 }
 
 #[test]

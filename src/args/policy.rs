@@ -33,7 +33,7 @@ pub(crate) enum Policy {
         #[arg(long)]
         strict: bool,
     },
-    /// Tell how a policy would judge a call: what it comes to, what each rule says, which one decides
+    /// Tell how a policy would judge a call: what it comes to, what each rule says, which one decides; or, with --method, a message
     ///
     /// Nothing is counted before it. Exit codes: 0 it is allowed; 4 it is denied, or a person is asked.
     Explain(Explain),
@@ -95,10 +95,17 @@ pub(crate) struct Explain {
     /// The policy
     pub(crate) policy: PathBuf,
     /// The tool's name
-    pub(crate) tool: String,
+    #[arg(required_unless_present = "method")]
+    pub(crate) tool: Option<String>,
     /// The arguments, as JSON
     #[arg(default_value = "{}", value_name = "JSON")]
     pub(crate) arguments: String,
+    /// A method in place of a tool, such as `resources/read`
+    #[arg(long, conflicts_with_all = ["tool", "arguments", "approved", "prices"])]
+    pub(crate) method: Option<String>,
+    /// The prompt or the resource that the message names
+    #[arg(long, requires = "method", value_name = "NAME")]
+    pub(crate) names: Option<String>,
     /// The kill switch is on
     #[arg(long)]
     pub(crate) halted: bool,

@@ -55,9 +55,15 @@ fn explain(args: &Explain, output: &mut Output) -> Result<ExitClass, Failure> {
         Ok(_) => return Err(Failure::usage("the arguments are no JSON object".to_owned(), remedy)),
         Err(error) => return Err(Failure::usage(format!("the arguments cannot be read: {error}"), remedy)),
     };
-    let call = Call { tool: &args.tool, arguments: &arguments, grant: "desk", session: "session-1" };
-    let moment = Moment::new(Timestamp::from_millis(0)).halted(args.halted).approved(args.approved);
     let mut guard = Guard::new(policy);
+    if let Some(method) = &args.method {
+        let (passes, told) = policy::message_in_words(&guard, method, args.names.as_deref(), args.halted);
+        output.print(&told)?;
+        return Ok(if passes { ExitClass::Good } else { ExitClass::Blocked });
+    }
+    let tool = args.tool.as_deref().unwrap_or_default();
+    let call = Call { tool, arguments: &arguments, grant: "desk", session: "session-1" };
+    let moment = Moment::new(Timestamp::from_millis(0)).halted(args.halted).approved(args.approved);
     for (symbol, price) in &args.prices {
         guard.suppose_price(symbol, price, Timestamp::from_millis(0)).map_err(|error| {
             let remedy = "name a symbol of `references` in a policy with `live_references`, and a decimal";

@@ -14,4 +14,4 @@ pub use import::{Imported, import};
 pub use read::read_policy;
 pub use suggest::{BadList, Class, Judged, Tool, judge, policy_for, shipped_tools, tools_of};
 pub use suite::{Failure, Suite, TestRun, Tested, load};
-pub use words::in_words;
+pub use words::{in_words, message_in_words};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mcp_gateway::mcp_policy::Explanation;
+use mcp_gateway::mcp_policy::{Explanation, Guard, Message, Passage, Sender, methods, passes_unruled};
 
 /// Step by step: what the call comes to, what each rule says, and which of them decides.
 pub fn in_words(told: &Explanation) -> String {
@@ -50,4 +50,22 @@ pub fn in_words(told: &Explanation) -> String {
         let _ = writeln!(text, "  before any rule: {}", refused.denial.message);
     }
     text
+}
+
+/// Whether a message passes that is no call of a tool, and by which rule it does or does not.
+pub fn message_in_words(guard: &Guard, method: &str, names: Option<&str>, halted: bool) -> (bool, String) {
+    // What both may send is ruled alike.
+    let sender = methods().find(|(_, known)| *known == method).map_or(Sender::Client, |(sender, _)| sender);
+    match guard.judge_message(&Message { sender, method, names }, halted) {
+        Passage::Denied(denial) => {
+            (false, format!("DENIED by {} ({}): {}\n", denial.rule, denial.reason.code(), denial.message))
+        }
+        Passage::Ruled { rule, shadow: Some(denial) } => {
+            (true, format!("ALLOWED by {rule}, in shadow: {} ({})\n", denial.rule, denial.reason.code()))
+        }
+        Passage::Ruled { rule, .. } => (true, format!("ALLOWED by {rule}\n")),
+        Passage::Free => (true, "ALLOWED: no entry speaks of it, and it passes without one\n".to_owned()),
+        _ if passes_unruled(sender, method) => (true, "ALLOWED: the policy has no `methods`\n".to_owned()),
+        _ => (false, "DENIED: the policy has no `methods`, so that tools alone pass\n".to_owned()),
+    }
 }

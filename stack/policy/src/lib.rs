@@ -65,7 +65,7 @@ pub use dues::Due;
 pub use explain::{Explanation, Refused};
 pub use guard::{Guard, GuardLimits};
 pub use jcs::{Digest, arguments_digest, canonical_json};
-pub use methods::{Message, Passage, Sender, methods};
+pub use methods::{Message, Passage, Sender, methods, passes_unruled};
 pub use moment::{Moment, Settlement};
 #[cfg(feature = "mutants")]
 pub use mutation::{Mutation, UnknownMutation};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::decision::{Denial, Reason};
 use crate::docket::denial;
+use crate::document::Policy;
 use crate::guard::Guard;
 use crate::precedence::halted;
 
@@ -212,6 +213,22 @@ pub fn methods() -> impl Iterator<Item = (Sender, &'static str)> {
         let client = known.by_client.then_some((Sender::Client, known.name));
         client.into_iter().chain(known.by_server.then_some((Sender::Server, known.name)))
     })
+}
+
+/// Whether messages of this method pass under a policy that has no `methods`.
+pub fn passes_unruled(sender: Sender, method: &str) -> bool {
+    known(sender, method).is_some_and(|known| known.preset != Preset::Deny)
+}
+
+impl Policy {
+    /// What the entries under `methods` name in `only`; of a pattern, a name that it means.
+    pub fn named_by_methods(&self) -> Vec<String> {
+        let rules = self.methods.iter().flat_map(|methods| methods.by_name.values());
+        let only = rules.filter_map(|rule| rule.only.as_ref());
+        let names = only
+            .flat_map(|only| only.names.iter().cloned().chain(only.prefixes.iter().map(|prefix| format!("{prefix}x"))));
+        names.collect()
+    }
 }
 
 impl MethodRules {

@@ -11,7 +11,10 @@ mod space;
 
 use std::collections::BTreeMap;
 
-use mcp_gateway::mcp_policy::{Call, Explanation, Guard, Moment, Policy, PolicyErrors, Timestamp};
+use mcp_gateway::mcp_policy::{
+    Call, Explanation, Guard, Message, Moment, Passage, Policy, PolicyErrors, Sender, Timestamp, methods,
+    passes_unruled,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -32,13 +35,13 @@ pub struct Difference {
 /// Calls that one policy judges in one way and the other in another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// The tool.
+    /// The tool, or the method of a message that is no call.
     pub tool: String,
     /// What the first policy says.
     pub before: Said,
     /// What the second says.
     pub after: Said,
-    /// The arguments of the shortest such call.
+    /// The arguments of the shortest such call; of a message, `names` alone.
     pub arguments: Map<String, Value>,
     /// What comes before the call, if it takes that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +127,20 @@ impl Said {
         }
     }
 
+    /// Of a message that is no call.
+    fn of_message(guard: &Guard, sender: Sender, message: &Message<'_>) -> Self {
+        match guard.judge_message(message, false) {
+            Passage::Denied(denial) => {
+                Self { verdict: "denied", rule: denial.rule, reason: Some(denial.reason.code()) }
+            }
+            Passage::Ruled { rule, .. } => Self::allowed(Some(rule.to_string())),
+            Passage::Unruled if !passes_unruled(sender, message.method) => {
+                Self { verdict: "denied", rule: "(no methods)".to_owned(), reason: Some("method_refused") }
+            }
+            _ => Self::allowed(None),
+        }
+    }
+
     fn allowed(entry: Option<String>) -> Self {
         Self { verdict: "allowed", rule: entry.unwrap_or_else(|| "/default".to_owned()), reason: None }
     }
@@ -161,8 +178,25 @@ pub fn diff(before: &PolicyFile, after: &PolicyFile) -> Result<Difference, Polic
             }
         }
     }
+    ask_messages(&pair, &mut found);
     sequences::play(pair, &space, &mut found);
     Ok(found.into_difference())
+}
+
+/// Asks both about every method, naming nothing, something of neither's, and all that either speaks of.
+fn ask_messages(pair: &[Guard; 2], found: &mut Found) {
+    let [one, other] = pair;
+    let spoken = pair.iter().filter_map(Guard::policy).flat_map(Policy::named_by_methods);
+    let names: Vec<Option<String>> =
+        [None, Some("of neither's".to_owned())].into_iter().chain(spoken.map(Some)).collect();
+    for (sender, method) in methods() {
+        for name in &names {
+            let message = Message { sender, method, names: name.as_deref() };
+            let named = name.iter().map(|name| ("names".to_owned(), Value::String(name.clone()))).collect();
+            let (before, after) = (Said::of_message(one, sender, &message), Said::of_message(other, sender, &message));
+            found.take(method, &named, None, before, after);
+        }
+    }
 }
 
 /// A guard with nothing counted, which is told the prices that are written.
