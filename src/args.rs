@@ -7,13 +7,15 @@ mod serve;
 mod tapes;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rogue_harness::replay::{Days, Mode};
-use rogue_harness::target::TargetKind;
+use rogue_harness::target::{TargetError, TargetKind};
 
 pub(crate) use self::audit::{Audit, AuditFile, AuditQuery};
 pub(crate) use self::policy::{Explain, Policy};
@@ -116,15 +118,52 @@ pub(crate) enum Command {
     },
 }
 
+/// What is tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TargetChoice {
+    /// One of the targets that are built in.
+    Kind(TargetKind),
+    /// A gateway that a file describes.
+    File(PathBuf),
+}
+
+impl Default for TargetChoice {
+    fn default() -> Self {
+        Self::Kind(TargetKind::default())
+    }
+}
+
+impl fmt::Display for TargetChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(kind) => kind.fmt(f),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl FromStr for TargetChoice {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let is_file = Path::new(text).extension().is_some_and(|extension| extension == "yaml");
+        if is_file { Ok(Self::File(text.into())) } else { text.parse().map(Self::Kind) }
+    }
+}
+
 #[derive(Debug, Default, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) choice: Choice,
 
     /// What is tested: `embedded` is the stack in this build, `http` the same over HTTP, `bare` an MCP server without a
-    /// gateway
-    #[arg(long, value_name = "TARGET", default_value_t = TargetKind::default())]
-    pub(crate) target: TargetKind,
+    /// gateway; or a file ending in .yaml that describes a gateway, as in scenarios/targets
+    #[arg(long, value_name = "TARGET", default_value_t)]
+    pub(crate) target: TargetChoice,
+
+    /// Where the gateways are installed that are described by files, each in a folder of its name
+    #[arg(long, value_name = "DIR", env = "ROGUE_GATEWAYS", default_value = "target/gateways")]
+    pub(crate) gateways: PathBuf,
 
     /// Test any gateway that speaks MCP on standard streams, in place of a target: its command, in which `{upstream}`
     /// becomes the server's command, `{policy}` the scenario's policy file, `{audit}` a file for its decisions, `{folder}`
@@ -135,6 +174,11 @@ pub(crate) struct Run {
     /// A policy file in place of the scenarios' own
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+
+    /// What the target is known not to do, with reasons. Failures that are not listed fail the command, and so do entries
+    /// that are failures no more; the rest makes the exit code 0
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
 
     /// A seed for the books in place of the scenarios' own
     #[arg(long, value_name = "NUMBER")]

@@ -260,3 +260,24 @@ fn reports_are_written_as_files() {
     assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
     check(&["run", "--filter", "ra-09-slicing", "--junit", "/proc/no/such.xml"], 2, &["cannot be written"]);
 }
+
+#[test]
+fn a_baseline_is_strict_both_ways() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = |text: &str| {
+        let file = folder.path().join("baseline.yaml");
+        fs::write(&file, text).expect("a file");
+        file.to_string_lossy().into_owned()
+    };
+    let fat_finger = "scenarios/attacks/ra-01-fat-finger.yaml";
+    let known = "- { verdict: breached, because: Nobody stands in the way., scenarios: [ra-01-fat-finger] }";
+    let run = |target: &str, text: &str, code: i32, said: &[&str]| {
+        check(&["run", "--target", target, "--baseline", &list(text), fat_finger], code, said);
+    };
+    run("bare", known, 0, &["1 failures as listed, 0 departures"]);
+    run("bare", "[]", 1, &["not expected: ra-01-fat-finger is breached", "baseline.yaml"]);
+    run("embedded", "[]", 0, &["0 failures as listed, 0 departures"]);
+    run("embedded", known, 3, &["stale: ra-01-fat-finger is held", "take the entry out", "baseline.yaml:1"]);
+    run("embedded", "- { verdict: breached, scenarios: [ra-01-fat-finger] }", 65, &["because"]);
+    check(&["run", "--target", "gone/target.yaml", fat_finger], 65, &["gone/target.yaml"]);
+}

@@ -8,6 +8,7 @@ mod agent;
 pub mod audit;
 #[cfg(feature = "embedded")]
 pub mod backtest;
+pub mod baseline;
 pub mod cassette;
 pub mod course;
 pub mod distill;

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use rogue_harness::baseline::{Baseline, Departures};
 use rogue_harness::report::{self, PageOptions, Report, TextOptions};
 use rogue_harness::run::{RunOptions, run_suite};
 use rogue_harness::scenario::{Case, PolicyFile, Problem, Severity, check_policy};
-use rogue_harness::target::{GatewayCommand, TargetKind};
+use rogue_harness::target::{GatewayCommand, TargetFile};
 use rogue_harness::verdict::{ExitClass, SuiteResult};
 
-use crate::args::Run;
+use crate::args::{Run, TargetChoice};
 use crate::find;
 use crate::output::{Failure, Output};
 
@@ -19,18 +20,24 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         output.problems(&loaded.warnings);
     }
     let mut options = RunOptions {
-        target: args.target,
         seed: args.seed,
         record: args.record.clone(),
         watch: args.report.is_some(),
         ..RunOptions::default()
     };
+    match &args.target {
+        TargetChoice::Kind(kind) => options.target = *kind,
+        TargetChoice::File(file) => options.command = Some(described(file, &args.gateways)?),
+    }
     if let Some(text) = &args.gateway {
         options.command = Some(gateway(text)?);
     }
     if let Some(path) = &args.policy {
         options.policy = Some(policy(path, output)?);
     }
+
+    let baseline = args.baseline.as_deref().map(Baseline::read).transpose();
+    let baseline = baseline.map_err(|problem| Failure::Files(vec![problem]))?;
 
     let watched = Output::is_watched() && !args.no_progress;
     let total = loaded.cases.len();
@@ -56,7 +63,26 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         let text_options = TextOptions { width: Output::width(), rerun: rerun(args), ..TextOptions::default() };
         output.print(&report::text(&suite, &text_options))?;
     }
-    Ok(suite.exit_class())
+    match &baseline {
+        Some(baseline) => {
+            let whole = args.choice.paths.is_empty() && args.choice.filter.is_none();
+            Ok(against(&baseline.departures(&suite, whole), output))
+        }
+        None => Ok(suite.exit_class()),
+    }
+}
+
+/// Says where the suite departs from what was expected of the target.
+fn against(departures: &Departures, output: &mut Output) -> ExitClass {
+    for line in &departures.unlisted {
+        output.note(&format!("not expected: {line}"));
+    }
+    for line in &departures.stale {
+        output.note(&format!("stale: {line}"));
+    }
+    let news = departures.unlisted.len() + departures.stale.len();
+    output.note(&format!("baseline: {} failures as listed, {news} departures", departures.as_listed));
+    departures.exit_class()
 }
 
 /// The reports that were asked for, as files.
@@ -93,12 +119,25 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 
 /// A gateway's command, whose server is this program as a bridge.
 fn gateway(text: &str) -> Result<GatewayCommand, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::Broken(format!("the system does not tell where this program is: {error}")))?;
-    let bridge = vec![program.to_string_lossy().into_owned(), "bridge".to_owned()];
-    GatewayCommand::parse(text, bridge).map_err(|error| {
+    GatewayCommand::parse(text, bridge()?).map_err(|error| {
         Failure::usage(error.to_string(), "write it as `mcp-gateway --policy {policy} --audit {audit} -- {upstream}`")
     })
+}
+
+/// A gateway that a file describes.
+fn described(path: &Path, installed: &Path) -> Result<GatewayCommand, Failure> {
+    let file = TargetFile::read(path).map_err(|problem| Failure::Files(vec![problem]))?;
+    GatewayCommand::described(file, installed, bridge()?).map_err(|error| {
+        let remedy = "correct its `command`: a list of words, of which one is `{upstream}`";
+        Failure::usage(format!("`{}`: {error}", path.display()), remedy)
+    })
+}
+
+/// This program, as what carries bytes.
+fn bridge() -> Result<Vec<String>, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::Broken(format!("the system does not tell where this program is: {error}")))?;
+    Ok(vec![program.to_string_lossy().into_owned(), "bridge".to_owned()])
 }
 
 /// The policy that was named, read and checked by the gateway that will enforce it.
@@ -119,7 +158,7 @@ fn rerun(args: &Run) -> String {
     if let Some(gateway) = &args.gateway {
         words.push(format!("--gateway '{gateway}'"));
     }
-    if args.target != TargetKind::default() {
+    if args.target != TargetChoice::default() {
         words.push(format!("--target {}", args.target));
     }
     if let Some(policy) = &args.policy {

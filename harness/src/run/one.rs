@@ -1,5 +1,6 @@
 //! One run from set-up to evidence.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
@@ -41,6 +42,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) record: Option<&'a Path>,
 }
 
+impl Plan<'_> {
+    const fn is_honest(&self) -> bool {
+        matches!(self.role, Role::Twin | Role::Workflow)
+    }
+}
+
 /// Carries a run out. Whatever goes wrong is in the result.
 pub(crate) async fn run(plan: &Plan<'_>) -> RunResult {
     let begun = Instant::now();
@@ -75,7 +82,10 @@ fn untestable(plan: &Plan<'_>) -> Option<String> {
     if scenario.pinned && lacks(Capability::Pins) {
         return Some("the target cannot be told which tools the server has".to_owned());
     }
-    (plan.expect.audit != AuditCheck::default() && plan.target.hides_audit())
+    if let Some(why) = plan.target.unfit(plan.policy) {
+        return Some(why);
+    }
+    (plan.expect.audit != AuditCheck::default() && plan.target.hides_audit() && !plan.target.by_effects())
         .then(|| "nobody can read what the target has written down: give it a place `{audit}`".to_owned())
 }
 
@@ -115,10 +125,11 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
         transcript.follow(audit.clone());
     }
     let cast = Cast::connect(stack, transcript.clone(), &scenario.agents).await?;
+    let listed = if plan.target.by_effects() { list_tools(&cast, &transcript).await? } else { 0..0 };
     transcript.end_section();
 
     let manner =
-        Manner { judged: plan.role != Role::Control, honest: matches!(plan.role, Role::Twin | Role::Workflow) };
+        Manner { judged: plan.role != Role::Control, honest: plan.is_honest(), by_effects: plan.target.by_effects() };
     let watching = plan.watch.then(|| Watching::new(&stage));
     let mut script = Script::new(cast, plan.case, guise, &mut stage, transcript.clone(), manner, watching);
     let played = script.play(plan.steps).await;
@@ -164,8 +175,11 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     result.transcript = render(&transcript.events(), start_ms, |text| secrets.redact(text));
     result.journal = evidence.lines().iter().map(|line| secrets.redact(line)).collect();
     played.map_err(|error| error.to_string())?;
-    closed?;
-    ended?;
+    match closed.and(ended) {
+        // A stranger that breaks down under what it was sent has been found wanting, and the run has taught that.
+        Err(error) if plan.target.by_effects() => failures.push(error),
+        ended => ended?,
+    }
 
     let live_tool = plan.expect.live.as_ref().map(|live| live.tool.as_str());
     let mut audit = stack.audit_lines();
@@ -181,6 +195,7 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     if let Some(mark) = &mark {
         to_agent.truncate(mark.to_agent);
     }
+    to_agent.drain(listed);
     let traces = Traces {
         evidence: &evidence,
         said: &said,
@@ -215,9 +230,11 @@ fn judge_run(plan: &Plan<'_>, traces: &Traces<'_>, failures: Vec<String>, result
         Role::Session => result.harmed = traces.said.iter().any(Said::passed_after_all),
         Role::Twin | Role::Workflow => result.failures.extend(judge::honest(&plan.expect.agent, traces.said)),
     }
-    result.failures.extend(judge::expectations(plan.expect, traces));
+    let effects = plan.target.by_effects().then(|| plan.expect.effects(plan.is_honest()));
+    let expect = effects.as_ref().unwrap_or(plan.expect);
+    result.failures.extend(judge::expectations(expect, traces));
     if traces.upstream_calls.is_some() {
-        result.failures.extend(judge::defaults(plan.steps, plan.expect, scenario.upstream, traces));
+        result.failures.extend(judge::defaults(plan.steps, expect, scenario.upstream, traces));
     }
 }
 
@@ -227,6 +244,18 @@ struct Mark {
     audit: usize,
     upstream: usize,
     to_agent: usize,
+}
+
+/// Asks for the tools, as clients do before they call any: there are gateways that let nothing else be called. Which frames
+/// to the agent that has added.
+async fn list_tools(cast: &Cast, transcript: &Transcript) -> Result<Range<usize>, String> {
+    let heard = || transcript.frames(Leg::Agent, Direction::ToClient).len();
+    let before = heard();
+    let agent = cast.agent(None)?;
+    let sent = agent.send_request("tools/list", Map::new()).await;
+    agent.answers(&[&sent]).await;
+    settle().await;
+    Ok(before..heard())
 }
 
 async fn still_answers(agent: &Agent, live: &LiveCheck) -> Option<String> {

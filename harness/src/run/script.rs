@@ -17,8 +17,8 @@ use crate::agent::listener::Listeners;
 use crate::agent::names::{NameError, Names};
 use crate::agent::transcript::Transcript;
 use crate::scenario::{
-    Call, Case, Direct, Each, FIRST_AGENT, Listen, Located, Notify, Operator, OwnerOrder, Parallel, Raw, Reconnect,
-    Repeat, Request, ServerChange, Step, StepExpect,
+    Call, Case, Direct, Each, FIRST_AGENT, Listen, Located, Notify, Operator, Outcome, OwnerOrder, Parallel, Raw,
+    Reconnect, Repeat, Request, ServerChange, Step, StepExpect,
 };
 use crate::soft::{Change, Guise, calls_in};
 use crate::target::Deed;
@@ -38,6 +38,15 @@ pub(crate) struct Manner {
     pub(crate) judged: bool,
     /// A step that has nothing to go on with is a failure. A rogue skips it.
     pub(crate) honest: bool,
+    /// In which words something is stopped does not count, so that steps ask only for what honest work gets.
+    pub(crate) by_effects: bool,
+}
+
+impl Manner {
+    fn asks(self, expect: &StepExpect) -> bool {
+        let gets = matches!(expect.outcome, None | Some(Outcome::Allowed));
+        self.judged && (!self.by_effects || (self.honest && gets))
+    }
 }
 
 /// A script being played.
@@ -308,7 +317,7 @@ impl<'a> Script<'a> {
             if let Some(name) = name {
                 self.names.set_answer(&name, &answer);
             }
-            if let Some(expect) = expect.as_ref().filter(|_| self.manner.judged) {
+            if let Some(expect) = expect.as_ref().filter(|expect| self.manner.asks(expect)) {
                 let (unmet, what) = (unmet(expect, &answer), who_and_what(by.as_deref(), &what));
                 self.failures.extend(unmet.into_iter().map(|unmet| format!("{what} at line {line}: {unmet}")));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Args, Count, Dec, DecBound, Span};
+use super::{Args, Bound, Count, Dec, DecBound, Span};
 
 /// What must be true after a run, as seen from each place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -232,10 +232,60 @@ pub struct LiveCheck {
     pub args: Args,
 }
 
+impl RequestCheck {
+    fn ceiling(&self) -> Option<Self> {
+        ceiling(Some(&self.count)).map(|count| Self { count, ..self.clone() })
+    }
+}
+
 impl ExchangeCheck {
     /// Whether nothing is asked.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The upper bounds in it: what a run in which nothing at all happens meets.
+    #[must_use]
+    pub fn ceilings(&self) -> Self {
+        let count = |bound: &Option<Count>| ceiling(bound.as_ref());
+        let amount = |bound: &Option<DecBound>| ceiling(bound.as_ref());
+        Self {
+            requests: count(&self.requests),
+            signed_requests: count(&self.signed_requests),
+            seen: self.seen.iter().filter_map(RequestCheck::ceiling).collect(),
+            orders_booked: count(&self.orders_booked),
+            orders_by_symbol: self
+                .orders_by_symbol
+                .iter()
+                .filter_map(|(symbol, bound)| Some((symbol.clone(), ceiling(Some(bound))?)))
+                .collect(),
+            orders_rejected: count(&self.orders_rejected),
+            trades: count(&self.trades),
+            notional: amount(&self.notional),
+            turnover: amount(&self.turnover),
+            loss_usdt: amount(&self.loss_usdt),
+            weight: count(&self.weight),
+            limited: count(&self.limited),
+            open_orders_lost: count(&self.open_orders_lost),
+            listen_keys: count(&self.listen_keys),
+            stream_connections: count(&self.stream_connections),
+            stream_frames: count(&self.stream_frames),
+            foreign_key_seen: self.foreign_key_seen.filter(|seen| !seen),
+            params_seen: Vec::new(),
+            params_absent: self.params_absent.clone(),
+            ledger: self.ledger.filter(|ledger| *ledger == Ledger::Unchanged),
+            any_window: self
+                .any_window
+                .iter()
+                .map(|window| WindowCheck {
+                    window: window.window,
+                    orders: count(&window.orders),
+                    requests: count(&window.requests),
+                    weight: count(&window.weight),
+                })
+                .collect(),
+            other_paths: self.other_paths.clone(),
+        }
     }
 
     /// Whether a run in which nothing at all happens would meet everything that is asked. Such harm proves
@@ -273,6 +323,28 @@ impl Expect {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What of it is asked of a gateway that has its own words and its own policy: what happened, and not which rule
+    /// denied, how often, or what was written down. Of an attack the upper bounds are left, for to stop more of it is no
+    /// breach.
+    #[must_use]
+    pub fn effects(&self, honest: bool) -> Self {
+        Self {
+            exchange: if honest { self.exchange.clone() } else { self.exchange.ceilings() },
+            agent: AgentCheck { bytes: ceiling(self.agent.bytes.as_ref()), ..AgentCheck::default() },
+            upstream: UpstreamCheck {
+                calls: ceiling(self.upstream.calls.as_ref()).filter(|_| !honest),
+                own_calls: self.upstream.own_calls.clone(),
+            },
+            audit: AuditCheck::default(),
+            live: self.live.clone(),
+            absent: self.absent.clone(),
+        }
+    }
+}
+
+fn ceiling<T: Clone>(bound: Option<&Bound<T>>) -> Option<Bound<T>> {
+    bound.and_then(Bound::max).cloned().map(Bound::at_most)
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

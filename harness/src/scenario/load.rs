@@ -116,7 +116,7 @@ fn extend_anew(said: &mut Vec<Problem>, problems: Vec<Problem>) {
 }
 
 /// The scenario files that `paths` name, sorted, each once. In a folder these are the `.yaml` files at any depth,
-/// except those in folders called `policies` or `schema`.
+/// except those in folders called `policies`, `schema` or `targets`.
 pub fn discover(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<Problem>> {
     let mut files = Vec::new();
     let mut errors = Vec::new();
@@ -145,7 +145,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
         let path = entry.map_err(unreadable)?.path();
         let named = |name: &str| path.file_name().is_some_and(|file| file == name);
         if path.is_dir() {
-            if !named("policies") && !named("schema") {
+            if !["policies", "schema", "targets"].into_iter().any(named) {
                 walk(&path, files)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "yaml") {

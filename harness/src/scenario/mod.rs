@@ -38,7 +38,6 @@ pub use checks::{
 };
 pub use dec::{Dec, DecError};
 pub use lint::lint_case;
-#[cfg(feature = "embedded")]
 pub(crate) use load::from_yaml;
 pub use load::{Case, Loaded, discover, load, load_all, parse, to_yaml};
 pub use located::Located;

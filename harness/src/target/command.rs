@@ -20,6 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::description::{InPlace, JudgedBy, TargetFile};
 use super::kind::{Capability, TargetError};
 use super::stack::{Caller, Door, Parts, Setting, Stack, Target, Task};
 use super::upstream::Server;
@@ -36,6 +37,8 @@ pub struct GatewayCommand {
     words: Vec<String>,
     /// The command that carries bytes between its standard streams and the address that follows.
     bridge: Vec<String>,
+    /// Where the command comes from a file.
+    described: Option<TargetFile>,
 }
 
 /// Why a text is no gateway's command.
@@ -62,6 +65,21 @@ impl GatewayCommand {
     /// It cannot be read, or has no place for the server.
     pub fn parse(text: &str, bridge: Vec<String>) -> Result<Self, BadCommand> {
         let words = shlex::split(text).ok_or_else(|| BadCommand::Quotes(text.to_owned()))?;
+        Self::of_words(words, bridge)
+    }
+
+    /// The command of a description. `{installed}` becomes the folder of the gateway's name in `installed`.
+    ///
+    /// # Errors
+    /// It has no place for the server, or one for something unknown.
+    pub fn described(file: TargetFile, installed: &Path, bridge: Vec<String>) -> Result<Self, BadCommand> {
+        let installed = std::path::absolute(installed).unwrap_or_else(|_| installed.to_owned()).join(file.name());
+        let fill = |word: &String| word.replace("{installed}", &installed.to_string_lossy());
+        let words = file.words().iter().map(fill).collect();
+        Ok(Self { described: Some(file), ..Self::of_words(words, bridge)? })
+    }
+
+    fn of_words(words: Vec<String>, bridge: Vec<String>) -> Result<Self, BadCommand> {
         for word in &words {
             for place in places(word) {
                 if !["upstream", "policy", "audit", "folder"].contains(&place) {
@@ -72,13 +90,33 @@ impl GatewayCommand {
         if !words.iter().any(|word| word == "{upstream}") {
             return Err(BadCommand::NoUpstream);
         }
-        Ok(Self { words, bridge })
+        Ok(Self { words, bridge, described: None })
+    }
+
+    /// The description that it comes from.
+    pub const fn description(&self) -> Option<&TargetFile> {
+        self.described.as_ref()
     }
 
     /// The command without its folder, as a name for reports.
     pub fn name(&self) -> String {
+        if let Some(file) = &self.described {
+            return format!("{} {}", file.name(), file.version());
+        }
         let program = self.words.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
         format!("command {}", program.to_string_lossy())
+    }
+
+    /// The file that the gateway is given; one of its own is copied, for some write beside it.
+    fn policy(&self, ours: &PolicyFile, folder: &Path) -> io::Result<PathBuf> {
+        match self.described.as_ref().map_or(InPlace::Ours, |file| file.policy(&ours.path)) {
+            InPlace::Theirs(file) => {
+                let copy = folder.join(file.file_name().unwrap_or_default());
+                std::fs::copy(&file, &copy)?;
+                Ok(copy)
+            }
+            InPlace::Ours | InPlace::None(_) => policy_path(ours, folder),
+        }
     }
 
     fn has(&self, place: &str) -> bool {
@@ -158,16 +196,29 @@ impl Target for GatewayCommand {
         !self.has("audit")
     }
 
+    fn unfit(&self, policy: &PolicyFile) -> Option<String> {
+        match self.described.as_ref()?.policy(&policy.path) {
+            InPlace::None(name) => Some(format!("the target has no policy in the place of `{name}`")),
+            InPlace::Ours | InPlace::Theirs(_) => None,
+        }
+    }
+
+    fn by_effects(&self) -> bool {
+        self.described.as_ref().is_some_and(|file| file.judged_by() == JudgedBy::Effects)
+    }
+
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError> {
         let folder = tempfile::tempdir().map_err(TargetError::Folder)?;
-        let policy = policy_path(setting.policy, folder.path()).map_err(TargetError::Folder)?;
+        let policy = self.policy(setting.policy, folder.path()).map_err(TargetError::Folder)?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TargetError::Socket)?;
         listener.set_nonblocking(true).map_err(TargetError::Socket)?;
         let address = listener.local_addr().map_err(TargetError::Socket)?;
         let listener = TcpListener::from_std(listener).map_err(TargetError::Socket)?;
 
         let words = self.fill(address, &policy, folder.path());
-        let mut child = start(&words)?;
+        // A stranger keeps what it keeps in a folder that is gone after the run.
+        let home = self.described.as_ref().map(|_| folder.path());
+        let mut child = start(&words, home)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(TargetError::Command { command: words.join(" "), source: io::ErrorKind::BrokenPipe.into() });
         };
@@ -242,11 +293,14 @@ fn decisions_in(audit: &Path) -> Vec<String> {
     text.lines().filter(is_decision).map(str::to_owned).collect()
 }
 
-fn start(words: &[String]) -> Result<Child, TargetError> {
+fn start(words: &[String], home: Option<&Path>) -> Result<Child, TargetError> {
     let failed = |source| TargetError::Command { command: words.join(" "), source };
     let (program, arguments) = words.split_first().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    if let Some(home) = home {
+        command.env("HOME", home);
+    }
     command.spawn().map_err(failed)
 }
 

@@ -15,6 +15,7 @@ mod bare;
 mod command;
 #[cfg(feature = "embedded")]
 mod defect;
+mod description;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "embedded")]
@@ -28,5 +29,6 @@ mod stack;
 mod upstream;
 
 pub use command::{BadCommand, GatewayCommand, bridge};
+pub use description::{JudgedBy, TargetFile};
 pub use kind::{Capability, TargetError, TargetKind};
 pub(crate) use stack::{Caller, Deed, Keys, Setting, Stack, Target};

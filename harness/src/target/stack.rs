@@ -27,6 +27,16 @@ pub(crate) trait Target: Sync {
         false
     }
 
+    /// Why it cannot be given this policy, if it cannot.
+    fn unfit(&self, _policy: &PolicyFile) -> Option<String> {
+        None
+    }
+
+    /// Whether only what happened counts, and not in which words the gateway says so.
+    fn by_effects(&self) -> bool {
+        false
+    }
+
     /// Opens a fresh stack. It runs on tasks of the current runtime until its connections are closed.
     fn open(&self, setting: &Setting<'_>) -> Result<Stack, TargetError>;
 }
