@@ -88,6 +88,11 @@ tapes:
 third-party:
     harness/clients/run
 
+# Gateways of other hands under every scenario, and docs/gateways.md anew; they are installed under the target folder. Slow: for
+# a release. `just foreign skynt` runs one.
+foreign *NAMES:
+    scenarios/targets/run {{NAMES}}
+
 # Real gateways that share a real Redis, which is installed where it is missing.
 shared:
     stack/gateway/shared/run

@@ -91,6 +91,8 @@ pub(crate) enum Command {
     /// Record an agent and its MCP server, or a client and its exchange, as a tape
     #[command(after_help = RECORD_EXAMPLES)]
     Record(Record),
+    /// Put what the scenarios came to on several gateways side by side, as Markdown
+    Compare(Compare),
     /// Play a tape again: as the MCP server, as the exchange, or as the agent
     #[command(after_help = replay::HELP)]
     Replay(Replay),
@@ -170,6 +172,15 @@ pub(crate) struct Run {
     /// an empty folder. Scenarios that move the clock are untestable then
     #[arg(long, value_name = "COMMAND", conflicts_with = "target")]
     pub(crate) gateway: Option<String>,
+
+    /// Libfaketime's library, by which the clock of a gateway that is a command is moved. Without it, scenarios that move the
+    /// clock are untestable there
+    #[arg(long, value_name = "LIB", env = "ROGUE_FAKETIME")]
+    pub(crate) faketime: Option<PathBuf>,
+
+    /// Write what each scenario came to on a gateway that a file describes, for `rogue compare`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) outcomes: Option<PathBuf>,
 
     /// A policy file in place of the scenarios' own
     #[arg(long, value_name = "FILE")]
@@ -428,6 +439,18 @@ pub(crate) struct Shrink {
     /// The new tape
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// A page in which the tables replace what stands between the lines `<!-- compared -->` and
+    /// `<!-- end of what is compared -->` [default: print them]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) into: Option<PathBuf>,
+
+    /// What `rogue run --outcomes FILE` has written, a file for each gateway
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) outcomes: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Show(show) => commands::show(show, folder, &mut output),
         Command::Backtest(backtest) => commands::backtest(backtest, &mut output),
         Command::Replay(replay) => commands::replay(replay, folder, &mut output),
+        Command::Compare(compare) => commands::compare(compare, &mut output),
         Command::Cassette(cassette) => commands::cassette(cassette, folder, &mut output),
         Command::Serve(serve) => commands::serve(serve, folder, &mut output),
         Command::Audit(audit) => commands::audit(audit, &mut output),

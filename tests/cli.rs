@@ -281,3 +281,33 @@ fn a_baseline_is_strict_both_ways() {
     run("embedded", "- { verdict: breached, scenarios: [ra-01-fat-finger] }", 65, &["because"]);
     check(&["run", "--target", "gone/target.yaml", fat_finger], 65, &["gone/target.yaml"]);
 }
+
+#[test]
+fn outcomes_are_of_described_gateways_and_compared_in_a_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let fat_finger = "scenarios/attacks/ra-01-fat-finger.yaml";
+    check(&["run", "--target", "bare", "--outcomes", &path("o.json"), fat_finger], 2, &["that a file describes"]);
+    check(&["run", "--faketime", &path("no-such-lib.so"), fat_finger], 2, &["no-such-lib.so", "libfaketime"]);
+    check(&["compare", &path("gone.json")], 2, &["gone.json"]);
+
+    let open = "{ name: open, version: '1', from: nowhere, about: It lets all pass., leaves_out: All., command: ['{upstream}'] }";
+    fs::write(path("open.yaml"), open).expect("a file");
+    check(&["run", "--target", &path("open.yaml"), "--outcomes", &path("o.json"), fat_finger], 1, &["BREACHED"]);
+    check(
+        &["compare", &path("o.json")],
+        0,
+        &["| `open` | 1 | **0** of 1 | 1 | 1 |", "| `ra-01-fat-finger` | **through** |"],
+    );
+    fs::write(path("page.md"), "head\n<!-- compared -->\nold\n<!-- end of what is compared -->\ntail\n")
+        .expect("a file");
+    check(&["compare", "--into", &path("page.md"), &path("o.json")], 0, &[]);
+    let page = fs::read_to_string(path("page.md")).expect("the page");
+    assert!(
+        page.starts_with("head\n<!-- compared -->\n| gateway |") && page.ends_with("compared -->\ntail\n"),
+        "{page}"
+    );
+    assert!(!page.contains("old"), "{page}");
+    fs::write(path("bare.md"), "nothing to replace").expect("a file");
+    check(&["compare", "--into", &path("bare.md"), &path("o.json")], 2, &["<!-- compared -->"]);
+}

@@ -124,6 +124,11 @@ impl Baseline {
         Ok(Self { path: path.to_owned(), entries })
     }
 
+    /// The scenarios that are listed, each with the word for what it is expected to come to.
+    pub fn entries(&self) -> BTreeMap<&str, &'static str> {
+        self.entries.iter().map(|(id, entry)| (id.as_str(), entry.verdict.word())).collect()
+    }
+
     /// Holds a suite against the list. With `whole`, an entry whose scenario was not run is stale; without it, a part of
     /// the suite was chosen, and only that part of the list counts.
     pub fn departures(&self, suite: &SuiteResult, whole: bool) -> Departures {

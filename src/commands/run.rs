@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rogue_harness::baseline::{Baseline, Departures};
-use rogue_harness::report::{self, PageOptions, Report, TextOptions};
+use rogue_harness::report::{self, Outcomes, PageOptions, Report, TextOptions};
 use rogue_harness::run::{RunOptions, run_suite};
 use rogue_harness::scenario::{Case, PolicyFile, Problem, Severity, check_policy};
 use rogue_harness::target::{GatewayCommand, TargetFile};
@@ -32,10 +32,21 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
     if let Some(text) = &args.gateway {
         options.command = Some(gateway(text)?);
     }
+    if let Some(library) = &args.faketime {
+        if !library.is_file() {
+            let message = format!("there is no library `{}` to move a clock by", library.display());
+            return Err(Failure::usage(message, "install libfaketime, or leave the option out"));
+        }
+        options.command = options.command.map(|command| command.with_faketime(library));
+    }
     if let Some(path) = &args.policy {
         options.policy = Some(policy(path, output)?);
     }
 
+    if args.outcomes.is_some() && options.command.as_ref().and_then(GatewayCommand::description).is_none() {
+        let message = "outcomes are of a gateway that a file describes".to_owned();
+        return Err(Failure::usage(message, "name its file with `--target`, or leave `--outcomes` out"));
+    }
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose();
     let baseline = baseline.map_err(|problem| Failure::Files(vec![problem]))?;
 
@@ -55,6 +66,12 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
     }
 
     write_reports(args, &suite, &loaded.cases)?;
+    if let (Some(file), Some(described)) =
+        (&args.outcomes, options.command.as_ref().and_then(GatewayCommand::description))
+    {
+        let text = Outcomes::of(&suite, &loaded.cases, described).text();
+        write(file, &text.map_err(|error| Failure::Broken(format!("the outcomes cannot be written: {error}")))?)?;
+    }
     if args.json {
         let report = serde_json::to_string_pretty(&Report::of(&suite))
             .map_err(|error| Failure::Broken(format!("the report cannot be written: {error}")))?;

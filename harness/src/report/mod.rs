@@ -6,6 +6,7 @@
 //!              ├▶ json     `rogue.report/1`, with a JSON Schema
 //!              ├▶ page     one HTML page with stories, pictures and transcripts
 //!              └▶ junit, markdown, sarif   for CI systems, pull requests, code-scanning pages
+//!              └▶ outcomes a verdict a scenario, to be kept and to be put side by side with those of other gateways
 //!  cases ──────▶ catalogue  the scenarios as a page of the documentation
 //! ```
 //!
@@ -19,6 +20,7 @@ mod junit;
 pub mod listing;
 pub mod lists;
 mod markdown;
+mod outcomes;
 mod page;
 mod sarif;
 mod table;
@@ -30,6 +32,7 @@ pub use failure::failure;
 pub use json::{FORMAT, Report, RunReport, ScenarioReport, Summary, Tally, Timing, json_schema};
 pub use junit::junit;
 pub use markdown::markdown;
+pub use outcomes::{Outcomes, compare};
 pub use page::{PageOptions, page};
 pub use sarif::sarif;
 pub use text::{TextOptions, text};

@@ -164,6 +164,8 @@ impl<'a> Script<'a> {
             Step::Advance(span) => {
                 self.note(format!("the clock moves on by {span}"));
                 self.stage.mock.advance(span.as_duration());
+                let moved = self.cast.stack.door.time_moves(span.as_duration());
+                moved.map_err(|why| ScriptError { line, why })?;
             }
             Step::Notify(notify) => self.notify(line, notify).await?,
             Step::Listen(listen) => self.listen(line, listen).await?,

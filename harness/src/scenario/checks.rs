@@ -350,3 +350,48 @@ fn ceiling<T: Clone>(bound: Option<&Bound<T>>) -> Option<Bound<T>> {
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_attack_the_upper_bounds_are_effects_and_of_honest_work_all_that_happened() {
+        let expect = Expect {
+            exchange: ExchangeCheck {
+                requests: Some(Count::exactly(2)),
+                orders_booked: Some(Count::at_least(1)),
+                ledger: Some(Ledger::Changed),
+                params_seen: vec!["side".to_owned()],
+                params_absent: vec!["icebergQty".to_owned()],
+                foreign_key_seen: Some(false),
+                ..ExchangeCheck::default()
+            },
+            agent: AgentCheck {
+                denied: Some(Count::exactly(1)),
+                rules: vec!["/r".to_owned()],
+                ..AgentCheck::default()
+            },
+            upstream: UpstreamCheck { calls: Some(Count::exactly(1)), own_calls: Vec::new() },
+            audit: AuditCheck { lines: Some(Count::exactly(3)), ..AuditCheck::default() },
+            live: None,
+            absent: vec!["a text".to_owned()],
+        };
+        let attack = expect.effects(false);
+        let ceilings = ExchangeCheck {
+            requests: Some(Count::at_most(2)),
+            params_absent: vec!["icebergQty".to_owned()],
+            foreign_key_seen: Some(false),
+            ..ExchangeCheck::default()
+        };
+        assert_eq!(attack.exchange, ceilings);
+        assert!(attack.exchange.holds_when_idle(), "to stop everything is no breach");
+        assert_eq!(attack.upstream.calls, Some(Count::at_most(1)));
+        let honest = expect.effects(true);
+        assert_eq!(honest.exchange, expect.exchange);
+        for effects in [attack, honest] {
+            assert_eq!((effects.agent, effects.audit), (AgentCheck::default(), AuditCheck::default()));
+            assert_eq!(effects.absent, expect.absent);
+        }
+    }
+}

@@ -39,6 +39,8 @@ pub struct GatewayCommand {
     bridge: Vec<String>,
     /// Where the command comes from a file.
     described: Option<TargetFile>,
+    /// Libfaketime's library, where its clock can be moved.
+    faketime: Option<PathBuf>,
 }
 
 /// Why a text is no gateway's command.
@@ -90,7 +92,14 @@ impl GatewayCommand {
         if !words.iter().any(|word| word == "{upstream}") {
             return Err(BadCommand::NoUpstream);
         }
-        Ok(Self { words, bridge, described: None })
+        Ok(Self { words, bridge, described: None, faketime: None })
+    }
+
+    /// The command, with a clock that is moved as the run's clock is. It goes on by itself in between, as clocks of processes
+    /// do.
+    #[must_use]
+    pub fn with_faketime(self, library: &Path) -> Self {
+        Self { faketime: Some(library.to_owned()), ..self }
     }
 
     /// The description that it comes from.
@@ -189,7 +198,12 @@ pub async fn bridge(address: SocketAddr) -> io::Result<()> {
 
 impl Target for GatewayCommand {
     fn capabilities(&self) -> &'static [Capability] {
-        if self.has("policy") { &[Capability::Policy] } else { &[] }
+        match (self.has("policy"), self.faketime.is_some()) {
+            (false, false) => &[],
+            (true, false) => &[Capability::Policy],
+            (false, true) => &[Capability::Clock],
+            (true, true) => &[Capability::Clock, Capability::Policy],
+        }
     }
 
     fn hides_audit(&self) -> bool {
@@ -218,7 +232,9 @@ impl Target for GatewayCommand {
         let words = self.fill(address, &policy, folder.path());
         // A stranger keeps what it keeps in a folder that is gone after the run.
         let home = self.described.as_ref().map(|_| folder.path());
-        let mut child = start(&words, home)?;
+        let clock = self.faketime.as_deref().map(|library| Faketime::set(library, folder.path()));
+        let clock = clock.transpose().map_err(TargetError::Folder)?;
+        let mut child = start(&words, home, clock.as_ref())?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(TargetError::Command { command: words.join(" "), source: io::ErrorKind::BrokenPipe.into() });
         };
@@ -256,7 +272,7 @@ impl Target for GatewayCommand {
         let tasks =
             vec![Task { what: "the gateway", handle: gateway }, Task { what: "the MCP server", handle: servers }];
         let parts = Parts { taps: Vec::new(), tasks };
-        let door = Box::new(Streams { front: Some(front) });
+        let door = Box::new(Streams { front: Some(front), clock });
         Ok(Stack { door, parts, audit, behind_gateway: true, sees_upstream: true })
     }
 }
@@ -264,11 +280,46 @@ impl Target for GatewayCommand {
 /// A process has one input and one output.
 struct Streams {
     front: Option<PipeEnd>,
+    clock: Option<Faketime>,
 }
 
 impl Door for Streams {
     fn connect(&mut self, _: Caller<'_>, _: &mut Parts) -> Result<PipeEnd, TargetError> {
         self.front.take().ok_or(TargetError::OneConnection)
+    }
+
+    fn time_moves(&mut self, by: Duration) -> Result<(), String> {
+        match &mut self.clock {
+            Some(clock) => clock.advance(by).map_err(|error| format!("the gateway's clock cannot be moved: {error}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How far the clock of a process is ahead, in a file that libfaketime reads whenever it is asked for the time.
+struct Faketime {
+    library: PathBuf,
+    file: PathBuf,
+    ahead: Duration,
+}
+
+impl Faketime {
+    fn set(library: &Path, folder: &Path) -> io::Result<Self> {
+        let clock = Self { library: library.to_owned(), file: folder.join("ahead"), ahead: Duration::ZERO };
+        clock.write()?;
+        Ok(clock)
+    }
+
+    fn advance(&mut self, by: Duration) -> io::Result<()> {
+        self.ahead = self.ahead.saturating_add(by);
+        self.write()
+    }
+
+    /// Put in place at once, for it may be read at any time.
+    fn write(&self) -> io::Result<()> {
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, format!("+{}.{:03}\n", self.ahead.as_secs(), self.ahead.subsec_millis()))?;
+        std::fs::rename(new, &self.file)
     }
 }
 
@@ -293,13 +344,16 @@ fn decisions_in(audit: &Path) -> Vec<String> {
     text.lines().filter(is_decision).map(str::to_owned).collect()
 }
 
-fn start(words: &[String], home: Option<&Path>) -> Result<Child, TargetError> {
+fn start(words: &[String], home: Option<&Path>, clock: Option<&Faketime>) -> Result<Child, TargetError> {
     let failed = |source| TargetError::Command { command: words.join(" "), source };
     let (program, arguments) = words.split_first().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     if let Some(home) = home {
-        command.env("HOME", home);
+        command.env("HOME", home).current_dir(home);
+    }
+    if let Some(Faketime { library, file, .. }) = clock {
+        command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", file).env("FAKETIME_NO_CACHE", "1");
     }
     command.spawn().map_err(failed)
 }
@@ -389,6 +443,21 @@ mod tests {
         assert!(matches!(parse("gate 'x {upstream}"), Err(BadCommand::Quotes(_))));
         assert_eq!(parse("gate {polcy} {upstream}").unwrap_err(), BadCommand::Unknown("{polcy}".to_owned()));
         assert!(parse(r#"gate '{"a": {}}' {upstream}"#).is_ok(), "JSON is no place");
+    }
+
+    #[test]
+    fn the_clock_of_a_process_is_ahead_by_what_the_run_has_moved() {
+        let command = GatewayCommand::parse("gate {policy} {upstream}", Vec::new()).unwrap();
+        assert_eq!(command.capabilities(), [Capability::Policy]);
+        assert_eq!(command.with_faketime(Path::new("lib.so")).capabilities(), [Capability::Clock, Capability::Policy]);
+
+        let folder = tempfile::tempdir().unwrap();
+        let mut clock = Faketime::set(Path::new("lib.so"), folder.path()).unwrap();
+        let ahead = || std::fs::read_to_string(folder.path().join("ahead")).unwrap();
+        assert_eq!(ahead(), "+0.000\n");
+        clock.advance(Duration::from_millis(61_500)).unwrap();
+        clock.advance(Duration::from_hours(24)).unwrap();
+        assert_eq!(ahead(), "+86461.500\n");
     }
 
     #[tokio::test]

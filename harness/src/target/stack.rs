@@ -96,6 +96,11 @@ pub(crate) trait Door {
         Err(format!("nobody can do that to this target: {deed:?}"))
     }
 
+    /// The run's clock has been moved.
+    fn time_moves(&mut self, _by: Duration) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether the chain of what was written down is whole; nothing where none is kept.
     fn chain_is_whole(&self) -> Option<Result<(), String>> {
         None
