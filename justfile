@@ -60,6 +60,7 @@ tls:
 ci: lint
     cargo test --workspace --locked
     just main-job
+    just mutate
     just over-http
     just doc
     just deny
@@ -100,6 +101,11 @@ shared:
 # The same agents over HTTP: a socket, a token and a session between them and the gateway.
 over-http:
     cargo run --release --locked -- run --target http --color never
+
+# The shipped policies, weakened rule by rule: each weakening is noticed by a scenario or has a reason.
+mutate:
+    cargo run --release --locked -q -- mutate --policy scenarios/policies/binance.json --equivalent scenarios/policies/binance.equivalent.yaml --color never
+    cargo run --release --locked -q -- mutate --policy scenarios/policies/binance-v1.json --equivalent scenarios/policies/binance-v1.equivalent.yaml --color never
 
 # The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
 main-job:

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod audit;
+mod mutate;
 mod policy;
 mod replay;
 mod serve;
@@ -18,6 +19,7 @@ use rogue_harness::replay::{Days, Mode};
 use rogue_harness::target::{TargetError, TargetKind};
 
 pub(crate) use self::audit::{Audit, AuditFile, AuditQuery};
+pub(crate) use self::mutate::Mutate;
 pub(crate) use self::policy::{Explain, Policy};
 pub(crate) use self::replay::{Part, Repeats, Replay, WhenOld};
 pub(crate) use self::serve::{ClockChoice, Serve};
@@ -108,6 +110,9 @@ pub(crate) enum Command {
     /// Check policies, explain what they say of a call, and test them
     #[command(subcommand)]
     Policy(Policy),
+    /// Weaken a policy rule by rule, and tell which scenario notices, and which rule nothing protects
+    #[command(after_help = mutate::HELP)]
+    Mutate(Mutate),
     /// Print a JSON Schema, for editors and pipelines
     Schema(Schema),
     /// Print completions for a shell

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => commands::serve(serve, folder, &mut output),
         Command::Audit(audit) => commands::audit(audit, &mut output),
         Command::Policy(policy) => commands::policy(policy, &mut output),
+        Command::Mutate(mutate) => commands::mutate(mutate, folder, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),
         Command::Completions(completions) => commands::completions(completions, &mut output),
         Command::Bridge { address } => commands::bridge(*address),

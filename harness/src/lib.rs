@@ -14,6 +14,8 @@ pub mod course;
 pub mod distill;
 mod html;
 #[cfg(feature = "embedded")]
+pub mod mutate;
+#[cfg(feature = "embedded")]
 pub mod policy;
 pub mod record;
 pub mod replay;

@@ -26,6 +26,8 @@ mod watching;
 
 pub(crate) use one::durable;
 pub use options::RunOptions;
+#[cfg(feature = "embedded")]
+pub(crate) use scenario::run_alone;
 pub use scenario::run_scenario;
 #[cfg(feature = "embedded")]
 pub(crate) use stage::{Stage, StageError};

@@ -5,6 +5,8 @@ use std::time::Instant;
 use super::one::{self, Plan};
 use super::options::RunOptions;
 use crate::scenario::{Case, Expect, Plan as Asked};
+#[cfg(feature = "embedded")]
+use crate::target::TargetError;
 use crate::target::{Target, TargetKind};
 use crate::verdict::{Role, RunResult, ScenarioResult, Verdict, judge_attack, judge_session, judge_workflow};
 
@@ -41,6 +43,35 @@ pub async fn run_scenario(case: &Case, options: &RunOptions) -> ScenarioResult {
         runs,
         elapsed: begun.elapsed(),
     }
+}
+
+/// Makes one run of a scenario and does not judge the scenario by it. Nothing when the scenario has no such run.
+#[cfg(feature = "embedded")]
+pub(crate) async fn run_alone(case: &Case, options: &RunOptions, role: Role) -> Result<Option<RunResult>, TargetError> {
+    let nothing = Expect::default();
+    let (steps, expect) = match (case.scenario.plan(), role) {
+        (Some(Asked::Attack { steps, .. }), Role::Control) => (steps, &nothing),
+        (Some(Asked::Attack { steps, hold, .. }), Role::Protected) => (steps, hold),
+        (Some(Asked::Attack { twin, .. }), Role::Twin) => (twin.steps.as_slice(), &twin.expect),
+        (Some(Asked::Workflow { steps, expect }), Role::Workflow)
+        | (Some(Asked::Session { steps, expect }), Role::Session) => (steps, expect),
+        _ => return Ok(None),
+    };
+    let kind = if role == Role::Control { TargetKind::Bare } else { options.target };
+    let plan = Plan {
+        role,
+        case,
+        target: kind.target()?,
+        target_name: kind.name(),
+        steps,
+        expect,
+        policy: options.policy.as_ref().unwrap_or(&case.policy),
+        mutation: options.mutation.as_deref(),
+        seed: options.seed,
+        watch: options.watch,
+        record: options.record.as_deref(),
+    };
+    Ok(Some(one::run(&plan).await))
 }
 
 async fn judged(

@@ -242,8 +242,9 @@ fn policy_names(folders: &[PathBuf]) -> Vec<String> {
             let path = entry.ok()?.path();
             let is_policy = POLICY_ENDS.iter().any(|end| path.extension().is_some_and(|given| given == *end));
             let name = path.file_stem()?.to_string_lossy().into_owned();
-            // Beside policies stand their tests.
-            (is_policy && name.rsplit('.').next() != Some("tests")).then_some(name)
+            // Beside policies stand their tests, and the reasons for what none of them notices.
+            let is_beside = matches!(name.rsplit('.').next(), Some("tests" | "equivalent"));
+            (is_policy && !is_beside).then_some(name)
         })
         .collect();
     names.sort();

@@ -63,6 +63,12 @@ impl PolicyFile {
         digest
     }
 
+    /// The document itself as JSON, whatever it is written in; nothing when its YAML cannot be read.
+    #[cfg(feature = "embedded")]
+    pub fn in_json(&self) -> Option<&str> {
+        self.document.json()
+    }
+
     /// What the gateway reads.
     #[cfg(feature = "embedded")]
     pub(crate) fn document(&self) -> &mcp_gateway::PolicyDocument {

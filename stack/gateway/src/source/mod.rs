@@ -108,6 +108,11 @@ impl PolicyDocument {
         &self.text.written
     }
 
+    /// The document itself as JSON; nothing when its YAML cannot be read.
+    pub fn json(&self) -> Option<&str> {
+        self.text.json().ok()
+    }
+
     /// The document and its parts as JSON, those that can be read.
     pub fn in_json(&self) -> impl Iterator<Item = &str> {
         let parts = self.parts.iter().filter_map(|(_, part)| part.as_ref().ok());
