@@ -103,7 +103,7 @@ fn the_scenario_that_is_shown_is_a_file() {
 #[test]
 fn the_denial_that_is_shown_is_what_an_agent_is_told() {
     let shown = block("## What an agent is told", "json");
-    let (case, _) = load(&root().join("scenarios/attacks/ra-14b-one-step-beyond.yaml")).expect("a sound scenario");
+    let (case, _) = load(&root().join("scenarios/attacks/ra-01-fat-finger.yaml")).expect("a sound scenario");
     let result = runtime().expect("a runtime").block_on(run_scenario(&case, &RunOptions::default()));
     let protected = result.run(Role::Protected).expect("a protected run");
     let told = protected.transcript.iter().any(|line| line.contains(shown.trim()));
