@@ -4,6 +4,7 @@ mod audit;
 mod mutate;
 mod policy;
 mod replay;
+mod residual;
 mod serve;
 mod tapes;
 
@@ -22,6 +23,7 @@ pub(crate) use self::audit::{Audit, AuditFile, AuditQuery};
 pub(crate) use self::mutate::Mutate;
 pub(crate) use self::policy::{Explain, Policy};
 pub(crate) use self::replay::{Part, Repeats, Replay, WhenOld};
+pub(crate) use self::residual::Residual;
 pub(crate) use self::serve::{ClockChoice, Serve};
 pub(crate) use self::tapes::ToScenario;
 
@@ -113,6 +115,9 @@ pub(crate) enum Command {
     /// Weaken a policy rule by rule, and tell which scenario notices, and which rule nothing protects
     #[command(after_help = mutate::HELP)]
     Mutate(Mutate),
+    /// Search for the worst that an agent could do within a policy in a day
+    #[command(after_help = residual::HELP)]
+    Residual(Residual),
     /// Print a JSON Schema, for editors and pipelines
     Schema(Schema),
     /// Print completions for a shell

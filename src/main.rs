@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Audit(audit) => commands::audit(audit, &mut output),
         Command::Policy(policy) => commands::policy(policy, &mut output),
         Command::Mutate(mutate) => commands::mutate(mutate, folder, &mut output),
+        Command::Residual(residual) => commands::residual(residual, &mut output),
         Command::Schema(schema) => commands::schema(schema, &mut output),
         Command::Completions(completions) => commands::completions(completions, &mut output),
         Command::Bridge { address } => commands::bridge(*address),

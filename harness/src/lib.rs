@@ -20,6 +20,8 @@ pub mod policy;
 pub mod record;
 pub mod replay;
 pub mod report;
+#[cfg(feature = "embedded")]
+pub mod residual;
 pub mod run;
 pub mod scenario;
 #[cfg(feature = "embedded")]

@@ -50,7 +50,10 @@ pub async fn run_scenario(case: &Case, options: &RunOptions) -> ScenarioResult {
 pub(crate) async fn run_alone(case: &Case, options: &RunOptions, role: Role) -> Result<Option<RunResult>, TargetError> {
     let nothing = Expect::default();
     let (steps, expect) = match (case.scenario.plan(), role) {
-        (Some(Asked::Attack { steps, .. }), Role::Control) => (steps, &nothing),
+        (
+            Some(Asked::Attack { steps, .. } | Asked::Workflow { steps, .. } | Asked::Session { steps, .. }),
+            Role::Control,
+        ) => (steps, &nothing),
         (Some(Asked::Attack { steps, hold, .. }), Role::Protected) => (steps, hold),
         (Some(Asked::Attack { twin, .. }), Role::Twin) => (twin.steps.as_slice(), &twin.expect),
         (Some(Asked::Workflow { steps, expect }), Role::Workflow)
