@@ -40,14 +40,13 @@ async fn order(client: &RunningService<RoleClient, ()>, quantity: &str) -> CallT
 /// An honest order, and one a thousand times too large.
 async fn trade(client: &RunningService<RoleClient, ()>) {
     let tools: Vec<_> = client.list_all_tools().await.expect("a list").into_iter().map(|tool| tool.name).collect();
-    assert!(tools.iter().any(|name| name == "bn_new_order"), "{tools:?}");
-    assert!(!tools.iter().any(|name| name == "bn_cancel_all_orders"), "{tools:?}");
+    assert_eq!(tools.len(), 23, "the policy hides nothing: {tools:?}");
     let passed = order(client, "0.0015").await;
     assert_ne!(passed.is_error, Some(true), "{passed:?}");
     assert_eq!(passed.structured_content.expect("an order")["status"], "FILLED");
     let denied = order(client, "1.5").await;
     assert_eq!(denied.is_error, Some(true), "{denied:?}");
-    assert_eq!(denied.structured_content.expect("fields")["rule"], "/tools/bn_new_order/deny_if/0");
+    assert_eq!(denied.structured_content.expect("fields")["rule"], "/tools/bn_new_order/require/2");
 }
 
 /// The tape is whole, holds no secret, and its decisions are those of the policy on recorded time.
@@ -55,10 +54,10 @@ fn tape_holds(folder: &Path, tape: &str) {
     let verified = rogue(folder, &["cassette", "verify", tape]);
     assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
     let shown = said(&rogue(folder, &["cassette", "show", tape]));
-    for line in ["quantity=0.0015", "exchange > POST /api/v3/order", "= deny  /tools/bn_new_order/deny_if/0"] {
+    for line in ["quantity=0.0015", "exchange > POST /api/v3/order", "= deny  /tools/bn_new_order/require/2"] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
-    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/policies/binance-v1.json");
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/policies/binance.json");
     let policy = policy.to_string_lossy();
     let judged = rogue(folder, &["backtest", "--policy", &policy, "--json", tape]);
     assert_eq!(judged.status.code(), Some(0), "{}", said(&judged));
@@ -66,7 +65,7 @@ fn tape_holds(folder: &Path, tape: &str) {
     assert_eq!(changes["calls"], 2, "{changes}");
     // What happened once happens again, step by step, in a scenario that is written from the tape alone.
     std::fs::create_dir(folder.join("policies")).expect("a folder");
-    std::fs::copy(&*policy, folder.join("policies/binance-v1.json")).expect("a copy");
+    std::fs::copy(&*policy, folder.join("policies/binance.json")).expect("a copy");
     let file = "live.yaml";
     let written = rogue(folder, &["cassette", "to-scenario", tape, "--output", file]);
     assert_eq!(written.status.code(), Some(0), "{}", said(&written));
@@ -83,7 +82,7 @@ fn ended(stderr: &str) -> Value {
 
 fn summary_holds(ended: &Value) {
     assert_eq!((&ended["calls"], &ended["allowed"]), (&json!(2), &json!(1)), "{ended}");
-    assert_eq!(ended["denied"]["/tools/bn_new_order/deny_if/0"]["calls"], 1, "{ended}");
+    assert_eq!(ended["denied"]["/tools/bn_new_order/require/2"]["calls"], 1, "{ended}");
     assert_eq!((&ended["exchange"]["orders"], &ended["exchange"]["trades"]), (&json!(1), &json!(1)), "{ended}");
     assert_eq!(ended["balances"]["BTC"], "2.0014985", "two, and the order's worth less a thousandth: {ended}");
 }

@@ -112,7 +112,14 @@ impl Writer<'_> {
             let most = json!({ "path": "args.limit", "op": "lte", "value": 100, "if_present": true });
             require.push(Part::new(most.to_string()).remark("Long answers weigh more."));
         }
-        if require.is_empty() { Vec::new() } else { vec![Part::array("require", &require)] }
+        let mut members = Vec::new();
+        if !require.is_empty() {
+            members.push(Part::array("require", &require));
+        }
+        if self.does(&["reads_order"]) {
+            members.push(Part::new("\"own_orders_only\": true").remark("What others are about to do is theirs."));
+        }
+        members
     }
 
     /// What is required of an order and of a trial of one alike.
