@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What is judged is what happens at the exchange, between gateway and server, and to the agent; the names of rules and
-//! reasons in expectations are left out ([`names`]). So a rule behind which another stops the same calls survives being
+//! reasons in expectations are left out (`names.rs`). So a rule behind which another stops the same calls survives being
 //! taken out, which is what its owner wants to know.
 
 mod change;
