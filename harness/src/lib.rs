@@ -15,6 +15,7 @@ pub mod distill;
 mod html;
 #[cfg(feature = "embedded")]
 pub mod mutate;
+mod pointer;
 #[cfg(feature = "embedded")]
 pub mod policy;
 pub mod record;

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::pointer::name;
+
 /// The ways in which a rule is made weaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,7 +82,7 @@ impl Change {
 /// Puts a value at a pointer, or takes out what stands there; a list that is empty then goes with its last element.
 fn put(document: &mut Value, pointer: &str, after: Option<&Value>) -> Option<()> {
     let (parent, key) = pointer.rsplit_once('/')?;
-    let key = key.replace("~1", "/").replace("~0", "~");
+    let key = name(key);
     let holder = document.pointer_mut(parent)?;
     match (holder, after) {
         (Value::Object(members), Some(after)) => drop(members.insert(key, after.clone())),
@@ -103,11 +105,6 @@ fn put(document: &mut Value, pointer: &str, after: Option<&Value>) -> Option<()>
         _ => return None,
     }
     Some(())
-}
-
-/// A key as a part of a JSON pointer.
-pub(super) fn part(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

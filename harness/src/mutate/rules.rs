@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::change::{Change, Kind, part};
+use super::change::{Change, Kind};
 use super::conditions::{Toward, further, weaker};
+use crate::pointer::below;
 use crate::soft;
 
 /// Keys of a tool, and of `all_tools`, that hold lists of rules of which each refuses by itself.
@@ -73,7 +74,7 @@ impl Walk<'_> {
             let price = price.as_str().and_then(|price| price.parse::<rust_decimal::Decimal>().ok());
             if let Some(half) = price.and_then(|price| price.checked_div(2.into())) {
                 let half = json!(half.normalize().to_string());
-                self.add(format!("/references/{}", part(&symbol)), Kind::Undervalue, Some(half));
+                self.add(below("/references", &symbol), Kind::Undervalue, Some(half));
             }
         }
         for key in ["max_age", "max_move_percent", "agree_percent"] {
@@ -82,7 +83,7 @@ impl Walk<'_> {
         self.rules("/all_tools");
         for tool in self.members("/tools").keys() {
             self.tools = vec![tool.clone()];
-            self.rules(&format!("/tools/{}", part(tool)));
+            self.rules(&below("/tools", tool));
         }
     }
 
@@ -194,7 +195,7 @@ impl Walk<'_> {
         let mut places = Vec::new();
         let tools = self.members("/tools");
         let entries = std::iter::once(("/all_tools".to_owned(), None))
-            .chain(tools.keys().map(|tool| (format!("/tools/{}", part(tool)), Some(tool.clone()))));
+            .chain(tools.keys().map(|tool| (below("/tools", tool), Some(tool.clone()))));
         for (entry, tool) in entries {
             for (place, limit) in self.items(&format!("{entry}/limits")).iter().enumerate() {
                 if limit.get("counter") == Some(&counter) {

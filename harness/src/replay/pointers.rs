@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::pointer::below;
+
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldDifference {
@@ -39,11 +41,6 @@ fn compare(at: &str, tape: Option<&Value>, live: Option<&Value>, found: &mut Vec
             found.push(FieldDifference { pointer: at.to_owned(), tape: tape.cloned(), live: live.cloned() });
         }
     }
-}
-
-/// The pointer to a member.
-pub(super) fn below(at: &str, name: &str) -> String {
-    format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Longer values are cut when they are shown.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::{Body, Leg, Message, TapeError, TapeReader};
 use super::words::words;
+use crate::pointer::below;
 
 /// A place where two tapes say different things.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,7 @@ fn compare(at: &str, one: &Value, other: &Value, fields: &mut Vec<(String, Strin
         (Value::Object(a), Value::Object(b)) => {
             let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
             for name in names.filter(|name| !VOLATILE.contains(&name.as_str())) {
-                let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+                let at = below(at, name);
                 compare(&at, a.get(name).unwrap_or(&Value::Null), b.get(name).unwrap_or(&Value::Null), fields);
             }
         }

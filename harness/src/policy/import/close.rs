@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::Noted;
-use super::text::{Remarks, child};
+use super::text::Remarks;
+use crate::pointer::below;
 use crate::policy::suggest::{self, SHIPPED, Tool};
 
 /// A document of version "2", and what a person should know of it.
@@ -61,7 +62,7 @@ impl Closer<'_> {
     }
 
     fn entry(&mut self, name: &str, entry: &Value) -> Value {
-        let pointer = child("/tools", name);
+        let pointer = below("/tools", name);
         let Some(declared) = self.declared.get(name).cloned() else { return entry.clone() };
         let mut entry = entry.clone();
         let is_undeclared = |condition: &Value, wanted: bool| {
@@ -121,7 +122,7 @@ impl Closer<'_> {
         let free: Vec<String> = known.into_iter().filter(|name| !named.contains(*name)).cloned().collect();
         for name in &free {
             self.remarks
-                .add(&child("/tools", name), "Not named before, and allowed by `default`: look whether it should be.");
+                .add(&below("/tools", name), "Not named before, and allowed by `default`: look whether it should be.");
             entries.insert(name.clone(), json!({}));
         }
         self.doubts.push(Noted {
@@ -160,14 +161,14 @@ impl Closer<'_> {
             }
             let known = self.declared.get(name);
             if known.is_none() {
-                let pointer = child("/tools", name);
+                let pointer = below("/tools", name);
                 self.doubts.push(Noted {
                     pointer,
                     message: format!("which arguments `{name}` has is not known: only those that its rules speak of may be given"),
                     remedy: "hand over the server's answer to `tools/list` with `--tools FILE`, or declare them under `manifest`".to_owned(),
                 });
                 self.remarks.add(
-                    &child("/manifest", name),
+                    &below("/manifest", name),
                     "FILL IN: the tool's other arguments. Calls with arguments that are not declared are denied.",
                 );
             }

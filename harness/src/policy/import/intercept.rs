@@ -27,7 +27,8 @@
 use serde_json::{Map, Value, json};
 
 use super::Noted;
-use super::text::{Remarks, child};
+use super::text::Remarks;
+use crate::pointer::below;
 use crate::scenario::nearest;
 
 const OPS: [&str; 11] = ["eq", "neq", "in", "not_in", "lt", "lte", "gt", "gte", "regex", "contains", "exists"];
@@ -78,7 +79,7 @@ impl Shaper<'_> {
         for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
             let near = nearest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
             let remedy = format!("{}Understood are {}", near.unwrap_or_default(), known.join(", "));
-            self.wrong(&child(pointer, key), format!("`{}` is not understood here", key.escape_debug()), &remedy);
+            self.wrong(&below(pointer, key), format!("`{}` is not understood here", key.escape_debug()), &remedy);
         }
         Some(members)
     }
@@ -86,7 +87,7 @@ impl Shaper<'_> {
     fn text<'v>(&mut self, members: &'v Map<String, Value>, pointer: &str, key: &str) -> Option<&'v str> {
         let value = members.get(key)?;
         if value.as_str().is_none() {
-            self.wrong(&child(pointer, key), format!("`{key}` is no text"), "write it in quotes");
+            self.wrong(&below(pointer, key), format!("`{key}` is no text"), "write it in quotes");
         }
         value.as_str()
     }
@@ -130,7 +131,7 @@ impl Shaper<'_> {
                 return None;
             };
             for (name, entry) in listed {
-                let pointer = child("/tools", name);
+                let pointer = below("/tools", name);
                 let read = self.entry(name, entry, &pointer);
                 if name == "*" {
                     let all = self.all_tools(read, &pointer);
@@ -153,7 +154,7 @@ impl Shaper<'_> {
     fn entry(&mut self, name: &str, entry: &Value, pointer: &str) -> Entry {
         let mut read = Entry::default();
         let Some(members) = self.object(entry, pointer, &["rules"]) else { return read };
-        let pointer = child(pointer, "rules");
+        let pointer = below(pointer, "rules");
         let Some(rules) = members.get("rules").map_or(Some(&[][..]), |rules| rules.as_array().map(Vec::as_slice))
         else {
             self.wrong(&pointer, "`rules` is no list", "write `rules: [{ … }]`");
@@ -184,12 +185,12 @@ impl Shaper<'_> {
             return self.action(action, on_deny, pointer, read);
         }
         if let Some(rate) = self.text(members, pointer, "rate_limit") {
-            let limit = self.rate(tool, rate, &child(pointer, "rate_limit"));
+            let limit = self.rate(tool, rate, &below(pointer, "rate_limit"));
             return read.limits.extend(limit.map(|limit| (with_text(limit, on_deny.as_deref()), title)));
         }
         let Some(conditions) = members.get("conditions").and_then(Value::as_array).filter(|list| !list.is_empty())
         else {
-            return self.wrong(&child(pointer, "conditions"), "there is no list of conditions", "write one or more");
+            return self.wrong(&below(pointer, "conditions"), "there is no list of conditions", "write one or more");
         };
         let pointer_of = |index: usize| format!("{pointer}/conditions/{index}");
         let about_state = |condition: &Value| condition["path"].as_str().is_some_and(|path| path.starts_with("state."));
@@ -218,7 +219,7 @@ impl Shaper<'_> {
             _ => {
                 let remedy = "write `deny`, `require_approval` or `allow`";
                 self.wrong(
-                    &child(pointer, "action"),
+                    &below(pointer, "action"),
                     format!("`{}` is no action that is understood", action.escape_debug()),
                     remedy,
                 );
@@ -262,7 +263,7 @@ impl Shaper<'_> {
             );
             return None;
         };
-        let pointer = child(pointer, "state");
+        let pointer = below(pointer, "state");
         let counting = self.object(state, &pointer, &["counter", "window", "increment", "increment_from"])?;
         let counter = self.text(counting, &pointer, "counter");
         let Some(counter) = counter else {
@@ -273,27 +274,27 @@ impl Shaper<'_> {
         let path = members.get("path").and_then(Value::as_str).unwrap_or_default();
         if path != expected {
             self.wrong(
-                &child(at, "path"),
+                &below(at, "path"),
                 format!("`{}` is not the counter in which the rule counts", path.escape_debug()),
                 &format!("write `{expected}`"),
             );
         }
         let window = self.text(counting, &pointer, "window");
         let Some(window) = window.filter(|window| WINDOWS.contains(window)) else {
-            self.wrong(&child(&pointer, "window"), "the window is not understood", "write `minute`, `hour` or `day`");
+            self.wrong(&below(&pointer, "window"), "the window is not understood", "write `minute`, `hour` or `day`");
             return None;
         };
         let of = self.text(counting, &pointer, "increment_from").map(str::to_owned);
         if let Some(of) = of.as_deref().filter(|of| of.strip_prefix("args.").is_none_or(str::is_empty)) {
             self.wrong(
-                &child(&pointer, "increment_from"),
+                &below(&pointer, "increment_from"),
                 format!("`{}` is no argument", of.escape_debug()),
                 "write `args.NAME`",
             );
         }
         if of.is_some() && counting.contains_key("increment") || counting.get("increment").is_some_and(|by| by != 1) {
             self.wrong(
-                &child(&pointer, "increment"),
+                &below(&pointer, "increment"),
                 "calls are counted one by one, or by an argument",
                 "leave `increment` out",
             );
@@ -334,7 +335,7 @@ impl Shaper<'_> {
             let near = nearest(op, OPS).map(|near| format!("did you mean `{near}`?"));
             let remedy = near.unwrap_or_else(|| format!("understood are {}", OPS.join(", ")));
             self.wrong(
-                &child(pointer, "op"),
+                &below(pointer, "op"),
                 format!("`{}` is no operator that is understood", op.escape_debug()),
                 &remedy,
             );
@@ -354,7 +355,7 @@ impl Shaper<'_> {
             members.insert("require".to_owned(), Value::Array(entry.require));
         }
         if !entry.limits.is_empty() {
-            let pointer = child(&child("/tools", name), "limits");
+            let pointer = below(&below("/tools", name), "limits");
             members.insert("limits".to_owned(), self.limits(entry.limits, &pointer));
         }
         Value::Object(members)

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::pointer::below;
+
 /// Remarks by JSON pointer into the document that is written; that of the whole is the empty one.
 #[derive(Debug, Default)]
 pub(super) struct Remarks {
@@ -49,7 +51,7 @@ fn value(of: &Value, pointer: &str, indent: usize, remarks: &Remarks, text: &mut
         Value::Object(members) => {
             let members = members.iter();
             let members =
-                members.map(|(key, value)| (child(pointer, key), format!("{}: ", Value::from(key.as_str())), value));
+                members.map(|(key, value)| (below(pointer, key), format!("{}: ", Value::from(key.as_str())), value));
             ("{", "}", members.collect())
         }
         Value::Array(elements) => {
@@ -76,9 +78,4 @@ fn value(of: &Value, pointer: &str, indent: usize, remarks: &Remarks, text: &mut
         }
     }
     let _ = write!(text, "\n{}{close}", " ".repeat(indent));
-}
-
-/// The pointer of the member `key` (RFC 6901).
-pub(super) fn child(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::super::names::{BUILD, ENVELOPE, META, MOMENTS};
-use super::super::pointers::below;
 use crate::cassette::{Header, Leg};
+use crate::pointer::{self, below};
 
 /// A rule that is no JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ impl Rules {
     /// One of them is none.
     pub fn new(ignored: &[String]) -> Result<Self, BadPointer> {
         let parts = |pointer: &String| match pointer.strip_prefix('/') {
-            Some(names) => Ok(names.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect()),
+            Some(names) => Ok(names.split('/').map(pointer::name).collect()),
             None => Err(BadPointer(pointer.clone())),
         };
         Ok(Self { ignored: ignored.iter().map(parts).collect::<Result<_, _>>()?, moments: true })

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::store::Store;
 
-const CHARGE: &str = include_str!("../../src/shared/charge.lua");
-const REFUND: &str = include_str!("../../src/shared/refund.lua");
+const CHARGE: &str = concat!(include_str!("../../src/shared/amounts.lua"), include_str!("../../src/shared/charge.lua"));
+const REFUND: &str = concat!(include_str!("../../src/shared/amounts.lua"), include_str!("../../src/shared/refund.lua"));
 const HALF: u64 = 10_000_000_000;
 
 /// Calls, and money up to almost all that 64 bits hold, over windows of which none is a multiple of another.
