@@ -78,6 +78,9 @@ impl ExchangeSpec {
             if let Some(filter) = symbol.filters.negative() {
                 return Err(SpecError::NegativeFilter { symbol: name(), filter });
             }
+            if symbol.filters.iceberg_parts() > Filters::ICEBERG_PARTS_MAX {
+                return Err(SpecError::TooManyParts { symbol: name() });
+            }
         }
         if let Some(discount) = &self.discount
             && (self.asset(discount.asset).is_none() || !(Ratio::ZERO..=Ratio::ONE).contains(&discount.rate))
@@ -130,6 +133,15 @@ pub enum SpecError {
         symbol: String,
         /// The filter.
         filter: Filter,
+    },
+    /// An `ICEBERG_PARTS` above [`Filters::ICEBERG_PARTS_MAX`].
+    #[error(
+        "symbol `{symbol}` lets an iceberg order have more than {} parts: lower its ICEBERG_PARTS",
+        Filters::ICEBERG_PARTS_MAX
+    )]
+    TooManyParts {
+        /// Its name.
+        symbol: String,
     },
     /// A discount in an asset that is not listed, or at a rate outside of 0 to 1.
     #[error("the discount needs an asset from the list of assets and a rate from 0 to 1")]
@@ -316,7 +328,8 @@ pub struct Filters {
     pub max_num_algo_orders: Option<u32>,
     /// `MAX_NUM_ICEBERG_ORDERS`: how many iceberg orders an account may have open on the symbol.
     pub max_num_iceberg_orders: Option<u32>,
-    /// `ICEBERG_PARTS`: into how many parts an iceberg order may be cut.
+    /// `ICEBERG_PARTS`: into how many parts an iceberg order may be cut, at most and by default
+    /// [`ICEBERG_PARTS_MAX`](Self::ICEBERG_PARTS_MAX).
     pub iceberg_parts: Option<u32>,
     /// `TRAILING_DELTA`.
     pub trailing_delta: Option<TrailingDelta>,
@@ -342,6 +355,15 @@ impl Filters {
 }
 
 impl Filters {
+    /// The most parts of an iceberg order. Each part that an order meets is a trade of its own, so without a bound two
+    /// orders could come to billions of trades. The exchange's own limit is 100 since 2026-03-12.
+    pub const ICEBERG_PARTS_MAX: u32 = 1_000;
+
+    /// Into how many parts an iceberg order may be cut.
+    pub(crate) fn iceberg_parts(&self) -> u32 {
+        self.iceberg_parts.unwrap_or(Self::ICEBERG_PARTS_MAX)
+    }
+
     fn negative(&self) -> Option<Filter> {
         let price = self.price.is_some_and(|f| [f.min, f.max, f.tick].iter().any(|p| p.units() < 0));
         let lot = |l: Option<LotSize>| l.is_some_and(|f| [f.min, f.max, f.step].iter().any(|q| q.units() < 0));

@@ -218,4 +218,8 @@ fn a_specification_whose_parts_do_not_fit_is_refused() {
             "symbol `BTCUSDT` has a commission rate below 0, or rates that come to more than 1"
         );
     }
+    assert_eq!(
+        broken(&|spec| spec.symbols[0].filters.iceberg_parts = Some(1_001)),
+        "symbol `BTCUSDT` lets an iceberg order have more than 1000 parts: lower its ICEBERG_PARTS"
+    );
 }

@@ -194,10 +194,8 @@ fn pass_instructions(order: &NewOrder, around: &Surroundings<'_>, quantity: Opti
         if let Some(lot) = &filters.lot {
             failed(Filter::LotSize, lot_fits(lot, shown))?;
         }
-        if let Some(parts) = filters.iceberg_parts {
-            let (whole, part) = (i128::from(quantity.units()), i128::from(shown.units()));
-            failed(Filter::IcebergParts, whole <= part * i128::from(parts))?;
-        }
+        let (whole, part) = (i128::from(quantity.units()), i128::from(shown.units()));
+        failed(Filter::IcebergParts, whole <= part * i128::from(filters.iceberg_parts()))?;
         if filters.max_num_iceberg_orders.or(of_all.max_num_iceberg_orders).is_some() {
             let (here, in_all) = around.open_of(|record| record.special().iceberg.is_positive());
             let room = |open, most: Option<u32>| most.is_none_or(|most| has_room(open, around.besides.iceberg, most));
