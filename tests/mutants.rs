@@ -90,8 +90,11 @@ fn without_the_check_every_attack_is_a_breach() {
         // The guard is not what stops these: their frames are refused before it is asked.
         "ra-41-case-variant-keys",
         "ra-42-duplicate-keys",
+        "ra-42b-the-same-key-escaped",
         "ra-43-undecodable-frames",
         "ra-44-batch",
+        "ra-44b-nested-and-lonely",
+        "ra-47-orders-without-an-id",
         // Nor these: pins, the record and what is cut out of results stand beside it.
         "ra-28c-stream-theft",
         "ra-49-rug-pull",

@@ -27,7 +27,6 @@ const NOT_SHOWN: &[(&str, &str)] = &[
         "RA-46",
         "methods that are no tools: the servers here have none, so that without a gateway nothing would happen; the tests of `mcp-gateway` hold it",
     ),
-    ("RA-47", "tricks with the ids of messages: they do nothing at the exchange; the tests of `mcp-gateway` hold it"),
     (
         "RA-56",
         "stolen sessions, foreign names of the host: of HTTP alone, and nothing that a script can say; the tests of `mcp-gateway` hold it",
