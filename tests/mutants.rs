@@ -44,6 +44,7 @@ const NOTICED: &[(&str, &str)] = &[
     ("reload-forgets", "ra-57-reload-under-fire"),
     ("broken-reload-allows", "ra-57-reload-under-fire"),
     ("ledger-unwritten", "ra-57b-restart-amnesia"),
+    ("store-failure-allows", "ra-57c-a-store-that-takes-nothing"),
     ("audit-failure-allows", "ra-58b-full-disk"),
     ("denials-unrecorded", "ra-58-audit-evasion"),
 ];
@@ -98,8 +99,10 @@ fn without_the_check_every_attack_is_a_breach() {
         // Nor these: pins, the record and what is cut out of results stand beside it.
         "ra-28c-stream-theft",
         "ra-49-rug-pull",
+        "ra-49b-asks-for-one-thing-more",
         "ra-53-secret-echo",
         "ra-58b-full-disk",
+        "ra-58d-cuts-the-end-off",
     ];
     expected.sort_unstable();
     let held: Vec<_> = suite.scenarios.iter().filter(|s| s.verdict == Verdict::Held).map(|s| s.id.as_str()).collect();

@@ -81,7 +81,7 @@ error[yaml]: write the number in quotes, as in \"0.1\": a bare fraction loses it
 fn an_unknown_verb_is_shown_with_all_verbs() {
     let text = shown(&SOUND.replace("call:", "cal:"), POLICY);
     assert!(text.starts_with("error[unknown-word]: `cal` has no meaning here\n  --> workflows/x.yaml:7:5"), "{text}");
-    assert!(text.ends_with("did you mean `call`? The words here are call, repeat, each, parallel, advance, raw, request, notify, listen, owner_order, reconnect, operator, server_change, direct"), "{text}");
+    assert!(text.ends_with("did you mean `call`? The words here are call, repeat, each, parallel, advance, raw, request, notify, listen, owner_order, reconnect, operator, server_change, direct, market"), "{text}");
 }
 
 #[test]

@@ -158,6 +158,9 @@ fn parts(scenario: &Scenario) -> String {
     if scenario.has_step(|step| matches!(step, Step::ServerChange(_))) {
         parts.push("the server".to_owned());
     }
+    if scenario.has_step(|step| matches!(step, Step::Market(_))) {
+        parts.push("the market".to_owned());
+    }
     if parts.is_empty() { String::new() } else { format!("; with {}", parts.join(", ")) }
 }
 

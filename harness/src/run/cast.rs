@@ -13,6 +13,8 @@ pub(crate) struct Cast {
     transcript: Transcript,
     /// By name, and whether it is connected.
     agents: BTreeMap<String, Player>,
+    /// The gateway was stopped and did not come up again.
+    down: bool,
 }
 
 struct Player {
@@ -32,7 +34,7 @@ impl Cast {
         let others = others.iter().map(|(name, agent)| (name.clone(), agent.grant.value.clone()));
         let all = [(FIRST_AGENT.to_owned(), FIRST_GRANT.to_owned())].into_iter().chain(others);
         let agents = all.map(|(name, grant)| (name, Player { grant, connections: 0, agent: None })).collect();
-        let mut cast = Self { stack, transcript, agents };
+        let mut cast = Self { stack, transcript, agents, down: false };
         cast.connect_all().await?;
         Ok(cast)
     }
@@ -87,14 +89,25 @@ impl Cast {
 
     /// The gateway's people do something.
     pub(crate) async fn operate(&mut self, deed: Deed<'_>) -> Result<String, String> {
-        if !matches!(deed, Deed::Restart) || !self.stack.behind_gateway {
+        let restarts = matches!(deed, Deed::Restart | Deed::RestartRefused);
+        if !restarts || !self.stack.behind_gateway {
             return self.stack.door.operate(deed);
         }
         self.close().await?;
         self.stack.ended().await?;
-        let done = self.stack.door.operate(deed)?;
-        self.connect_all().await?;
-        Ok(done)
+        let done = self.stack.door.operate(deed);
+        // One that came up although it must not is there for everybody.
+        let refused = matches!(deed, Deed::RestartRefused);
+        self.down = refused && done.is_ok();
+        if refused != done.is_ok() {
+            self.connect_all().await?;
+        }
+        done
+    }
+
+    /// Whether there is no gateway to connect to.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down
     }
 
     /// Everybody hangs up, in the order of their names. What the stack then still does is waited for elsewhere.

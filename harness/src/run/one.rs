@@ -91,7 +91,24 @@ fn untestable(plan: &Plan<'_>) -> Option<String> {
 
 /// Whether the gateway has to keep something in a folder.
 pub(crate) fn durable(scenario: &Scenario) -> bool {
-    let stores = |step: &Step| matches!(step, Step::Operator(Operator::Approve | Operator::Deny | Operator::Restart));
+    let stores = |step: &Step| {
+        let Step::Operator(operator) = step else { return false };
+        match operator {
+            Operator::Approve
+            | Operator::Deny
+            | Operator::Restart
+            | Operator::RestartRefused
+            | Operator::BreakStore
+            | Operator::MendStore
+            | Operator::TamperAudit(_) => true,
+            Operator::ThrowKillSwitch
+            | Operator::ReleaseKillSwitch
+            | Operator::Reload(_)
+            | Operator::ReloadBroken(_)
+            | Operator::FillAudit
+            | Operator::EmptyAudit => false,
+        }
+    };
     let expects = [Some(&scenario.hold), Some(&scenario.expect), scenario.twin.as_ref().map(|twin| &twin.expect)];
     scenario.has_step(stores) || expects.into_iter().flatten().any(|expect| expect.audit.chain_whole.is_some())
 }

@@ -17,8 +17,8 @@ use crate::agent::listener::Listeners;
 use crate::agent::names::{NameError, Names};
 use crate::agent::transcript::Transcript;
 use crate::scenario::{
-    Call, Case, Direct, Each, FIRST_AGENT, Listen, Located, Notify, Operator, Outcome, OwnerOrder, Parallel, Raw,
-    Reconnect, Repeat, Request, ServerChange, Step, StepExpect,
+    Call, Case, Direct, Each, FIRST_AGENT, Listen, Located, MarketMove, Notify, Operator, Outcome, OwnerOrder,
+    Parallel, Raw, Reconnect, Repeat, Request, ServerChange, Step, StepExpect,
 };
 use crate::soft::{Change, Guise, calls_in};
 use crate::target::Deed;
@@ -167,9 +167,10 @@ impl<'a> Script<'a> {
                 let moved = self.cast.stack.door.time_moves(span.as_duration());
                 moved.map_err(|why| ScriptError { line, why })?;
             }
-            Step::Notify(notify) => self.notify(line, notify).await?,
             Step::Listen(listen) => self.listen(line, listen).await?,
             Step::OwnerOrder(order) => self.owner_order(line, order)?,
+            Step::Reconnect(_) | Step::Notify(_) if self.cast.is_down() => self.nobody_there(line),
+            Step::Notify(notify) => self.notify(line, notify).await?,
             Step::Reconnect(Reconnect { by }) => {
                 self.note(format!("`{}` connects anew", by.as_deref().unwrap_or(FIRST_AGENT)));
                 self.cast.reconnect(by.as_deref()).await.map_err(|why| ScriptError { line, why })?;
@@ -177,6 +178,7 @@ impl<'a> Script<'a> {
             Step::Operator(operator) => self.operate(line, operator).await?,
             Step::ServerChange(change) => self.server_change(line, change)?,
             Step::Direct(direct) => self.direct(line, direct).await?,
+            Step::Market(market) => self.market(line, market)?,
         }
         self.end_step().await;
         Ok(())
@@ -214,6 +216,10 @@ impl<'a> Script<'a> {
     /// Sends what a step says, without waiting. Nothing when the step was skipped.
     async fn send(&mut self, step: &Located<Step>) -> Result<Option<Pending>, ScriptError> {
         let line = step.line;
+        if self.cast.is_down() {
+            self.nobody_there(line);
+            return Ok(None);
+        }
         let pending = match &step.value {
             Step::Call(call) => self.send_call(line, call).await,
             Step::Raw(raw) => self.send_raw(line, raw).await,
@@ -223,6 +229,14 @@ impl<'a> Script<'a> {
         match pending {
             Ok(pending) => Ok(Some(pending)),
             Err(error) => self.cannot(line, step.value.name(), &error).map(|()| None),
+        }
+    }
+
+    /// With the gateway down there is nobody to speak to: whatever was to be said is not.
+    fn nobody_there(&mut self, line: u64) {
+        self.transcript.note(format!("the step at line {line} is skipped: the gateway is down"));
+        if self.manner.honest {
+            self.failures.push(format!("the step at line {line} could not be carried out: the gateway is down"));
         }
     }
 
@@ -393,6 +407,10 @@ impl<'a> Script<'a> {
             Operator::FillAudit => Deed::Audit(false),
             Operator::EmptyAudit => Deed::Audit(true),
             Operator::Restart => Deed::Restart,
+            Operator::RestartRefused => Deed::RestartRefused,
+            Operator::BreakStore => Deed::Store(false),
+            Operator::MendStore => Deed::Store(true),
+            Operator::TamperAudit(tampering) => Deed::Tamper(*tampering),
         };
         match self.cast.operate(deed).await {
             Ok(done) => self.note(done),
@@ -410,9 +428,11 @@ impl<'a> Script<'a> {
         let acts_as = change.acts_as.as_ref();
         let acts_as = acts_as.map(|other| Ok((other.tool.clone(), self.names.map(&other.args)?))).transpose();
         let acts_as = acts_as.map_err(|error: NameError| ScriptError { line, why: error.to_string() })?;
-        let ServerChange { tool, description, destructive, answers, dumps_requests, hangs_up, .. } = change.clone();
+        let ServerChange { tool, description, destructive, argument, answers, dumps_requests, hangs_up, .. } =
+            change.clone();
         self.note(format!("the server changes its tool `{tool}`"));
-        self.guise.change(&tool, Change { description, destructive, acts_as, answers, dumps_requests, hangs_up });
+        let change = Change { description, destructive, argument, acts_as, answers, dumps_requests, hangs_up };
+        self.guise.change(&tool, change);
         Ok(())
     }
 
@@ -431,6 +451,14 @@ impl<'a> Script<'a> {
         if let Some(name) = &direct.name {
             self.names.set_answer(name, &answer);
         }
+        Ok(())
+    }
+
+    fn market(&mut self, line: u64, market: &MarketMove) -> Result<(), ScriptError> {
+        let MarketMove { symbol, price } = market;
+        let moved = self.stage.move_market(symbol, price);
+        moved.map_err(|error: StageError| ScriptError { line, why: error.to_string() })?;
+        self.note(format!("the market of {symbol} goes to {}", price.text()));
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::secrets::Secrets;
 use crate::cassette::Redactor;
-use crate::scenario::{ExchangeSetup, ListenKeyMode, OwnerOrder, Side};
+use crate::scenario::{Dec, ExchangeSetup, ListenKeyMode, OwnerOrder, Side};
 use crate::target::Keys;
 use crate::witness::Witness;
 
@@ -33,6 +33,8 @@ pub(crate) enum StageError {
     Fault(String),
     #[error("the owner's order is not possible: {0}")]
     OwnerOrder(String),
+    #[error("the market cannot be moved: {0}")]
+    Market(String),
 }
 
 /// A fresh exchange with its accounts and its clock.
@@ -139,6 +141,12 @@ impl Stage {
             ("[api-key-2]", &self.rogue.api_key),
             ("[secret-2]", &self.rogue.secret),
         ]
+    }
+
+    /// The market goes to another price.
+    pub(crate) fn move_market(&self, symbol: &str, price: &Dec) -> Result<(), StageError> {
+        let price = price.text().parse().map_err(|error| StageError::Market(format!("the price: {error}")))?;
+        self.mock.move_market(symbol, price).map_err(|error| StageError::Market(error.to_string()))
     }
 
     /// The owner orders directly at the exchange.

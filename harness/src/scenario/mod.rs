@@ -42,7 +42,9 @@ pub(crate) use load::from_yaml;
 pub use load::{Case, Loaded, discover, load, load_all, parse, to_yaml};
 pub use located::Located;
 pub use model::{Group, Incident, Kind, Maps, Plan, Scenario, Twin, Upstream};
-pub use operator::{ActsAs, Agent, Direct, FIRST_AGENT, FIRST_GRANT, Operator, Reconnect, ServerChange};
+pub use operator::{
+    ActsAs, Agent, Direct, FIRST_AGENT, FIRST_GRANT, MarketMove, Operator, Reconnect, ServerChange, Tampering,
+};
 pub use policy::check_policy;
 #[cfg(feature = "embedded")]
 pub(crate) use policy::problems;

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Args, Located};
+use super::{Args, Dec, Located};
 
 /// The agent that speaks where a step does not say who does.
 pub const FIRST_AGENT: &str = "agent";
@@ -52,6 +52,38 @@ pub enum Operator {
     EmptyAudit,
     /// Stops the gateway and starts it again on what it has stored. Every agent connects anew.
     Restart,
+    /// Stops the gateway and tries to start it again on what it has stored, which it must refuse. It stays down, so that
+    /// whatever agents do from then on comes to nothing.
+    RestartRefused,
+    /// The file in which the gateway stores what outlives it takes nothing more.
+    BreakStore,
+    /// It does again.
+    MendStore,
+    /// Somebody gets at the audit's file, past the gateway.
+    TamperAudit(Tampering),
+}
+
+/// What is done to the audit's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tampering {
+    /// The first record of a denial says afterwards that the call was let through.
+    Alter,
+    /// The last record is gone.
+    CutEnd,
+    /// Every record that denies something is gone, and the others are chained anew, with a key of somebody's own.
+    Forge,
+}
+
+/// The market goes to another price by trades, as markets do: what rests in between trades on the way, and stop orders that
+/// are reached are placed. Agents and the gateway's people have no part in it; the control run has it too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarketMove {
+    /// The symbol, one of the set-up's `prices`.
+    pub symbol: String,
+    /// Where it goes, taken down to its tick.
+    pub price: Dec,
 }
 
 /// The server behind the gateway changes one of its tools from here on. Only the server `soft` does so.
@@ -68,6 +100,9 @@ pub struct ServerChange {
     /// Whether it says that it destroys something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destructive: Option<bool>,
+    /// An argument that it asks for besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
     /// What a call of it does instead, whatever its arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acts_as: Option<ActsAs>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Args, Data, Direct, Located, Operator, OwnerOrder, Reconnect, ServerChange, Span};
+use super::{Args, Data, Direct, Located, MarketMove, Operator, OwnerOrder, Reconnect, ServerChange, Span};
 
 /// One step. A step is a map with one key, the verb.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +38,8 @@ pub enum Step {
     ServerChange(ServerChange),
     /// Asks the exchange directly, past gateway and server.
     Direct(Direct),
+    /// The market goes to another price, and trades on the way.
+    Market(MarketMove),
 }
 
 impl Step {

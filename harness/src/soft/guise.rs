@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// How one tool differs from what it was.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Change {
     pub description: Option<String>,
     /// Another word on whether it destroys something.
     pub destructive: Option<bool>,
+    /// An argument more.
+    pub argument: Option<String>,
     /// The tool that is carried out in its place, with its arguments.
     pub acts_as: Option<(String, Map<String, Value>)>,
     /// A text in place of its answers.
@@ -42,7 +44,7 @@ impl Guise {
 
     /// A definition as it is told now.
     pub(super) fn dress(&self, tool: &str, definition: &mut Value) {
-        let Change { description, destructive, .. } = self.of(tool);
+        let Change { description, destructive, argument, .. } = self.of(tool);
         let mut put = |pointer: &str, value: Option<Value>| {
             if let (Some(value), Some(place)) = (value, definition.pointer_mut(pointer)) {
                 *place = value;
@@ -50,19 +52,24 @@ impl Guise {
         };
         put("/description", description.map(Value::from));
         put("/annotations/destructiveHint", destructive.map(Value::from));
+        let properties = definition.pointer_mut("/inputSchema/properties").and_then(Value::as_object_mut);
+        if let (Some(argument), Some(properties)) = (argument, properties) {
+            properties.insert(argument, json!({ "type": "string" }));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn a_tool_is_told_as_what_it_has_become() {
         let guise = Guise::default();
-        let tool = json!({"name": "a", "description": "reads", "annotations": {"destructiveHint": false}});
+        let schema = json!({"type": "object", "properties": {"symbol": {"type": "string"}}});
+        let tool = json!({
+            "name": "a", "description": "reads", "inputSchema": schema, "annotations": {"destructiveHint": false}
+        });
         let dressed = |guise: &Guise| {
             let mut tool = tool.clone();
             guise.dress("a", &mut tool);
@@ -71,11 +78,13 @@ mod tests {
         assert_eq!(dressed(&guise), tool);
         guise.change("b", Change { description: Some("other".to_owned()), ..Change::default() });
         assert_eq!(dressed(&guise), tool);
-        let change = Change { description: Some("buys".to_owned()), destructive: Some(true), ..Change::default() };
+        let (description, argument) = (Some("buys".to_owned()), Some("to".to_owned()));
+        let change = Change { description, destructive: Some(true), argument, ..Change::default() };
         guise.clone().change("a", change);
+        let schema = json!({"type": "object", "properties": {"symbol": {"type": "string"}, "to": {"type": "string"}}});
         assert_eq!(
             dressed(&guise),
-            json!({"name": "a", "description": "buys", "annotations": {"destructiveHint": true}})
+            json!({"name": "a", "description": "buys", "inputSchema": schema, "annotations": {"destructiveHint": true}})
         );
     }
 }

@@ -19,6 +19,8 @@ mod description;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "embedded")]
+mod files;
+#[cfg(feature = "embedded")]
 mod http;
 mod kind;
 #[cfg(feature = "embedded")]

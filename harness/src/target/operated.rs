@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcp_gateway::{
-    ApprovalBook, ApprovalState, AuditSink, ChainedAudit, Durability, Gateway, GatewayConfig, Identity, KillSwitch,
-    Ledger, MemoryAudit, Pins, Rotation, StateDir, trail,
+    ApprovalBook, ApprovalState, AuditKey, AuditSink, ChainedAudit, Durability, Gateway, GatewayConfig, Identity,
+    KillSwitch, Ledger, MemoryAudit, Pins, Rotation, StateDir, trail,
 };
 
-use super::defect;
 use super::kind::TargetError;
 use super::stack::{Deed, Setting};
+use super::{defect, files};
 use crate::agent::transcript::AuditLines;
 use crate::scenario::PolicyFile;
 use crate::soft::{Guise, definitions};
@@ -34,7 +34,6 @@ pub(super) struct Operated {
     /// Whether the audit takes lines.
     takes: Arc<AtomicBool>,
     pins: Option<Pins>,
-    kill: KillSwitch,
     folder: Option<tempfile::TempDir>,
     sessions: u64,
 }
@@ -42,10 +41,6 @@ pub(super) struct Operated {
 impl Operated {
     pub(super) fn start(setting: &Setting<'_>) -> Result<Self, TargetError> {
         let folder = setting.durable.then(tempfile::tempdir).transpose().map_err(TargetError::Folder)?;
-        let kill = match &folder {
-            Some(folder) => KillSwitch::with_file(folder.path().join("halt")).map_err(TargetError::Folder)?,
-            None => KillSwitch::new(),
-        };
         let pins = setting.pinned.then(|| Pins::of(&definitions(&Guise::default())));
         let mut operated = Self {
             gateway: None,
@@ -55,7 +50,6 @@ impl Operated {
             audit: MemoryAudit::new(),
             takes: Arc::new(AtomicBool::new(true)),
             pins: pins.transpose().map_err(|error| TargetError::State(error.to_string()))?,
-            kill,
             folder,
             sessions: 0,
         };
@@ -68,7 +62,7 @@ impl Operated {
         let mut config = GatewayConfig::new(self.clock.clone(), self.audit(self.audit.clone()), SERVER);
         config.policy = self.policy.digest();
         config.pins.clone_from(&self.pins);
-        config.kill = self.kill.clone();
+        config.kill = self.kill_switch()?;
         config.approval_window_ms = APPROVAL_WINDOW_MS;
         let mut guard = defect::guard(policy, self.mutation.as_deref(), &mut config)?;
         if let Some(folder) = &self.folder {
@@ -78,7 +72,8 @@ impl Operated {
             let mut ledger = Ledger::open(&state, SERVER).map_err(|e| failed(&e))?;
             ledger.refill(&mut guard, (self.clock)()).map_err(|e| failed(&e))?;
             config.ledger = Some(ledger);
-            let mut chain = ChainedAudit::open(&self.chain(), None, Rotation::default()).map_err(|e| failed(&e))?;
+            let (chain, key) = (self.chain(), chain_key().map_err(|e| failed(&e))?);
+            let mut chain = ChainedAudit::open(&chain, Some(&key), Rotation::default()).map_err(|e| failed(&e))?;
             let mut memory = self.audit.clone();
             let both = move |line: &str| chain.record(line).and_then(|()| memory.record(line));
             config.audit = Box::new(self.audit(both));
@@ -92,6 +87,18 @@ impl Operated {
         move |line: &str| {
             if takes.load(Ordering::SeqCst) { audit.record(line) } else { Err(io::ErrorKind::StorageFull.into()) }
         }
+    }
+
+    /// The switch as the gateway finds it when it comes up: one that was thrown is on, if it has a file.
+    fn kill_switch(&self) -> Result<KillSwitch, TargetError> {
+        match &self.folder {
+            Some(folder) => KillSwitch::with_file(folder.path().join("halt")).map_err(TargetError::Folder),
+            None => Ok(KillSwitch::new()),
+        }
+    }
+
+    fn state(&self) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.path().join("state"))
     }
 
     fn chain(&self) -> PathBuf {
@@ -142,19 +149,33 @@ impl Operated {
             }
             Deed::Restart => {
                 drop(gateway);
-                // What is stored has one user at a time.
-                self.gateway = None;
-                self.gateway = Some(self.put_up().map_err(|error| error.to_string())?);
+                self.start_again()?;
                 Ok("the gateway was started again".to_owned())
             }
+            Deed::RestartRefused => {
+                drop(gateway);
+                match self.start_again() {
+                    Ok(()) => Err("the gateway was started again on what it must refuse".to_owned()),
+                    Err(why) => Ok(format!("the gateway stays down: {why}")),
+                }
+            }
+            Deed::Store(takes) => files::let_store_take(&self.state().ok_or("the gateway keeps nothing")?, takes),
+            Deed::Tamper(how) => files::tamper(&self.chain(), how),
         }
+    }
+
+    fn start_again(&mut self) -> Result<(), String> {
+        // What is stored has one user at a time.
+        self.gateway = None;
+        self.gateway = Some(self.put_up().map_err(|error| error.to_string())?);
+        Ok(())
     }
 
     /// A person decides about everything that waits, from beside the gateway.
     fn decide(&self, approve: bool) -> Result<String, String> {
         let failed = |error: &dyn std::fmt::Display| error.to_string();
-        let folder = self.folder.as_ref().ok_or("the gateway keeps no approvals")?;
-        let state = StateDir::new(&folder.path().join("state"), Durability::Process).map_err(|e| failed(&e))?;
+        let state = self.state().ok_or("the gateway keeps no approvals")?;
+        let state = StateDir::new(&state, Durability::Process).map_err(|e| failed(&e))?;
         let mut book = ApprovalBook::open(&state).map_err(|e| failed(&e))?;
         let now = (self.clock)();
         let mut waiting = book.list(now).map_err(|e| failed(&e))?;
@@ -177,12 +198,18 @@ impl Operated {
     /// Whether the chain of the audit is whole.
     pub(super) fn chain_is_whole(&self) -> Option<Result<(), String>> {
         self.folder.as_ref()?;
-        let verified = trail::files(&self.chain()).and_then(|files| trail::verify(&files, None));
+        let key = chain_key().ok()?;
+        let verified = trail::files(&self.chain()).and_then(|files| trail::verify(&files, Some(&key)));
         Some(match verified {
             Ok(verified) => verified.finding.map_or(Ok(()), |finding| Err(finding.damage.to_string())),
             Err(error) => Err(error.to_string()),
         })
     }
+}
+
+/// What the records are chained with. The folder is the run's alone, and so is what is in it.
+fn chain_key() -> Result<AuditKey, mcp_gateway::AuditKeyTooShort> {
+    AuditKey::new(b"the key of the audit of this run")
 }
 
 fn name_of(policy: &PolicyFile) -> String {

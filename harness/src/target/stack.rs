@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::kind::{Capability, TargetError};
 use crate::agent::tap::{PipeEnd, Tap};
 use crate::agent::transcript::{AuditLines, Transcript};
-use crate::scenario::{PolicyFile, Upstream};
+use crate::scenario::{PolicyFile, Tampering, Upstream};
 use crate::soft::Guise;
 
 /// Opens stacks of one kind.
@@ -91,7 +91,7 @@ pub(crate) trait Door {
 
     /// What the gateway's people do; in words for the transcript.
     ///
-    /// Before a restart all connections have been closed.
+    /// Before a restart, refused or not, all connections have been closed.
     fn operate(&mut self, deed: Deed<'_>) -> Result<String, String> {
         Err(format!("nobody can do that to this target: {deed:?}"))
     }
@@ -124,6 +124,11 @@ pub(crate) enum Deed<'a> {
     /// Whether the audit takes lines from now on.
     Audit(bool),
     Restart,
+    /// A restart that must come to nothing.
+    RestartRefused,
+    /// Whether the store takes anything from now on.
+    Store(bool),
+    Tamper(Tampering),
 }
 
 /// What runs for a stack.

@@ -163,6 +163,9 @@ impl Gateway {
 
     fn not_stored(&self, court: &mut Court, case: &Case<'_>, held: Held, error: &StateError) -> Ruling {
         tracing::error!(%error, "the store takes no reservation: calls are denied");
+        if self.shared.seam.allows_unstored() {
+            return self.release(court, case, held);
+        }
         let message = "what the call is charged cannot be stored, so it was not made";
         self.hold_back(court, case, held, "store_unavailable", message)
     }
@@ -219,6 +222,7 @@ impl Gateway {
                 self.deny_held(court, case, held, denial.reason.code(), Some(&denial.rule), &denial.message);
                 return Ruling::Deny(told);
             }
+            Arrived::Shared { charge: Err(_), .. } if self.shared.seam.allows_unstored() => None,
             Arrived::Shared { charge: Err(error), .. } => {
                 tracing::error!(%error, "calls that shared limits count are denied");
                 return self.hold_back(court, case, held, error.reason(), error.message());

@@ -36,11 +36,13 @@ pub enum GatewayMutation {
     BrokenReloadAllows,
     /// Keeps what was charged in memory, so that a restart forgets it.
     LedgerUnwritten,
+    /// Lets calls through that the store, its own or the shared one, did not take.
+    StoreFailureAllows,
 }
 
 impl GatewayMutation {
     /// Every mutation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ListFilteredCallsOpen,
         Self::RawBytesForwarded,
         Self::ResultsUnread,
@@ -52,6 +54,7 @@ impl GatewayMutation {
         Self::ReloadForgets,
         Self::BrokenReloadAllows,
         Self::LedgerUnwritten,
+        Self::StoreFailureAllows,
     ];
 
     /// The mutation's name in kebab case, for command lines.
@@ -68,6 +71,7 @@ impl GatewayMutation {
             Self::ReloadForgets => "reload-forgets",
             Self::BrokenReloadAllows => "broken-reload-allows",
             Self::LedgerUnwritten => "ledger-unwritten",
+            Self::StoreFailureAllows => "store-failure-allows",
         }
     }
 }

@@ -38,6 +38,7 @@ questions! {
     forgets_on_reload: ReloadForgets,
     allows_on_broken_reload: BrokenReloadAllows,
     writes_no_ledger: LedgerUnwritten,
+    allows_unstored: StoreFailureAllows,
 }
 
 #[cfg(feature = "mutants")]

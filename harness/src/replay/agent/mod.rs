@@ -73,11 +73,12 @@ pub enum RerunError {
 type Beside = fn(&Step) -> bool;
 
 /// What happens in a run beside its agents.
-const BESIDE: [(Beside, &str); 4] = [
+const BESIDE: [(Beside, &str); 5] = [
     (|step| matches!(step, Step::OwnerOrder(_)), "the owner order at the exchange"),
     (|step| matches!(step, Step::Operator(_)), "the gateway's people do something"),
     (|step| matches!(step, Step::ServerChange(_)), "the server become another"),
     (|step| matches!(step, Step::Direct(_)), "the agent ask the exchange past everybody"),
+    (|step| matches!(step, Step::Market(_)), "the market move"),
 ];
 
 impl Stand {

@@ -91,7 +91,8 @@ impl Checks<'_, '_> {
                 | Step::Reconnect(_)
                 | Step::Operator(_)
                 | Step::ServerChange(_)
-                | Step::Direct(_) => {}
+                | Step::Direct(_)
+                | Step::Market(_) => {}
             }
         }
     }

@@ -7,17 +7,19 @@ use serde_json::Value;
 use super::Findings;
 use crate::scenario::problem::nearest;
 use crate::scenario::refs::{RefError, Template};
-use crate::scenario::{FIRST_AGENT, Located, RawError, Scenario, ServerChange, Step, Upstream};
+use crate::scenario::{Dec, FIRST_AGENT, Located, MarketMove, RawError, Scenario, ServerChange, Step, Upstream};
 use crate::soft;
 
 pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario) {
     let owners: BTreeSet<String> =
         scenario.exchange.open_orders.iter().filter_map(|order| order.name.clone()).collect();
+    let markets: BTreeSet<String> = scenario.exchange.prices.keys().cloned().collect();
     let agents: BTreeSet<String> = scenario.agents.keys().cloned().collect();
     let twin = scenario.twin.as_ref().map(|twin| twin.steps.as_slice()).unwrap_or_default();
     for script in [&scenario.attack, twin, &scenario.steps] {
         let (agents, upstream) = (&agents, scenario.upstream);
-        let mut walk = Walk { findings, agents, upstream, names: owners.clone(), in_loop: false };
+        let names = owners.clone();
+        let mut walk = Walk { findings, agents, upstream, markets: &markets, names, in_loop: false };
         walk.steps(script);
     }
 }
@@ -28,6 +30,8 @@ struct Walk<'a, 'b> {
     /// The agents beside the first.
     agents: &'a BTreeSet<String>,
     upstream: Upstream,
+    /// The symbols that have a price.
+    markets: &'a BTreeSet<String>,
     /// The names that can be used here.
     names: BTreeSet<String>,
     in_loop: bool,
@@ -61,6 +65,7 @@ impl Walk<'_, '_> {
             Step::Reconnect(reconnect) => self.by(place, reconnect.by.as_ref()),
             Step::Operator(_) => {}
             Step::ServerChange(change) => self.server_change(place, change),
+            Step::Market(market) => self.market(place, market),
             Step::Direct(direct) => {
                 if !direct.path.starts_with('/') {
                     let help = "write it as the exchange does, such as `/api/v3/userDataStream`";
@@ -157,6 +162,17 @@ impl Walk<'_, '_> {
         if *change == (ServerChange { tool: change.tool.clone(), ..ServerChange::default() }) {
             let help = "give it another `description`, or say what it `acts_as`";
             self.findings.add("idle-step", place, "the tool stays what it is", help);
+        }
+    }
+
+    fn market(&mut self, place: (u64, u64), market: &MarketMove) {
+        let MarketMove { symbol, price } = market;
+        if !self.markets.contains(symbol) {
+            let help = format!("write `exchange: {{ prices: {{ {symbol}: \"..\" }} }}`, or move another");
+            self.findings.add("market", place, format!("the set-up has no price for `{symbol}`"), help);
+        }
+        if price.value() <= Dec::zero().value() {
+            self.findings.add("market", place, "a price is above zero", "write where the market goes");
         }
     }
 

@@ -175,6 +175,9 @@ fn agents_and_what_happens_round_them() {
     check(ATTACK, "advance: 1s", "direct: { method: GET, path: /api, key: \"${nobody.key}\" }", &[("reference", 18)]);
     check(ATTACK, "advance: 1s", "server_change: { tool: bn_ping, hangs_up: true }", &[("server-change", 18)]);
     check(ATTACK, "policy: p", "policy: p\npinned: true", &[("pinned", 10)]);
+    check(ATTACK, "advance: 1s", "market: { symbol: BTCUSDT, price: \"1\" }", &[]);
+    check(ATTACK, "advance: 1s", "market: { symbol: BNBUSDT, price: \"1\" }", &[("market", 18)]);
+    check(ATTACK, "advance: 1s", "market: { symbol: BTCUSDT, price: \"0\" }", &[("market", 18)]);
     let soft = ATTACK.replace("policy: p\n", "policy: p\nupstream: soft\npinned: true\n");
     check(&soft, "advance: 1s", "server_change: { tool: bn_ping, hangs_up: true }", &[]);
     check(&soft, "advance: 1s", "server_change: { tool: bn_ping }", &[("idle-step", 20)]);

@@ -131,6 +131,15 @@ async fn what_the_store_has_no_room_for_is_denied_as_by_the_guard_and_given_back
     assert!(shared.fake.answers.lock().unwrap().is_empty(), "the guard's own refusals ask nobody");
 }
 
+#[cfg(feature = "mutants")]
+#[tokio::test]
+async fn a_gateway_that_fails_open_lets_through_what_the_store_did_not_take() {
+    let defect = mcp_gateway::GatewayMutation::StoreFailureAllows;
+    let mut shared = Shared::with(|config| config.mutation = Some(defect));
+    shared.call(1).await.send(Err(SharedError::Unavailable("down".to_owned()))).unwrap();
+    assert_eq!(shared.rig.server.next().await["params"]["name"], "twice");
+}
+
 #[tokio::test]
 async fn a_call_that_is_withdrawn_while_it_waits_is_given_back() {
     let mut shared = Shared::new();
