@@ -24,8 +24,13 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GatewayArgs {
+    /// A TOML file with everything that flags say, and with the servers that there are. What is given here or in the
+    /// environment goes before it.
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
     /// The policy, a JSON document of version "1" or "2". Without a valid one nothing is started.
-    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY", required = true)]
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_POLICY", required_unless_present = "config")]
     pub(crate) policy: Option<PathBuf>,
 
     /// While this file is there, nothing passes but the policy's `safety_tools`: see `mcp-gateway kill`. SIGUSR1 makes it,
@@ -69,12 +74,12 @@ pub(crate) struct GatewayArgs {
 
     /// The file with the shared store's password.
     #[cfg(feature = "redis")]
-    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_SHARED_STORE_PASSWORD_FILE", requires = "shared_store")]
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_SHARED_STORE_PASSWORD_FILE")]
     pub(crate) shared_store_password_file: Option<PathBuf>,
 
     /// How long a call waits for the shared store, in milliseconds; after that it is denied.
     #[cfg(feature = "redis")]
-    #[arg(long, value_name = "MS", default_value_t = 500, requires = "shared_store")]
+    #[arg(long, value_name = "MS", default_value_t = 500)]
     pub(crate) shared_store_timeout: u64,
 
     /// How long a request for approval waits for a person, and an approval for its call, in seconds.
@@ -90,7 +95,8 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) grant: String,
 
-    /// The server's name in the audit; by default the name of its command.
+    /// The server's name in the audit; by default the name of its command. Of several servers in --config, the one to
+    /// serve.
     #[arg(long, value_name = "NAME")]
     pub(crate) server: Option<String>,
 
@@ -106,7 +112,7 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     pub(crate) drain: u64,
 
-    /// Read the policy, print what is wrong or vain in it, and stop.
+    /// Read the configuration and the policies, print what is wrong or vain in them, and stop.
     #[arg(long)]
     pub(crate) check: bool,
 
@@ -116,29 +122,29 @@ pub(crate) struct GatewayArgs {
 
     /// Serve many clients over HTTP at ADDRESS, path `/mcp`, in place of one on standard input and output. Port 0 lets the
     /// system choose; the address is told on standard error. Each client needs the token of a grant, from the state folder.
-    #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_LISTEN", requires = "state")]
+    #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
     /// Another name by which clients may call the listener, as in `Host`; those of the loopback are taken anyway.
-    #[arg(long, value_name = "HOST", requires = "listen")]
+    #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
 
     /// A web page that may call the listener, as in `Origin`: `https://desk.example`. By default none may.
-    #[arg(long, value_name = "ORIGIN", requires = "listen")]
+    #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
 
     /// Listen where other machines reach it, without encryption: whoever is on the way reads tokens and orders. Only
     /// behind something that encrypts.
-    #[arg(long, requires = "listen")]
+    #[arg(long)]
     pub(crate) plain_text_beyond_this_machine: bool,
 
     /// Show people what waits for them, what was decided and the kill switch, at this address of the loopback, and figures for
     /// Prometheus at `/metrics`. Port 0 lets the system choose.
-    #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_ADMIN", requires = "admin_token_file")]
+    #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_ADMIN")]
     pub(crate) admin: Option<SocketAddr>,
 
     /// The file with the token for --admin, of 16 characters or more. No agent may know it.
-    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_ADMIN_TOKEN_FILE", requires = "admin")]
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_ADMIN_TOKEN_FILE")]
     pub(crate) admin_token_file: Option<PathBuf>,
 
     /// How many sessions there may be over HTTP at once, each with a connection to the server of its own.
@@ -150,11 +156,11 @@ pub(crate) struct GatewayArgs {
     pub(crate) upstream: Option<String>,
 
     /// The file with the token that the server at --upstream wants as a bearer. Tokens of clients never reach it.
-    #[arg(long, value_name = "FILE", requires = "upstream")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) upstream_token_file: Option<PathBuf>,
 
     /// The server's command and its arguments, after `--`.
-    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["check", "upstream"])]
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["check", "upstream", "config"])]
     pub(crate) command: Vec<OsString>,
 }
 
@@ -369,6 +375,13 @@ Ending:
   there after --drain is killed. The server inherits the environment except
   for MCP_GATEWAY_*.
 
+Configuration:
+  --config names a TOML file with the same settings, and a table
+  `[servers.NAME]` for each server. A flag goes before its variable
+  MCP_GATEWAY_*, that before the file, and that before the default. Paths in
+  the file are from its folder; secrets stand in files of their own.
+  --check reads it and the policies that it names.
+
 Signals:
   SIGHUP reads the policy anew: it is taken whole or not at all, what was
   counted stays, and the audit names which policy judged each call. SIGUSR1
@@ -377,7 +390,7 @@ Signals:
 Exit codes:
   0  ended by the client or a signal, or the policy passed --check
   1  the connection to the client or the server broke
-  2  the command line is wrong
+  2  the command line is wrong, or with the file says too little
   3  the policy cannot be read or is not valid
   4  the audit or its key cannot be opened
   5  the server cannot be started
@@ -390,6 +403,7 @@ Exit codes:
   12 the grant cannot be given or taken back
   13 the shared store cannot be used, or the policy has rules that it does not share
   14 the client's configuration cannot be guarded
+  15 the configuration file cannot be read or is not valid
 
 Examples:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp
@@ -399,6 +413,9 @@ Examples:
     --listen 127.0.0.1:8700 -- binance-mcp
 
   mcp-gateway --policy policy.json --upstream http://127.0.0.1:9000/mcp
+
+  mcp-gateway --config mcp-gateway.toml --check
+  mcp-gateway --config mcp-gateway.toml --server binance
 
   mcp-gateway init ~/.config/client/mcp.json --policy policy.json --out guarded.json
 ";

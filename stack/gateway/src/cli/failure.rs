@@ -19,6 +19,12 @@ pub(super) enum Failure {
     Runtime(io::Error),
     #[error("`--log` is not understood: {0}")]
     Log(tracing_subscriber::filter::ParseError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot read the configuration `{}`: {source}", path.display())]
+    ConfigUnread { path: PathBuf, source: io::Error },
+    #[error("the configuration is not valid, so nothing was started:\n{0}")]
+    Config(super::file::BadConfig),
     #[error("cannot read the policy `{}`: {source}", path.display())]
     PolicyUnread { path: PathBuf, source: io::Error },
     #[error("the policy `{}` is not valid, so nothing was started:\n{errors}", path.display())]
@@ -95,7 +101,7 @@ impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Session(_) | Self::Runtime(_) | Self::Output(_) => 1,
-            Self::Log(_) => 2,
+            Self::Log(_) | Self::Usage(_) => 2,
             Self::PolicyUnread { .. } | Self::PolicyInvalid { .. } => 3,
             Self::Audit { .. } | Self::AuditKeyUnread { .. } | Self::AuditKeyShort(_) => 4,
             Self::Start { .. } | Self::Connect(_) | Self::Upstream(_) | Self::TokenUnread { .. } => 5,
@@ -110,6 +116,7 @@ impl Failure {
             #[cfg(feature = "redis")]
             Self::SharedStore(_) | Self::PasswordUnread { .. } => 13,
             Self::Init(_) => 14,
+            Self::ConfigUnread { .. } | Self::Config(_) => 15,
         }
     }
 }

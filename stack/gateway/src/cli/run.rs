@@ -3,20 +3,24 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use mcp_gateway::admin::Watch;
 use mcp_gateway::{Connection, Gateway, Identity, SessionSummary};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Action, Args, GatewayArgs, Position};
 use super::failure::Failure;
-use super::{setup, signals};
+use super::settings::{ServerSettings, Settings};
+use super::{server, setup, signals};
 
 pub(crate) fn main() -> ExitCode {
-    let args = Args::parse();
+    let matches = Args::command().get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match &args.action {
-        None => run(&args.gateway),
+        None => settings(args.gateway, &matches).and_then(|settings| run(&settings)),
         Some(Action::Approvals(approvals)) => super::approvals::run(approvals),
         Some(Action::Grant(grants)) => super::grants::run(grants),
         Some(Action::Pin { out, command }) => super::pin::pin(out, command),
@@ -43,30 +47,37 @@ fn set_kill_switch(position: Position, path: &Path) -> Result<(), Failure> {
     set.map_err(|source| Failure::Kill { path: path.to_owned(), source })
 }
 
-fn run(args: &GatewayArgs) -> Result<(), Failure> {
+fn settings(args: GatewayArgs, matches: &ArgMatches) -> Result<Settings, Failure> {
+    let given =
+        |name: &str| matches!(matches.value_source(name), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
+    Settings::of(args, &given)
+}
+
+fn run(settings: &Settings) -> Result<(), Failure> {
+    let args = &settings.args;
     let filter = EnvFilter::try_new(&args.log).map_err(Failure::Log)?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
 
-    // The command line is not understood without it.
-    let path = args.policy.clone().unwrap_or_default();
-    let source = setup::read_policy(&path)?;
     if args.check {
-        let _ = writeln!(io::stderr(), "{}: valid, sha256 {}", path.display(), source.digest);
-        return Ok(());
+        return check(settings);
     }
+    let Some(server) = settings.servers.first() else { return Ok(()) };
+    let source = setup::read_policy(&server.policy)?;
     let digest = source.digest.clone();
     let watch = Watch::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     // What the gateway talks to beside its clients and its server belongs to the same runtime.
     let entered = runtime.enter();
-    let gateway = setup::gateway(args, source, &watch)?;
+    let gateway = setup::gateway(args, server, source, &watch)?;
     gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &digest)]);
 
     let served = runtime.block_on(async {
         let _admin = super::admin::start(args, &gateway, watch).await?;
         match args.listen {
-            Some(address) => super::listen::serve(args, &gateway, address).await.map(|()| SessionSummary::default()),
-            None => serve(args, &gateway).await,
+            Some(address) => {
+                super::listen::serve(args, server, &gateway, address).await.map(|()| SessionSummary::default())
+            }
+            None => serve(settings, server, &gateway).await,
         }
     });
     drop(entered);
@@ -79,12 +90,32 @@ fn run(args: &GatewayArgs) -> Result<(), Failure> {
     if summary.server_left_first { Err(Failure::ServerLeft) } else { Ok(()) }
 }
 
-async fn serve(args: &GatewayArgs, gateway: &Gateway) -> Result<SessionSummary, Failure> {
-    let server = super::server::upstream(args, gateway.limits().answer_bytes_max)?;
-    let Connection { read, write, ended } = server.connect().await.map_err(Failure::Connect)?;
+/// Reads everything that the settings name, and says of each whether it is valid.
+fn check(settings: &Settings) -> Result<(), Failure> {
+    let mut seen = Vec::new();
+    for server in &settings.servers {
+        if !seen.contains(&&server.policy) {
+            let source = setup::read_policy(&server.policy)?;
+            let _ = writeln!(io::stderr(), "{}: valid, sha256 {}", server.policy.display(), source.digest);
+            setup::check_policy(&settings.args, &source)?;
+            seen.push(&server.policy);
+        }
+        setup::pins(server)?;
+    }
+    if let Some(file) = &settings.args.config {
+        let _ = writeln!(io::stderr(), "{}: valid", file.display());
+    }
+    Ok(())
+}
+
+async fn serve(settings: &Settings, server: &ServerSettings, gateway: &Gateway) -> Result<SessionSummary, Failure> {
+    let args = &settings.args;
+    let drain = Duration::from_millis(args.drain);
+    let upstream = server::upstream(server, drain, gateway.limits().answer_bytes_max)?;
+    let Connection { read, write, ended } = upstream.connect().await.map_err(Failure::Connect)?;
     // One process serves one client, so its number and its start name the session.
     let identity = Identity::new(&*args.grant, format!("stdio-{}-{}", gateway.now_ms(), std::process::id()));
-    let _signals = signals::heed(gateway.clone(), args.policy.clone().unwrap_or_default());
+    let _signals = signals::heed(gateway.clone(), server.policy.clone());
     let front = rmcp::transport::io::stdio_pipes();
     let served = gateway.serve_until(identity, front, (read, write), shutdown()).await;
     ended.await;

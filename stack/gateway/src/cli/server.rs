@@ -9,23 +9,28 @@ use std::time::Duration;
 use mcp_gateway::{Connecting, Connection, HttpUpstream, Upstream};
 use tokio::process::{Child, Command};
 
-use super::args::GatewayArgs;
 use super::failure::Failure;
+use super::settings::{Behind, ServerSettings};
 
-/// The server that the arguments name. A command is started at once, so that one that cannot be started is told now and
+/// The server that the settings name. A command is started at once, so that one that cannot be started is told now and
 /// not to the first client, who then need not wait for it.
-pub(super) fn upstream(args: &GatewayArgs, answer_bytes_max: usize) -> Result<Arc<dyn Upstream>, Failure> {
-    if let Some(url) = &args.upstream {
-        let read = |path| std::fs::read_to_string(path);
-        let token = args
-            .upstream_token_file
-            .as_ref()
-            .map(|path| read(path).map_err(|source| Failure::TokenUnread { path: path.clone(), source }));
-        let token = token.transpose()?;
-        return Ok(Arc::new(HttpUpstream::new(url, token.as_deref().map(str::trim), answer_bytes_max)?));
-    }
-    let drain = Duration::from_millis(args.drain);
-    let command = PerSession { command: args.command.clone(), drain, first: Mutex::default() };
+pub(super) fn upstream(
+    server: &ServerSettings,
+    drain: Duration,
+    answer_bytes_max: usize,
+) -> Result<Arc<dyn Upstream>, Failure> {
+    let command = match &server.behind {
+        Some(Behind::Url { url, token_file }) => {
+            let read = |path: &std::path::PathBuf| {
+                std::fs::read_to_string(path).map_err(|source| Failure::TokenUnread { path: path.clone(), source })
+            };
+            let token = token_file.as_ref().map(read).transpose()?;
+            return Ok(Arc::new(HttpUpstream::new(url, token.as_deref().map(str::trim), answer_bytes_max)?));
+        }
+        Some(Behind::Command(command)) => command.clone(),
+        None => Vec::new(),
+    };
+    let command = PerSession { command, drain, first: Mutex::default() };
     let first = command.open()?;
     Ok(Arc::new(PerSession { first: Mutex::new(Some(first)), ..command }))
 }

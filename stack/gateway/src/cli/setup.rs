@@ -8,18 +8,19 @@ use std::sync::Arc;
 #[cfg(feature = "redis")]
 use std::time::Duration;
 
-#[cfg(feature = "redis")]
-use mcp_gateway::RedisLimits;
 use mcp_gateway::admin::Watch;
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
     GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, SharedLimits, StateDir, WriterAudit,
-    check_shared, system_clock,
+    system_clock,
 };
+#[cfg(feature = "redis")]
+use mcp_gateway::{RedisLimits, check_shared};
 use mcp_policy::{Guard, Policy};
 
 use super::args::{GatewayArgs, Survives};
 use super::failure::Failure;
+use super::settings::ServerSettings;
 
 /// A policy with the digest of its document and parts.
 pub(super) struct Source {
@@ -40,8 +41,24 @@ pub(super) fn read_policy(path: &Path) -> Result<Source, Failure> {
     Ok(Source { policy, digest: document.digest() })
 }
 
+/// Whether a policy can be held with the limits that gateways share, if they share some.
+pub(super) fn check_policy(args: &GatewayArgs, source: &Source) -> Result<(), Failure> {
+    #[cfg(feature = "redis")]
+    if args.shared_store.is_some() {
+        check_shared(&source.policy)?;
+    }
+    #[cfg(not(feature = "redis"))]
+    let _ = (args, source);
+    Ok(())
+}
+
 /// The gateway; whatever its audit takes, `watch` sees as well if somebody looks at it.
-pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Result<Gateway, Failure> {
+pub(super) fn gateway(
+    args: &GatewayArgs,
+    server: &ServerSettings,
+    source: Source,
+    watch: &Watch,
+) -> Result<Gateway, Failure> {
     let audit_key = match &args.audit_key_file {
         None => None,
         Some(path) => {
@@ -57,11 +74,8 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
         Some(path) => kill_switch(path)?,
     };
     let shared_limits = shared_limits(args)?;
-    if shared_limits.is_some() {
-        check_shared(&source.policy)?;
-    }
+    check_policy(args, &source)?;
     let clock = system_clock();
-    let server = server_name(args);
     let mut guard = Guard::new(source.policy);
     let (mut approvals, mut ledger) = (None, None);
     if let Some(folder) = &args.state {
@@ -71,7 +85,7 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
         };
         let state = StateDir::new(folder, durability)?;
         approvals = Some(ApprovalBook::open(&state)?);
-        let mut reserved = Ledger::open(&state, &server)?;
+        let mut reserved = Ledger::open(&state, &server.name)?;
         let forgotten = reserved.refill(&mut guard, clock())?;
         if forgotten > 0 {
             tracing::warn!(forgotten, "charges of counters that the policy no longer has are not counted");
@@ -82,7 +96,7 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
             Durability::Process => reserved,
         });
     }
-    let pins = args.pins.as_deref().map(pins).transpose()?;
+    let pins = pins(server)?;
     let config = GatewayConfig {
         kill,
         pins,
@@ -99,7 +113,7 @@ pub(super) fn gateway(args: &GatewayArgs, source: Source, watch: &Watch) -> Resu
             drain_ms: args.drain,
             ..GatewayLimits::default()
         },
-        ..GatewayConfig::new(clock, |_: &str| Ok(()), server)
+        ..GatewayConfig::new(clock, |_: &str| Ok(()), server.name.clone())
     };
     let gateway = Gateway::new(guard, config);
     gateway.record_approvals();
@@ -144,16 +158,11 @@ pub(super) fn kill_switch(path: &Path) -> Result<KillSwitch, Failure> {
     KillSwitch::with_file(path).map_err(|source| Failure::Kill { path: path.to_owned(), source })
 }
 
-fn pins(path: &Path) -> Result<Pins, Failure> {
+/// The pins of a server, if it has some.
+pub(super) fn pins(server: &ServerSettings) -> Result<Option<Pins>, Failure> {
+    let Some(path) = &server.pins else { return Ok(None) };
     let text = std::fs::read_to_string(path)
         .map_err(|source| Failure::Pin(format!("cannot read the pins `{}`: {source}", path.display())))?;
-    Pins::parse(&text).map_err(|error| Failure::Pin(format!("`{}`: {error}", path.display())))
-}
-
-/// The name given, or the server's address, or that of the command without its folder.
-fn server_name(args: &GatewayArgs) -> String {
-    args.server.clone().or_else(|| args.upstream.clone()).unwrap_or_else(|| {
-        let command = args.command.first().map(Path::new).and_then(Path::file_name);
-        command.unwrap_or_default().to_string_lossy().into_owned()
-    })
+    let pins = Pins::parse(&text).map_err(|error| Failure::Pin(format!("`{}`: {error}", path.display())))?;
+    Ok(Some(pins))
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod config;
 mod http;
 mod kills;
 mod policies;
@@ -40,6 +41,10 @@ fn main() -> ExitCode {
         trial("help_tells_the_exit_codes", help),
         trial("a_bad_policy_starts_nothing", bad_policy),
         trial("check_reads_the_policy_and_stops", check),
+        trial("one_file_says_what_flags_say", config::one_file),
+        trial("one_of_several_servers_in_a_file_is_chosen", config::chosen_server),
+        trial("check_reads_the_file_and_all_that_it_names", config::check),
+        trial("a_bad_file_starts_nothing", config::bad_file),
         trial("what_cannot_be_opened_has_its_own_exit_code", unopenable),
         trial("what_gateways_cannot_share_starts_nothing", unshareable),
         trial("a_server_that_dies_in_a_call_is_told", server_dies),
@@ -178,7 +183,8 @@ fn help() {
     let output = Command::new(env!("CARGO_BIN_EXE_mcp-gateway")).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["--policy", "--audit", "Exit codes", "[POLICY DENIED]", "Example", "--listen", "Over HTTP"] {
+    for word in ["--policy", "--audit", "Exit codes", "[POLICY DENIED]", "Example", "--listen", "Over HTTP", "--config"]
+    {
         assert!(help.contains(word), "{word} is missing in:\n{help}");
     }
     let output = Place::new(POLICY).gateway(&[]).output().unwrap();

@@ -1,0 +1,158 @@
+//! The configuration file: everything that flags say, and what they cannot.
+//!
+//! A setting of the command line, or of its variable in the environment, goes before one of the file, and that before
+//! the default. Paths are from the folder of the file.
+
+mod section;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::args::GatewayArgs;
+use super::failure::Failure;
+pub(super) use section::BadConfig;
+use section::{Reader, Section};
+
+/// A server as the file has it.
+#[derive(Debug, Default)]
+pub(super) struct FileServer {
+    pub(super) command: Vec<OsString>,
+    pub(super) url: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) policy: Option<PathBuf>,
+    pub(super) pins: Option<PathBuf>,
+}
+
+/// What the file says beside what flags could say as well.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) servers: BTreeMap<String, FileServer>,
+}
+
+/// Reads the file at `path`, and lays it under the settings of which `given` does not know that they were given.
+pub(super) fn lay_under(path: &Path, args: &mut GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<Told, Failure> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| Failure::ConfigUnread { path: path.to_owned(), source })?;
+    read(path, &text, args, given).map_err(Failure::Config)
+}
+
+fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<Told, BadConfig> {
+    let reader = Reader::new(path, text);
+    let mut told = Told::default();
+    if let Some(document) = reader.parse() {
+        let mut layer = Layer { args, given };
+        let mut top = Section::top(&reader, document.get_ref());
+        layer.general(&mut top);
+        layer.audit(&mut top);
+        layer.http(&mut top);
+        layer.admin(&mut top);
+        layer.shared_store(&mut top);
+        for (name, section) in top.named("servers") {
+            told.servers.insert(name, server(section));
+        }
+        top.end();
+    }
+    reader.end().map(|()| told)
+}
+
+/// Settings that were given, over those of the file.
+struct Layer<'a> {
+    args: &'a mut GatewayArgs,
+    given: &'a dyn Fn(&str) -> bool,
+}
+
+impl Layer<'_> {
+    /// Takes what the file tells unless the setting of this name was given.
+    fn set<T>(&mut self, name: &str, told: Option<T>, place: impl FnOnce(&mut GatewayArgs) -> &mut T) {
+        if let Some(told) = told
+            && !(self.given)(name)
+        {
+            *place(self.args) = told;
+        }
+    }
+
+    fn general(&mut self, top: &mut Section<'_, '_>) {
+        self.set("policy", top.path("policy").map(Some), |args| &mut args.policy);
+        self.set("state", top.path("state").map(Some), |args| &mut args.state);
+        self.set("durability", top.choice("durability"), |args| &mut args.durability);
+        self.set("kill_file", top.path("kill_file").map(Some), |args| &mut args.kill_file);
+        self.set("grant", top.text("grant"), |args| &mut args.grant);
+        self.set("approval_window", top.number("approval_window_s", 1), |args| &mut args.approval_window);
+        self.set("max_in_flight", top.number("max_in_flight", 1), |args| &mut args.max_in_flight);
+        self.set("max_frame", top.number("max_frame_bytes", 1), |args| &mut args.max_frame);
+        self.set("drain", top.number("drain_ms", 0), |args| &mut args.drain);
+        self.set("log", top.text("log"), |args| &mut args.log);
+    }
+
+    fn audit(&mut self, top: &mut Section<'_, '_>) {
+        let Some(mut audit) = top.section("audit") else { return };
+        self.set("audit", audit.path("file"), |args| &mut args.audit);
+        self.set("audit_rotate", audit.number("rotate_bytes", 1), |args| &mut args.audit_rotate);
+        self.set("audit_sync", audit.switch("sync"), |args| &mut args.audit_sync);
+        self.set("audit_key_file", audit.path("key_file").map(Some), |args| &mut args.audit_key_file);
+        audit.end();
+    }
+
+    fn http(&mut self, top: &mut Section<'_, '_>) {
+        let Some(mut http) = top.section("http") else { return };
+        self.set("listen", http.parsed("listen", ADDRESS).map(Some), |args| &mut args.listen);
+        self.set("allow_host", http.texts("allow_hosts"), |args| &mut args.allow_host);
+        self.set("allow_origin", http.texts("allow_origins"), |args| &mut args.allow_origin);
+        let plain = http.switch("plain_text_beyond_this_machine");
+        self.set("plain_text_beyond_this_machine", plain, |args| &mut args.plain_text_beyond_this_machine);
+        self.set("max_sessions", http.number("max_sessions", 1), |args| &mut args.max_sessions);
+        http.end();
+    }
+
+    fn admin(&mut self, top: &mut Section<'_, '_>) {
+        let Some(mut admin) = top.section("admin") else { return };
+        self.set("admin", admin.parsed("listen", ADDRESS).map(Some), |args| &mut args.admin);
+        self.set("admin_token_file", admin.path("token_file").map(Some), |args| &mut args.admin_token_file);
+        admin.end();
+    }
+
+    #[cfg(feature = "redis")]
+    fn shared_store(&mut self, top: &mut Section<'_, '_>) {
+        let Some(mut store) = top.section("shared_store") else { return };
+        self.set("shared_store", store.text("url").map(Some), |args| &mut args.shared_store);
+        let password = store.path("password_file").map(Some);
+        self.set("shared_store_password_file", password, |args| &mut args.shared_store_password_file);
+        self.set("shared_store_timeout", store.number("timeout_ms", 1), |args| &mut args.shared_store_timeout);
+        if store.place("url").is_none() && !(self.given)("shared_store") {
+            top.wrong("shared_store", "there is no `url` in it");
+        }
+        store.end();
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn shared_store(&mut self, top: &mut Section<'_, '_>) {
+        if top.section("shared_store").is_some() {
+            top.wrong("shared_store", "this build has none: use one with the feature `redis`");
+        }
+    }
+}
+
+const ADDRESS: &str = "address: write it as `\"127.0.0.1:8700\"`";
+
+fn server(mut section: Section<'_, '_>) -> FileServer {
+    let command = section.command("command").unwrap_or_default().into_iter().map(OsString::from).collect();
+    let told = FileServer {
+        command,
+        url: section.text("url"),
+        token_file: section.path("token_file"),
+        policy: section.path("policy"),
+        pins: section.path("pins"),
+    };
+    if section.place("url").is_some() && section.place("command").is_some() {
+        section.wrong("url", "the server has a `command` as well: leave one of them out");
+    }
+    if section.place("url").is_none() && section.place("token_file").is_some() {
+        section.wrong("token_file", "only a server at a `url` is told a token: leave it out");
+    }
+    section.end();
+    told
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The command with a configuration file.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::{POLICY, Place, Served, call, said, session};
+
+/// The command with nothing but a file, started elsewhere.
+fn configured(place: &Place, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-gateway"));
+    command.arg("--config").arg(place.path("conf/gateway.toml")).args(flags).current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn place(text: &str) -> Place {
+    let place = Place::new(POLICY);
+    fs::create_dir(place.path("conf")).unwrap();
+    fs::write(place.path("conf/gateway.toml"), text).unwrap();
+    place
+}
+
+fn server(name: &str) -> String {
+    let program = std::env::current_exe().unwrap();
+    format!("[servers.{name}]\ncommand = [{:?}, \"--fixture\", \"rmcp\"]\n", program.to_str().unwrap())
+}
+
+fn audit(place: &Place, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(place.path(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn one_file() {
+    let text =
+        "policy = \"../policy.json\"\ngrant = \"file\"\n[audit]\nfile = \"audit.jsonl\"\n".to_owned() + &server("desk");
+    let place = place(&text);
+    let mut served = Served::start(configured(&place, &[]));
+    assert_eq!(served.call(1, "echo"), Value::Null);
+    assert_eq!(served.call(2, "withdraw"), "not_available");
+    served.end();
+    let records = audit(&place, "conf/audit.jsonl");
+    let decided: Vec<_> = records.iter().filter(|record| record.get("decision").is_some()).collect();
+    assert_eq!((&decided[0]["server"], &decided[0]["grant"]), (&"desk".into(), &"file".into()));
+
+    // A variable goes before the file, and a flag before both.
+    let grant = |command: &mut Command| {
+        session_of(command);
+        audit(&place, "conf/audit.jsonl").iter().rfind(|record| record.get("grant").is_some()).unwrap()["grant"].clone()
+    };
+    assert_eq!(grant(&mut configured(&place, &["--grant", "flag"])), "flag");
+    let strict = place.path("strict.json");
+    fs::write(&strict, POLICY.replace("\"echo\": {}, ", "")).unwrap();
+    let reason = |command: Command| {
+        let mut served = Served::start(command);
+        let reason = served.call(1, "echo");
+        served.end();
+        reason
+    };
+    let mut by_variable = configured(&place, &[]);
+    by_variable.env("MCP_GATEWAY_POLICY", &strict);
+    assert_eq!(reason(by_variable), "not_available");
+    let mut by_flag = configured(&place, &["--policy", place.path("policy.json").to_str().unwrap()]);
+    by_flag.env("MCP_GATEWAY_POLICY", &strict);
+    assert_eq!(reason(by_flag), Value::Null);
+    // The file itself may be named by a variable.
+    let mut by_name = Command::new(env!("CARGO_BIN_EXE_mcp-gateway"));
+    by_name.env("MCP_GATEWAY_CONFIG", place.path("conf/gateway.toml")).arg("--check");
+    assert!(by_name.output().unwrap().status.success());
+}
+
+fn session_of(command: &mut Command) -> Output {
+    let command = std::mem::replace(command, Command::new("true"));
+    let output = session(command, &[call(1, "withdraw")]);
+    assert!(output.status.success(), "{}", said(&output));
+    output
+}
+
+pub(crate) fn chosen_server() {
+    let strict = "policy = \"strict.json\"\n";
+    let text = "policy = \"../policy.json\"\n".to_owned() + &server("loose") + &server("strict") + strict;
+    let place = place(&text);
+    fs::write(place.path("conf/strict.json"), POLICY.replace("\"echo\": {}, ", "")).unwrap();
+    for (name, reason) in [("loose", Value::Null), ("strict", "not_available".into())] {
+        let mut served = Served::start(configured(&place, &["--server", name]));
+        assert_eq!(served.event("started")["server"], name);
+        assert_eq!(served.call(1, "echo"), reason);
+        served.end();
+    }
+    let output = configured(&place, &[]).output().unwrap();
+    assert!(output.status.code() == Some(2) && said(&output).contains("--server NAME"), "{}", said(&output));
+}
+
+pub(crate) fn check() {
+    let example = include_str!("../../mcp-gateway.example.toml");
+    let place = place(example);
+    let checked = |place: &Place| {
+        let output = configured(place, &["--check"]).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let (code, told) = checked(&place);
+    assert!(code == Some(3) && told.contains("conf/binance.json"), "{told}");
+    fs::write(place.path("conf/binance.json"), POLICY).unwrap();
+    let (code, told) = checked(&place);
+    assert!(code == Some(10) && told.contains("conf/binance.pins.json"), "{told}");
+    fs::write(place.path("conf/binance.pins.json"), r#"{"version": "1", "tools": {}}"#).unwrap();
+    let (code, told) = checked(&place);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("binance.json: valid, sha256 ") && told.ends_with("gateway.toml: valid\n"), "{told}");
+    // Every policy counts, not only the first.
+    let second = format!("{example}\n[servers.zeta]\ncommand = [\"z\"]\npolicy = \"z.json\"\n");
+    fs::write(place.path("conf/gateway.toml"), second).unwrap();
+    fs::write(place.path("conf/z.json"), "{}").unwrap();
+    let (code, told) = checked(&place);
+    assert!(code == Some(3) && told.contains("z.json"), "{told}");
+}
+
+pub(crate) fn bad_file() {
+    let place = place(&("polcy = \"x\"\n".to_owned() + &server("desk") + "pin = \"canary\"\n"));
+    let witness = place.path("started");
+    let output = configured(&place, &["--", "touch", witness.to_str().unwrap()]).output().unwrap();
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(15), "{told}");
+    assert!(
+        told.contains("conf/gateway.toml: line 1, column 1: `polcy`: unknown key; did you mean `policy`?"),
+        "{told}"
+    );
+    assert!(
+        told.contains("`servers.desk.pin`: unknown key; did you mean `pins`?") && !told.contains("canary"),
+        "{told}"
+    );
+    assert!(!witness.exists() && output.stdout.is_empty());
+    fs::remove_file(place.path("conf/gateway.toml")).unwrap();
+    let output = configured(&place, &[]).output().unwrap();
+    assert!(output.status.code() == Some(15) && said(&output).contains("conf/gateway.toml"), "{}", said(&output));
+}
