@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use mcp_policy::{Call, Decision, Denial, Guard, Moment, Outcome, Permit, Policy, ResultRules, Settlement, Timestamp};
+use mcp_policy::{Call, Decision, Denial, Guard, Moment, Outcome, Permit, ResultRules, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::approval::ApprovalBook;
@@ -14,9 +14,8 @@ use crate::held::{Desk, Held, SharedCharge};
 use crate::kill::KillSwitch;
 use crate::ledger::{Entry, Ledger, Reserved};
 use crate::pins::Pins;
-use crate::reload::ReloadError;
 use crate::seam::Seam;
-use crate::shared::{SharedLimits, check_shared};
+use crate::shared::SharedLimits;
 use crate::state_dir::StateError;
 use crate::wire::{Refusal, RequestId};
 
@@ -81,7 +80,7 @@ impl Court {
     }
 
     /// Puts what the guard has learnt on disk.
-    fn learn(&mut self, never_left: Option<Entry>) {
+    pub(crate) fn learn(&mut self, never_left: Option<Entry>) {
         if let Some(ledger) = &mut self.ledger
             && let Err(error) = ledger.learn(never_left, self.guard.take_notes())
         {
@@ -256,6 +255,13 @@ impl Gateway {
         &self.shared.server
     }
 
+    /// The digest of the policy in force, by which the audit names it.
+    pub fn policy(&self) -> Arc<str> {
+        // A digest is whole whatever panicked.
+        let court = self.shared.court.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&court.policy)
+    }
+
     /// How long a request for approval waits for a person, and an approval for its call, in milliseconds.
     pub fn approval_window_ms(&self) -> u64 {
         self.shared.approval_window_ms
@@ -372,28 +378,6 @@ impl Gateway {
         if let Ok(mut court) = self.shared.court.lock() {
             self.note_switch(&mut court, halted, self.now_ms());
         }
-    }
-
-    /// Puts `policy` in force and on record, or neither.
-    pub(crate) fn put_in_force(&self, policy: Policy, digest: &str) -> Result<(), ReloadError> {
-        let mut court = self.shared.court.lock().map_err(|_| ReloadError::Unavailable)?;
-        if self.shared.store.is_some() {
-            check_shared(&policy)?;
-        }
-        let Court { guard, policy: old, audit, line, .. } = &mut *court;
-        event("policy_reloaded", self.now_ms(), &self.shared.server, &[("from", old), ("policy", digest)], line);
-        audit.record(line).map_err(|error| {
-            tracing::error!(%error, "the audit takes no line: the policy stays");
-            ReloadError::NotRecorded
-        })?;
-        if self.shared.seam.forgets_on_reload() {
-            *guard = Guard::new(policy);
-        } else {
-            guard.replace(policy);
-        }
-        *old = digest.into();
-        court.learn(None);
-        Ok(())
     }
 
     /// Puts it on record when the kill switch has another position than before.

@@ -80,7 +80,7 @@ mod wire;
 pub use approval::{Approval, ApprovalBook, ApprovalChange, ApprovalError, ApprovalState, Asked, NotOpen};
 pub use audit::{
     AuditKey, AuditKeyTooShort, AuditSink, ChainedAudit, ChainedAuditError, FileAudit, MAX_LINE_BYTES, MemoryAudit,
-    Rotation, WriterAudit, is_decision, policy_digest,
+    Rotation, SharedAudit, WriterAudit, is_decision, policy_digest,
 };
 pub use clock::{NowMs, system_clock};
 pub use config::{GatewayConfig, GatewayLimits, Identity};
@@ -94,7 +94,7 @@ pub use mcp_policy;
 #[cfg(feature = "mutants")]
 pub use mutants::{GatewayMutation, UnknownGatewayMutation};
 pub use pins::{Pins, PinsError};
-pub use reload::{ReloadError, Reloaded};
+pub use reload::{ReloadError, Reloaded, reload_together};
 pub use session::{Lane, Outbox, Session, SessionSummary, VERDICT_META_KEY};
 pub use shared::{Asking, Charge, SharedError, SharedLimits, Unshared, check_shared};
 #[cfg(feature = "redis")]

@@ -6,36 +6,58 @@ use super::watch::{Latency, Seen};
 
 /// Other figures than those of the audit.
 pub(super) struct Now {
-    pub(super) pending: usize,
+    /// By server.
+    pub(super) pending: Vec<(String, usize)>,
     pub(super) halted: bool,
 }
 
 /// All figures. No argument of any call is among them.
 pub(super) fn text(seen: &Seen, now: &Now) -> String {
     let mut out = String::new();
-    head(&mut out, "mcp_gateway_calls_total", "counter", "Decisions on calls and frames, by decision and tool.");
-    for ((decision, tool), count) in &seen.calls {
-        series(&mut out, "mcp_gateway_calls_total", &[("decision", decision), ("tool", tool)], count);
+    head(
+        &mut out,
+        "mcp_gateway_calls_total",
+        "counter",
+        "Decisions on calls and frames, by server, decision and tool.",
+    );
+    for ([server, decision, tool], count) in &seen.calls {
+        let labels = [("server", server.as_str()), ("decision", decision), ("tool", tool)];
+        series(&mut out, "mcp_gateway_calls_total", &labels, count);
     }
-    head(&mut out, "mcp_gateway_refusals_total", "counter", "Calls and frames that went no further, by reason.");
-    for (reason, count) in &seen.refusals {
-        series(&mut out, "mcp_gateway_refusals_total", &[("reason", reason)], count);
+    head(
+        &mut out,
+        "mcp_gateway_refusals_total",
+        "counter",
+        "Calls and frames that went no further, by server and reason.",
+    );
+    for ([server, reason], count) in &seen.refusals {
+        series(&mut out, "mcp_gateway_refusals_total", &[("server", server), ("reason", reason)], count);
     }
     head(&mut out, "mcp_gateway_outcomes_total", "counter", "What became of calls that were let through.");
-    for (outcome, count) in &seen.outcomes {
-        series(&mut out, "mcp_gateway_outcomes_total", &[("outcome", outcome)], count);
+    for ([server, outcome], count) in &seen.outcomes {
+        series(&mut out, "mcp_gateway_outcomes_total", &[("server", server), ("outcome", outcome)], count);
     }
     head(&mut out, "mcp_gateway_upstream_milliseconds", "histogram", "How long servers took to answer.");
-    for (bound, count) in Latency::BOUNDS.iter().zip(&seen.latency.counts) {
-        series(&mut out, "mcp_gateway_upstream_milliseconds_bucket", &[("le", &bound.to_string())], count);
+    for (server, latency) in &seen.latency {
+        let server = ("server", server.as_str());
+        let mut bucket = |bound: &str, count: u64| {
+            series(&mut out, "mcp_gateway_upstream_milliseconds_bucket", &[server, ("le", bound)], count);
+        };
+        for (bound, count) in Latency::BOUNDS.iter().zip(&latency.counts) {
+            bucket(&bound.to_string(), *count);
+        }
+        bucket("+Inf", latency.count);
+        series(&mut out, "mcp_gateway_upstream_milliseconds_sum", &[server], latency.sum);
+        series(&mut out, "mcp_gateway_upstream_milliseconds_count", &[server], latency.count);
     }
-    series(&mut out, "mcp_gateway_upstream_milliseconds_bucket", &[("le", "+Inf")], seen.latency.count);
-    series(&mut out, "mcp_gateway_upstream_milliseconds_sum", &[], seen.latency.sum);
-    series(&mut out, "mcp_gateway_upstream_milliseconds_count", &[], seen.latency.count);
+    let name = "mcp_gateway_approvals_pending";
+    head(&mut out, name, "gauge", "Requests that wait for a person, by server.");
+    for (server, pending) in &now.pending {
+        series(&mut out, name, &[("server", server)], pending);
+    }
     for (name, kind, help, value) in [
         ("mcp_gateway_audit_records_total", "counter", "Records that the audit has taken.", seen.records),
         ("mcp_gateway_audit_lost_total", "counter", "Records that the audit has not taken.", seen.lost),
-        ("mcp_gateway_approvals_pending", "gauge", "Requests that wait for a person.", now.pending as u64),
         ("mcp_gateway_halted", "gauge", "1 while the kill switch is on.", u64::from(now.halted)),
     ] {
         head(&mut out, name, kind, help);
@@ -64,13 +86,19 @@ mod tests {
     #[test]
     fn labels_cannot_break_out() {
         let mut seen = Seen::default();
-        seen.calls.insert(("deny".to_owned(), "a\"} 1\nmcp_gateway_halted 1".to_owned()), 3);
-        let text = text(&seen, &Now { pending: 2, halted: false });
+        let labels = ["s", "deny", "a\"} 1\nmcp_gateway_halted 1"].map(str::to_owned);
+        seen.calls.insert(labels, 3);
+        let text = text(&seen, &Now { pending: vec![("s".to_owned(), 2)], halted: false });
         assert!(
-            text.contains(r#"mcp_gateway_calls_total{decision="deny",tool="a\"} 1\nmcp_gateway_halted 1"} 3"#),
+            text.contains(
+                r#"mcp_gateway_calls_total{server="s",decision="deny",tool="a\"} 1\nmcp_gateway_halted 1"} 3"#
+            ),
             "{text}"
         );
-        assert!(text.contains("\nmcp_gateway_halted 0\n") && text.contains("\nmcp_gateway_approvals_pending 2\n"));
+        assert!(
+            text.contains("\nmcp_gateway_halted 0\n")
+                && text.contains("\nmcp_gateway_approvals_pending{server=\"s\"} 2\n")
+        );
         assert!(!text.contains("\nmcp_gateway_halted 1"));
     }
 }

@@ -14,7 +14,7 @@ const HISTORY: usize = 50;
 
 /// What the page shows.
 pub(super) struct View<'a> {
-    pub(super) server: &'a str,
+    pub(super) servers: Vec<&'a str>,
     pub(super) now_ms: u64,
     pub(super) halted: bool,
     /// All requests, the newest first; nothing where there is no state folder or it cannot be read.
@@ -47,7 +47,7 @@ pub(super) fn whole(view: &View<'_>) -> String {
     );
     let live = "<span id=live class=quiet aria-live=polite></span>";
     let script = "<script src=/page.js defer></script>";
-    document(&format!("mcp-gateway: {}", view.server), &format!("{live} {out}{script}"), &part(view))
+    document(&format!("mcp-gateway: {}", view.servers.join(", ")), &format!("{live} {out}{script}"), &part(view))
 }
 
 /// What changes from one moment to the next.
@@ -132,14 +132,15 @@ fn history(out: &mut String, over: &[&(Approval, ApprovalState)]) {
         return;
     }
     out.push_str(
-        "<h2>Decided</h2><table><thead><tr><th>Request<th>Tool<th>Arguments<th>What became of it<th>By<th>Note</thead><tbody>",
+        "<h2>Decided</h2><table><thead><tr><th>Request<th>Server<th>Tool<th>Arguments<th>What became of it<th>By<th>Note</thead><tbody>",
     );
     for (approval, state) in over.iter().take(HISTORY) {
         let asked = &approval.asked;
         let _ = write!(
             out,
-            "<tr><td>{}<td>{}<td class=code>{}<td class={state}>{state}<td>{}<td>{}",
+            "<tr><td>{}<td>{}<td>{}<td class=code>{}<td class={state}>{state}<td>{}<td>{}",
             html(&approval.id),
+            html(&asked.server),
             html(&asked.tool),
             html(&asked.arguments),
             html(&approval.by),
@@ -155,7 +156,7 @@ fn decisions(out: &mut String, latest: &[String]) {
         out.push_str("<p class=quiet>Nothing was asked yet.</p>");
         return;
     }
-    out.push_str("<table><thead><tr><th>Decision<th>Tool<th>Grant<th>Session<th>Rule<th>Why</thead><tbody>");
+    out.push_str("<table><thead><tr><th>Decision<th>Server<th>Tool<th>Grant<th>Session<th>Rule<th>Why</thead><tbody>");
     for line in latest.iter().rev() {
         let record: Map<String, Value> = serde_json::from_str(line).unwrap_or_default();
         let text = |name: &str| html(record.get(name).and_then(Value::as_str).unwrap_or_default());
@@ -163,7 +164,8 @@ fn decisions(out: &mut String, latest: &[String]) {
         let why = if record.contains_key("message") { text("message") } else { text("reason") };
         let _ = write!(
             out,
-            "<tr><td class=\"{decision}\">{decision}<td>{}<td>{}<td>{}<td class=code>{}<td>{why}",
+            "<tr><td class=\"{decision}\">{decision}<td>{}<td>{}<td>{}<td>{}<td class=code>{}<td>{why}",
+            text("server"),
             text("tool"),
             text("grant"),
             text("session"),

@@ -74,7 +74,9 @@ impl std::fmt::Debug for AdminConfig {
 pub struct Admin(Arc<Desk>);
 
 struct Desk {
+    /// The first: clock, approval window and kill switch are the same for all.
     gateway: Gateway,
+    others: Vec<Gateway>,
     watch: Watch,
     book: Option<Mutex<ApprovalBook>>,
     secrets: Arc<dyn Fn() -> io::Result<[u8; 32]> + Send + Sync>,
@@ -85,9 +87,15 @@ struct Desk {
 impl Admin {
     /// The admin listener of `gateway`, whose audit must be watched by the configuration's [`Watch`].
     pub fn new(gateway: Gateway, config: AdminConfig) -> Self {
+        Self::several(gateway, Vec::new(), config)
+    }
+
+    /// The admin listener of several gateways in one process, which share clock, approval window, kill switch, state folder
+    /// and audit.
+    pub fn several(gateway: Gateway, others: Vec<Gateway>, config: AdminConfig) -> Self {
         let AdminConfig { watch, approvals, secrets, token } = config;
         let book = approvals.map(Mutex::new);
-        Self(Arc::new(Desk { gateway, watch, book, secrets, token, logins: Logins::default() }))
+        Self(Arc::new(Desk { gateway, others, watch, book, secrets, token, logins: Logins::default() }))
     }
 
     /// Serves until `stop` is ready.
@@ -175,6 +183,10 @@ impl IntoResponse for No {
 }
 
 impl Desk {
+    fn gateways(&self) -> impl Iterator<Item = &Gateway> {
+        std::iter::once(&self.gateway).chain(&self.others)
+    }
+
     fn is_token(&self, token: &str) -> bool {
         let digest: [u8; 32] = Sha256::digest(token).into();
         digest.ct_eq(&self.token).into()
@@ -209,7 +221,7 @@ impl Desk {
             }
         };
         // It is on record before anybody is told.
-        self.gateway.record_approvals();
+        self.gateways().for_each(Gateway::record_approvals);
         decided.map_err(No::Approval)
     }
 
@@ -220,7 +232,7 @@ impl Desk {
             "off" => switch.release(),
             _ => return Err(No::Form),
         };
-        self.gateway.look_at_the_switch();
+        self.gateways().for_each(Gateway::look_at_the_switch);
         set.map_err(|error| No::Broken(format!("the file of the kill switch: {error}")))
     }
 
@@ -236,7 +248,7 @@ impl Desk {
 
     fn view<'a>(&'a self, form: &'a str) -> View<'a> {
         View {
-            server: self.gateway.server(),
+            servers: self.gateways().map(Gateway::server).collect(),
             now_ms: self.gateway.now_ms(),
             halted: self.gateway.kill_switch().is_on(),
             approvals: self.approvals(),
@@ -343,8 +355,14 @@ async fn api_kill(State(desk): State<Arc<Desk>>, Path(to): Path<String>, headers
 
 async fn figures(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, No> {
     desk.sent_by_script(&headers)?;
-    let pending = desk.approvals().unwrap_or_default();
-    let pending = pending.iter().filter(|(_, state)| *state == ApprovalState::Pending).count();
+    let approvals = desk.approvals().unwrap_or_default();
+    let waits = |server: &str| {
+        let of_server = |(approval, state): &&(Approval, ApprovalState)| {
+            *state == ApprovalState::Pending && approval.asked.server == server
+        };
+        (server.to_owned(), approvals.iter().filter(of_server).count())
+    };
+    let pending = desk.gateways().map(|gateway| waits(gateway.server())).collect();
     let now = Now { pending, halted: desk.gateway.kill_switch().is_on() };
     let told = metrics::text(&desk.watch.seen(), &now);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], told).into_response())
@@ -352,7 +370,7 @@ async fn figures(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Re
 
 /// Ready while calls can be judged and recorded.
 async fn ready(State(desk): State<Arc<Desk>>) -> Response {
-    match desk.gateway.trouble() {
+    match desk.gateways().find_map(Gateway::trouble) {
         None => "ready\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }

@@ -24,14 +24,14 @@ pub struct Watch(Arc<Mutex<Seen>>);
 pub(super) struct Seen {
     /// Decisions, the oldest first, each one line of the audit.
     pub(super) latest: VecDeque<String>,
-    /// Calls by decision and tool.
-    pub(super) calls: BTreeMap<(String, String), u64>,
-    /// What was not let through, by reason.
-    pub(super) refusals: BTreeMap<String, u64>,
-    /// What became of calls that were let through.
-    pub(super) outcomes: BTreeMap<String, u64>,
-    /// How long servers took to answer, in milliseconds.
-    pub(super) latency: Latency,
+    /// Calls by server, decision and tool.
+    pub(super) calls: BTreeMap<[String; 3], u64>,
+    /// What was not let through, by server and reason.
+    pub(super) refusals: BTreeMap<[String; 2], u64>,
+    /// What became of calls that were let through, by server.
+    pub(super) outcomes: BTreeMap<[String; 2], u64>,
+    /// How long each server took to answer, in milliseconds.
+    pub(super) latency: BTreeMap<String, Latency>,
     /// Records that the audit has taken.
     pub(super) records: u64,
     /// Records that it has not taken.
@@ -63,6 +63,8 @@ impl Latency {
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(borrow)]
+    server: Option<std::borrow::Cow<'a, str>>,
+    #[serde(borrow)]
     decision: Option<std::borrow::Cow<'a, str>>,
     #[serde(borrow)]
     tool: Option<std::borrow::Cow<'a, str>>,
@@ -87,20 +89,25 @@ impl Watch {
         let mut seen = self.seen();
         seen.records += 1;
         let Ok(record) = serde_json::from_str::<Record<'_>>(line) else { return };
+        // The servers are those of the configuration: there are as many series of them as there are servers.
+        let server = record.server.unwrap_or_default();
         if let Some(decision) = record.decision {
             let tool = record.tool.unwrap_or_default();
-            count(&mut seen.calls, (decision.to_string(), tool.to_string()), (decision.to_string(), OTHER.to_owned()));
+            let calls = |tool: &str| [server.to_string(), decision.to_string(), tool.to_owned()];
+            count(&mut seen.calls, calls(&tool), calls(OTHER));
             if let Some(reason) = record.reason {
-                count(&mut seen.refusals, reason.to_string(), OTHER.to_owned());
+                let refusals = |reason: &str| [server.to_string(), reason.to_owned()];
+                count(&mut seen.refusals, refusals(&reason), refusals(OTHER));
             }
             seen.latest.push_back(line.to_owned());
             if seen.latest.len() > LATEST_MAX {
                 seen.latest.pop_front();
             }
         } else if let Some(outcome) = record.outcome {
-            count(&mut seen.outcomes, outcome.to_string(), OTHER.to_owned());
+            let outcomes = |outcome: &str| [server.to_string(), outcome.to_owned()];
+            count(&mut seen.outcomes, outcomes(&outcome), outcomes(OTHER));
             if let Some(ms) = record.latency_ms {
-                seen.latency.add(ms);
+                seen.latency.entry(server.into_owned()).or_default().add(ms);
             }
         }
     }
@@ -151,20 +158,24 @@ mod tests {
                     if line.contains("full") { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
                 },
             ));
-        audit.record(r#"{"decision":"allow","tool":"bn_ping"}"#).unwrap();
-        audit.record(r#"{"outcome":"succeeded","latency_ms":7}"#).unwrap();
-        audit.record(r#"{"decision":"deny","tool":"bn_ping","reason":"limit_reached"}"#).unwrap();
+        audit.record(r#"{"server":"s","decision":"allow","tool":"bn_ping"}"#).unwrap();
+        audit.record(r#"{"server":"s","outcome":"succeeded","latency_ms":7}"#).unwrap();
+        audit.record(r#"{"server":"t","decision":"deny","tool":"bn_ping","reason":"limit_reached"}"#).unwrap();
         audit.record(r#"{"decision":"allow","tool":"full"}"#).unwrap_err();
         for n in 0..2000 {
-            audit.record(&format!(r#"{{"decision":"deny","tool":"made-up-{n}","reason":"unknown_tool"}}"#)).unwrap();
+            audit
+                .record(&format!(r#"{{"server":"s","decision":"deny","tool":"made-up-{n}","reason":"unknown_tool"}}"#))
+                .unwrap();
         }
         let seen = watch.seen();
         assert_eq!((seen.records, seen.lost, seen.latest.len()), (2003, 1, LATEST_MAX));
         assert!(seen.calls.len() <= SERIES_MAX + 1, "whoever calls cannot grow the figures");
         assert_eq!(seen.calls.values().sum::<u64>(), 2002);
-        assert_eq!(seen.refusals["unknown_tool"], 2000);
+        let own = str::to_owned;
+        assert_eq!(seen.refusals[&[own("s"), own("unknown_tool")]], 2000);
+        let latency = &seen.latency["s"];
         assert_eq!(
-            (seen.outcomes["succeeded"], seen.latency.sum, seen.latency.counts),
+            (seen.outcomes[&[own("s"), own("succeeded")]], latency.sum, latency.counts),
             (1, 7, [0, 0, 1, 1, 1, 1, 1, 1, 1])
         );
     }

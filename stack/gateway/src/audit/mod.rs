@@ -22,4 +22,4 @@ pub use file::{ChainedAudit, ChainedAuditError, Rotation};
 pub use key::{AuditKey, AuditKeyTooShort, policy_digest};
 pub use record::MAX_LINE_BYTES;
 pub(crate) use record::{Record, Settled, Stamp, Verdict, charges, event, shadows, shown};
-pub use sink::{AuditSink, FileAudit, MemoryAudit, WriterAudit, is_decision};
+pub use sink::{AuditSink, FileAudit, MemoryAudit, SharedAudit, WriterAudit, is_decision};

@@ -69,6 +69,31 @@ impl AuditSink for MemoryAudit {
     }
 }
 
+/// One sink for several gateways, whose lines stand in the order in which they came. Clones are the same sink.
+#[derive(Clone)]
+pub struct SharedAudit(Arc<Mutex<Box<dyn AuditSink>>>);
+
+impl SharedAudit {
+    /// Shares `sink`.
+    pub fn new(sink: Box<dyn AuditSink>) -> Self {
+        Self(Arc::new(Mutex::new(sink)))
+    }
+}
+
+impl AuditSink for SharedAudit {
+    fn record(&mut self, line: &str) -> io::Result<()> {
+        // After a panic nobody knows how far the last line came.
+        let mut sink = self.0.lock().map_err(|_| io::Error::other("the audit is in disorder after a panic"))?;
+        sink.record(line)
+    }
+}
+
+impl fmt::Debug for SharedAudit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedAudit(..)")
+    }
+}
+
 /// Writes each line with one call to a writer.
 ///
 /// When a write fails in the middle of a line, the next record begins on a line of its own, so

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use mcp_gateway::admin::{Admin, AdminConfig, Watch};
-use mcp_gateway::{ApprovalBook, Durability, Gateway, StateDir};
+use mcp_gateway::{ApprovalBook, Durability, StateDir};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::args::GatewayArgs;
 use super::failure::Failure;
+use super::setup::Guarded;
 
 /// Serves people as long as it is held.
 pub(super) struct Serving {
@@ -26,7 +27,7 @@ impl Drop for Serving {
 }
 
 /// Starts the admin listener if one is asked for.
-pub(super) async fn start(args: &GatewayArgs, gateway: &Gateway, watch: Watch) -> Result<Option<Serving>, Failure> {
+pub(super) async fn start(args: &GatewayArgs, guarded: &[Guarded], watch: Watch) -> Result<Option<Serving>, Failure> {
     let (Some(address), Some(path)) = (args.admin, &args.admin_token_file) else { return Ok(None) };
     if !address.ip().is_loopback() {
         return Err(Failure::NotLoopback(address));
@@ -41,7 +42,9 @@ pub(super) async fn start(args: &GatewayArgs, gateway: &Gateway, watch: Watch) -
     // Nobody may be reading, which is no reason not to serve.
     let _ = writeln!(io::stderr(), "admin page on http://{address}/");
     let (stop, stopped) = oneshot::channel();
-    let admin = Admin::new(gateway.clone(), config);
+    let mut gateways = guarded.iter().map(|guarded| guarded.gateway.clone());
+    let Some(first) = gateways.next() else { return Ok(None) };
+    let admin = Admin::several(first, gateways.collect(), config);
     let task = tokio::spawn(admin.serve(listener, async {
         let _ = stopped.await;
     }));

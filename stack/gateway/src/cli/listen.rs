@@ -4,21 +4,17 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mcp_gateway::http::{HttpConfig, HttpGateway, HttpLimits};
-use mcp_gateway::{Durability, Gateway, GrantBook, StateDir};
+use mcp_gateway::http::{HttpConfig, HttpGateway, HttpLimits, Served};
+use mcp_gateway::{Durability, GrantBook, StateDir};
 use tokio::net::TcpListener;
 
-use super::args::GatewayArgs;
 use super::failure::Failure;
-use super::settings::ServerSettings;
+use super::settings::Settings;
+use super::setup::Guarded;
 use super::{run, signals};
 
-pub(super) async fn serve(
-    args: &GatewayArgs,
-    server: &ServerSettings,
-    gateway: &Gateway,
-    address: SocketAddr,
-) -> Result<(), Failure> {
+pub(super) async fn serve(settings: &Settings, guarded: &[Guarded], address: SocketAddr) -> Result<(), Failure> {
+    let args = &settings.args;
     if !address.ip().is_loopback() && !args.plain_text_beyond_this_machine {
         return Err(Failure::NotLoopback(address));
     }
@@ -36,11 +32,25 @@ pub(super) async fn serve(
     let bound = |source| Failure::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(bound)?;
     let address = listener.local_addr().map_err(bound)?;
-    let upstream =
-        super::server::upstream(server, Duration::from_millis(args.drain), gateway.limits().answer_bytes_max)?;
-    let _signals = signals::heed(gateway.clone(), server.policy.clone());
-    // Nobody may be reading, which is no reason not to serve.
-    let _ = writeln!(io::stderr(), "listening on http://{address}/mcp");
-    let served = HttpGateway::new(gateway.clone(), upstream, config).serve(listener, run::shutdown()).await;
+    let mut servers = Vec::new();
+    for Guarded { server, gateway } in guarded {
+        let drain = Duration::from_millis(args.drain);
+        let upstream = super::server::upstream(server, drain, gateway.limits().answer_bytes_max)?;
+        servers.push(Served { name: server.name.clone(), gateway: gateway.clone(), upstream });
+    }
+    let _signals = signals::heed(guarded);
+    let mut stderr = io::stderr();
+    for Served { name, .. } in &servers {
+        let path = if servers.len() > 1 { format!("/mcp/{name}") } else { "/mcp".to_owned() };
+        // Nobody may be reading, which is no reason not to serve.
+        let _ = writeln!(stderr, "listening on http://{address}{path}");
+    }
+    let gateway = if settings.are_named {
+        HttpGateway::several(servers, config)
+    } else {
+        let Some(Served { gateway, upstream, .. }) = servers.pop() else { return Ok(()) };
+        HttpGateway::new(gateway, upstream, config)
+    };
+    let served = gateway.serve(listener, run::shutdown()).await;
     served.map_err(|source| Failure::Listen { address, source })
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use mcp_gateway::admin::Watch;
-use mcp_gateway::{Connection, Gateway, Identity, SessionSummary};
+use mcp_gateway::{Connection, Identity, SessionSummary};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Action, Args, GatewayArgs, Position};
 use super::failure::Failure;
-use super::settings::{ServerSettings, Settings};
+use super::settings::Settings;
+use super::setup::Guarded;
 use super::{server, setup, signals};
 
 pub(crate) fn main() -> ExitCode {
@@ -61,23 +62,24 @@ fn run(settings: &Settings) -> Result<(), Failure> {
     if args.check {
         return check(settings);
     }
-    let Some(server) = settings.servers.first() else { return Ok(()) };
-    let source = setup::read_policy(&server.policy)?;
-    let digest = source.digest.clone();
     let watch = Watch::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     // What the gateway talks to beside its clients and its server belongs to the same runtime.
     let entered = runtime.enter();
-    let gateway = setup::gateway(args, server, source, &watch)?;
-    gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &digest)]);
+    let guarded = setup::gateways(settings, &watch)?;
+    for Guarded { gateway, .. } in &guarded {
+        let policy = gateway.policy();
+        gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &policy)]);
+    }
 
     let served = runtime.block_on(async {
-        let _admin = super::admin::start(args, &gateway, watch).await?;
-        match args.listen {
-            Some(address) => {
-                super::listen::serve(args, server, &gateway, address).await.map(|()| SessionSummary::default())
+        let _admin = super::admin::start(args, &guarded, watch).await?;
+        match (args.listen, guarded.as_slice()) {
+            (Some(address), guarded) => {
+                super::listen::serve(settings, guarded, address).await.map(|()| SessionSummary::default())
             }
-            None => serve(settings, server, &gateway).await,
+            (None, [only]) => serve(args, only).await,
+            (None, _) => Ok(SessionSummary::default()),
         }
     });
     drop(entered);
@@ -85,8 +87,10 @@ fn run(settings: &Settings) -> Result<(), Failure> {
     runtime.shutdown_background();
     let summary = served?;
     tracing::info!(?summary, "ended");
-    gateway.record_approvals();
-    gateway.record_event("ended", &[]);
+    for Guarded { gateway, .. } in &guarded {
+        gateway.record_approvals();
+        gateway.record_event("ended", &[]);
+    }
     if summary.server_left_first { Err(Failure::ServerLeft) } else { Ok(()) }
 }
 
@@ -108,14 +112,14 @@ fn check(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(settings: &Settings, server: &ServerSettings, gateway: &Gateway) -> Result<SessionSummary, Failure> {
-    let args = &settings.args;
+async fn serve(args: &GatewayArgs, guarded: &Guarded) -> Result<SessionSummary, Failure> {
+    let Guarded { server, gateway } = guarded;
     let drain = Duration::from_millis(args.drain);
     let upstream = server::upstream(server, drain, gateway.limits().answer_bytes_max)?;
     let Connection { read, write, ended } = upstream.connect().await.map_err(Failure::Connect)?;
     // One process serves one client, so its number and its start name the session.
     let identity = Identity::new(&*args.grant, format!("stdio-{}-{}", gateway.now_ms(), std::process::id()));
-    let _signals = signals::heed(gateway.clone(), server.policy.clone());
+    let _signals = signals::heed(std::slice::from_ref(guarded));
     let front = rmcp::transport::io::stdio_pipes();
     let served = gateway.serve_until(identity, front, (read, write), shutdown()).await;
     ended.await;

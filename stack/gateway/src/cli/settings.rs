@@ -15,10 +15,12 @@ pub(super) struct Settings {
     pub(super) args: GatewayArgs,
     /// The servers behind, at least one.
     pub(super) servers: Vec<ServerSettings>,
+    /// Whether they stand in the file, each with a name fit for an address.
+    pub(super) are_named: bool,
 }
 
 /// One server, and what is held in front of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ServerSettings {
     /// Its name in the audit, in approvals and in the state folder.
     pub(super) name: String,
@@ -54,8 +56,9 @@ impl Settings {
             Some(path) => file::lay_under(&path, &mut args, given)?,
         };
         check(&args, given)?;
+        let are_named = !told.servers.is_empty();
         let servers = if told.servers.is_empty() { vec![only(&args)?] } else { chosen(&args, given, told.servers)? };
-        Ok(Self { args, servers })
+        Ok(Self { args, servers, are_named })
     }
 }
 
@@ -129,9 +132,9 @@ fn chosen(
                 "{flag} is for one server, and the file has {names}: choose with `--server NAME`"
             )));
         }
-        if !args.check {
+        if !args.check && args.listen.is_none() {
             return Err(usage(format!(
-                "one server is spoken to, and the file has {names}: choose with `--server NAME`"
+                "one server is spoken to over standard streams, and the file has {names}: choose with `--server NAME`"
             )));
         }
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use mcp_gateway::admin::Watch;
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
-    GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, SharedLimits, StateDir, WriterAudit,
-    system_clock,
+    GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, SharedAudit, SharedLimits, StateDir,
+    WriterAudit, system_clock,
 };
 #[cfg(feature = "redis")]
 use mcp_gateway::{RedisLimits, check_shared};
@@ -20,7 +20,7 @@ use mcp_policy::{Guard, Policy};
 
 use super::args::{GatewayArgs, Survives};
 use super::failure::Failure;
-use super::settings::ServerSettings;
+use super::settings::{ServerSettings, Settings};
 
 /// A policy with the digest of its document and parts.
 pub(super) struct Source {
@@ -52,28 +52,50 @@ pub(super) fn check_policy(args: &GatewayArgs, source: &Source) -> Result<(), Fa
     Ok(())
 }
 
-/// The gateway; whatever its audit takes, `watch` sees as well if somebody looks at it.
-pub(super) fn gateway(
-    args: &GatewayArgs,
-    server: &ServerSettings,
-    source: Source,
-    watch: &Watch,
-) -> Result<Gateway, Failure> {
-    let audit_key = match &args.audit_key_file {
-        None => None,
-        Some(path) => {
-            let key = std::fs::read(path).map_err(|source| Failure::AuditKeyUnread { path: path.clone(), source })?;
-            Some(AuditKey::new(&key)?)
-        }
-    };
+/// A gateway, and what it stands in front of.
+pub(super) struct Guarded {
+    pub(super) server: ServerSettings,
+    pub(super) gateway: Gateway,
+}
+
+/// A gateway for each server, under policies that are all read before anything is opened; whatever their audit takes,
+/// `watch` sees as well if somebody looks at it. Each has a guard, a lock, pins and a ledger of its own: what they share is
+/// the audit, the kill switch and the folder.
+pub(super) fn gateways(settings: &Settings, watch: &Watch) -> Result<Vec<Guarded>, Failure> {
+    let args = &settings.args;
+    let sources = settings.servers.iter().map(|server| read_policy(&server.policy)).collect::<Result<Vec<_>, _>>()?;
+    let audit_key = audit_key(args)?;
     let audit =
         audit(args, audit_key.as_ref()).map_err(|source| Failure::Audit { path: args.audit.clone(), source })?;
-    let audit = if args.admin.is_some() { Box::new(watch.over(audit)) } else { audit };
+    let audit = SharedAudit::new(if args.admin.is_some() { Box::new(watch.over(audit)) } else { audit });
     let kill = match &args.kill_file {
         None => KillSwitch::new(),
         Some(path) => kill_switch(path)?,
     };
     let shared_limits = shared_limits(args)?;
+    let mut gateways = Vec::new();
+    for (server, source) in settings.servers.iter().zip(sources) {
+        let common = Common { audit: audit.clone(), kill: kill.clone(), shared_limits: shared_limits.clone() };
+        gateways.push(Guarded { server: server.clone(), gateway: gateway(args, server, source, common)? });
+    }
+    Ok(gateways)
+}
+
+/// What all gateways of a process share.
+struct Common {
+    audit: SharedAudit,
+    kill: KillSwitch,
+    shared_limits: Option<Arc<dyn SharedLimits>>,
+}
+
+fn audit_key(args: &GatewayArgs) -> Result<Option<AuditKey>, Failure> {
+    let Some(path) = &args.audit_key_file else { return Ok(None) };
+    let key = std::fs::read(path).map_err(|source| Failure::AuditKeyUnread { path: path.clone(), source })?;
+    Ok(Some(AuditKey::new(&key)?))
+}
+
+fn gateway(args: &GatewayArgs, server: &ServerSettings, source: Source, common: Common) -> Result<Gateway, Failure> {
+    let Common { audit, kill, shared_limits } = common;
     check_policy(args, &source)?;
     let clock = system_clock();
     let mut guard = Guard::new(source.policy);
@@ -104,8 +126,8 @@ pub(super) fn gateway(
         approval_window_ms: args.approval_window.saturating_mul(1000),
         ledger,
         shared_limits,
-        audit,
-        audit_key,
+        audit: Box::new(audit),
+        audit_key: audit_key(args)?,
         policy: source.digest,
         limits: GatewayLimits {
             in_flight_max: args.max_in_flight,

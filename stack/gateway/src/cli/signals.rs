@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use mcp_gateway::{Gateway, PolicyDocument};
+use mcp_gateway::{Gateway, KillSwitch, PolicyDocument, reload_together};
 use tokio::task::JoinHandle;
+
+use super::setup::Guarded;
 
 /// Heeds signals as long as it is held.
 pub(super) struct Heeding(Vec<JoinHandle<()>>);
@@ -16,31 +18,46 @@ impl Drop for Heeding {
     }
 }
 
-/// SIGHUP reads the policy at `path` anew, SIGUSR1 throws the kill switch, SIGUSR2 releases it.
+/// SIGHUP reads the policies anew, SIGUSR1 throws the kill switch, SIGUSR2 releases it.
 #[cfg(unix)]
-pub(super) fn heed(gateway: Gateway, path: PathBuf) -> Heeding {
+pub(super) fn heed(guarded: &[Guarded]) -> Heeding {
     use tokio::signal::unix::SignalKind;
 
-    let (on, off) = (gateway.clone(), gateway.clone());
+    let held: Vec<(Gateway, PathBuf)> =
+        guarded.iter().map(|guarded| (guarded.gateway.clone(), guarded.server.policy.clone())).collect();
+    let (on, off) = (held.clone(), held.clone());
     Heeding(vec![
-        each(SignalKind::hangup(), move || reload(&gateway, &path)),
+        each(SignalKind::hangup(), move || reload(&held)),
         each(SignalKind::user_defined1(), move || {
-            if let Err(error) = on.kill_switch().throw() {
+            if let Some(Err(error)) = switch(&on).map(KillSwitch::throw) {
                 tracing::error!(%error, "the file of the kill switch cannot be written: it is on in this process alone");
             }
-            on.look_at_the_switch();
+            look(&on);
         }),
         each(SignalKind::user_defined2(), move || {
-            if let Err(error) = off.kill_switch().release() {
+            if let Some(Err(error)) = switch(&off).map(KillSwitch::release) {
                 tracing::error!(%error, "the file of the kill switch cannot be removed: it stays on");
             }
-            off.look_at_the_switch();
+            look(&off);
         }),
     ])
 }
 
+/// The kill switch, which is the same for all.
+#[cfg(unix)]
+fn switch(held: &[(Gateway, PathBuf)]) -> Option<&KillSwitch> {
+    held.first().map(|(gateway, _)| gateway.kill_switch())
+}
+
+#[cfg(unix)]
+fn look(held: &[(Gateway, PathBuf)]) {
+    for (gateway, _) in held {
+        gateway.look_at_the_switch();
+    }
+}
+
 #[cfg(not(unix))]
-pub(super) fn heed(_: Gateway, _: PathBuf) -> Heeding {
+pub(super) fn heed(_: &[Guarded]) -> Heeding {
     Heeding(Vec::new())
 }
 
@@ -59,18 +76,30 @@ fn each(kind: tokio::signal::unix::SignalKind, mut act: impl FnMut() + Send + 's
     })
 }
 
-fn reload(gateway: &Gateway, path: &std::path::Path) {
-    let path_shown = path.display();
-    match PolicyDocument::read(path) {
-        Err(error) => tracing::error!(%error, "the policy `{path_shown}` cannot be read, so the old one stays"),
-        Ok(document) => match gateway.reload(&document) {
-            Err(error) => tracing::error!("`{path_shown}`: {error}"),
-            Ok(reloaded) => {
-                for warning in &reloaded.warnings {
-                    tracing::warn!("`{path_shown}`: {warning}");
-                }
-                tracing::info!(policy = reloaded.policy, "`{path_shown}` is in force");
+/// Puts all policies in force that the files hold now, or none.
+#[cfg(unix)]
+fn reload(held: &[(Gateway, PathBuf)]) {
+    let mut read = Vec::new();
+    for (gateway, path) in held {
+        match PolicyDocument::read(path) {
+            Ok(document) => read.push((gateway.clone(), document)),
+            Err(error) => {
+                let path = path.display();
+                tracing::error!(%error, "the policy `{path}` cannot be read, so nothing is changed");
+                return;
             }
-        },
+        }
+    }
+    let paths: Vec<String> = held.iter().map(|(_, path)| format!("`{}`", path.display())).collect();
+    match reload_together(&read) {
+        Err(error) => tracing::error!("{}: {error}", paths.join(", ")),
+        Ok(reloaded) => {
+            for (path, reloaded) in paths.iter().zip(&reloaded) {
+                for warning in &reloaded.warnings {
+                    tracing::warn!("{path}: {warning}");
+                }
+                tracing::info!(policy = reloaded.policy, "{path} is in force");
+            }
+        }
     }
 }

@@ -21,4 +21,4 @@ mod post;
 mod table;
 
 pub use config::{Doorkeeper, HttpConfig, HttpLimits, Open, SessionIds};
-pub use listen::HttpGateway;
+pub use listen::{HttpGateway, Served};

@@ -59,6 +59,8 @@ struct Shared {
 
 /// Sessions by id, and connections that are shared by grant.
 pub(super) struct Table {
+    /// The server's, where there are several.
+    name: Option<String>,
     gateway: Gateway,
     upstream: Arc<dyn Upstream>,
     limits: HttpLimits,
@@ -70,12 +72,14 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(
+        name: Option<String>,
         gateway: Gateway,
         upstream: Arc<dyn Upstream>,
         config: &HttpConfig,
     ) -> (Self, mpsc::Receiver<Infallible>) {
         let (alive, last) = mpsc::channel(1);
         let table = Self {
+            name,
             gateway,
             upstream,
             limits: config.limits,
@@ -161,7 +165,9 @@ impl Table {
         }
         let (link, said) = mpsc::channel(self.gateway.limits().in_flight_max.max(1));
         shared.count += 1;
-        let identity = Identity::new(grant, format!("http-stateless-{grant}-{}", shared.count));
+        // One audit may have the sessions of several servers. No name of a server or a grant has a slash.
+        let server = self.name.as_ref().map(|name| format!("{name}/")).unwrap_or_default();
+        let identity = Identity::new(grant, format!("http-stateless-{server}{grant}-{}", shared.count));
         self.run(identity, said, connection, true);
         shared.link = Some(link.clone());
         shared.opened = Some(now);

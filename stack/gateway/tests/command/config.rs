@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::{POLICY, Place, Served, call, said, session};
+use crate::http::{Listening, run};
+use crate::{POLICY, Place, Served, call, said, send, session, terminate};
 
 /// The command with nothing but a file, started elsewhere.
 fn configured(place: &Place, flags: &[&str]) -> Command {
@@ -90,6 +91,80 @@ pub(crate) fn chosen_server() {
     }
     let output = configured(&place, &[]).output().unwrap();
     assert!(output.status.code() == Some(2) && said(&output).contains("--server NAME"), "{}", said(&output));
+}
+
+pub(crate) fn several() {
+    let text = "policy = \"../policy.json\"\nstate = \"state\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+                [audit]\nfile = \"audit.jsonl\"\n"
+        .to_owned()
+        + &server("loose")
+        + &server("strict")
+        + "policy = \"strict.json\"\n";
+    let place = place(&text);
+    let strict = r#"{"version": "1", "default": "deny", "tools": {"echo": {"rate_limit": {"max": 1, "window": 3600}},
+        "slow": {"action": "require_approval"}}}"#;
+    fs::write(place.path("conf/strict.json"), strict).unwrap();
+    let state = place.path("conf/state");
+    let state = state.to_str().unwrap();
+    let token = run(&["grant", "add", "desk", "--state", state]).stdout;
+    let token = String::from_utf8(token).unwrap().trim().to_owned();
+    let mut listening = Listening::start(configured(&place, &[]));
+    assert!(listening.url.ends_with("/mcp/loose"), "{}", listening.url);
+    let base = listening.url.trim_end_matches("/loose").to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let reason = |listening: &mut Listening, server: &str, tool: &str| {
+        listening.url = format!("{base}/{server}");
+        runtime.block_on(listening.call(&token, tool))
+    };
+    // Each counts for itself, with a ledger of its own in the one folder.
+    assert_eq!(reason(&mut listening, "strict", "echo"), Value::Null);
+    assert_eq!(reason(&mut listening, "strict", "echo"), "limit_reached");
+    assert_eq!(reason(&mut listening, "loose", "echo"), Value::Null);
+    assert_eq!(reason(&mut listening, "strict", "slow"), "approval_required");
+    let listed: Value =
+        serde_json::from_slice(&run(&["approvals", "list", "--json", "--state", state]).stdout).unwrap();
+    assert_eq!(listed[0]["server"], "strict");
+
+    // SIGHUP takes both policies or none.
+    fs::write(place.path("policy.json"), POLICY.replace("\"echo\": {}, ", "")).unwrap();
+    fs::write(place.path("conf/strict.json"), "{").unwrap();
+    // The last line may be half written.
+    let told = |name: &str| {
+        let text = fs::read_to_string(place.path("conf/audit.jsonl")).unwrap();
+        text.matches(&format!("\"event\":\"{name}\"")).count()
+    };
+    let wait_for = |name: &str, count: usize| {
+        while told(name) < count {
+            std::thread::yield_now();
+        }
+    };
+    send(&listening.child, "-HUP");
+    wait_for("policy_refused", 1);
+    assert_eq!(told("policy_reloaded"), 0);
+    assert_eq!(reason(&mut listening, "loose", "echo"), Value::Null, "the good one was not taken either");
+    fs::write(place.path("conf/strict.json"), strict.replace("\"max\": 1", "\"max\": 2")).unwrap();
+    send(&listening.child, "-HUP");
+    wait_for("policy_reloaded", 2);
+    assert_eq!(reason(&mut listening, "loose", "echo"), "not_available");
+    assert_eq!(reason(&mut listening, "strict", "echo"), Value::Null, "one of two is left");
+    assert_eq!(reason(&mut listening, "strict", "echo"), "limit_reached");
+    terminate(&listening.child);
+    assert_eq!(listening.child.wait().unwrap().code(), Some(0));
+    let records = audit(&place, "conf/audit.jsonl");
+    let started: Vec<_> = records.iter().filter(|record| record["event"] == "started").collect();
+    assert_eq!((started.len(), &started[1]["server"]), (2, &"strict".into()));
+    let files = mcp_gateway::trail::files(&place.path("conf/audit.jsonl")).unwrap();
+    let verified = mcp_gateway::trail::verify(&files, None).unwrap();
+    assert!(verified.has_head && verified.finding.is_none(), "{verified:?}");
+    let entries = mcp_gateway::trail::entries(&files).unwrap();
+    assert_eq!((entries.orphans, entries.unknown()), (0, 0), "each outcome is told of its own call");
+
+    // Counted through a restart, each for itself.
+    let mut listening = Listening::start(configured(&place, &["--server", "strict"]));
+    assert!(listening.url.ends_with("/mcp"), "{}", listening.url);
+    assert_eq!(runtime.block_on(listening.call(&token, "echo")), "limit_reached");
+    terminate(&listening.child);
+    listening.child.wait().unwrap();
 }
 
 pub(crate) fn check() {

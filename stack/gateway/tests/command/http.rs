@@ -11,18 +11,18 @@ use serde_json::{Value, json};
 
 use crate::{POLICY, Place, said, terminate};
 
-fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_mcp-gateway")).args(arguments).output().unwrap()
 }
 
 /// A gateway that listens, and where.
-struct Listening {
-    child: Child,
-    url: String,
+pub(crate) struct Listening {
+    pub(crate) child: Child,
+    pub(crate) url: String,
 }
 
 impl Listening {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -33,6 +33,19 @@ impl Listening {
         // Nobody reads on, and a full pipe would hold it up.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Self { child, url: line.trim_start_matches("listening on ").trim().to_owned() }
+    }
+
+    /// The reason of a denial, or null, of a call without a session.
+    pub(crate) async fn call(&self, token: &str, tool: &str) -> Value {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {},
+            "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+                "io.modelcontextprotocol/clientCapabilities": {}}}});
+        let post = reqwest::Client::new().post(&self.url).bearer_auth(token).header("mcp-name", tool);
+        let post = post.header("accept", "application/json, text/event-stream").header("mcp-method", "tools/call");
+        let post = post.header("content-type", "application/json").header("mcp-protocol-version", "2026-07-28");
+        let told: Value = post.body(body.to_string()).send().await.unwrap().json().await.unwrap();
+        told["result"]["structuredContent"]["reason"].clone()
     }
 
     async fn post(&self, token: &str, body: &Value) -> reqwest::Response {

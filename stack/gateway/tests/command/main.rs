@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         trial("check_reads_the_policy_and_stops", check),
         trial("one_file_says_what_flags_say", config::one_file),
         trial("one_of_several_servers_in_a_file_is_chosen", config::chosen_server),
+        trial("several_servers_are_served_at_one_address", config::several),
         trial("check_reads_the_file_and_all_that_it_names", config::check),
         trial("a_bad_file_starts_nothing", config::bad_file),
         trial("what_cannot_be_opened_has_its_own_exit_code", unopenable),

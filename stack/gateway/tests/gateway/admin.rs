@@ -205,11 +205,11 @@ async fn scripts_decide_stop_everything_and_read_figures() {
     assert_eq!(page.order("b"), "halted");
     let figures = text(send(page.script(Method::GET, "/metrics")).await).await;
     for line in [
-        r#"mcp_gateway_calls_total{decision="escalate",tool="big_order"} 2"#,
-        r#"mcp_gateway_refusals_total{reason="approval_denied"} 1"#,
-        r#"mcp_gateway_refusals_total{reason="halted"} 1"#,
+        r#"mcp_gateway_calls_total{server="fixture",decision="escalate",tool="big_order"} 2"#,
+        r#"mcp_gateway_refusals_total{server="fixture",reason="approval_denied"} 1"#,
+        r#"mcp_gateway_refusals_total{server="fixture",reason="halted"} 1"#,
         "mcp_gateway_halted 1",
-        "mcp_gateway_approvals_pending 0",
+        r#"mcp_gateway_approvals_pending{server="fixture"} 0"#,
     ] {
         assert!(figures.lines().any(|told| told == line), "{line} is missing in {figures}");
     }

@@ -62,6 +62,89 @@ fn a_policy_that_cannot_be_put_on_record_is_not_put_in_force() {
     assert!(matches!(error, ReloadError::NotRecorded), "{error}");
 }
 
+/// Two gateways with one audit, which takes lines while `room` is left.
+fn two(room: usize) -> (Vec<Bench>, mcp_gateway::MemoryAudit) {
+    let kept = mcp_gateway::MemoryAudit::new();
+    let mut sink = kept.clone();
+    let mut left = room;
+    let shared = mcp_gateway::SharedAudit::new(Box::new(move |line: &str| {
+        left = left.checked_sub(1).ok_or(std::io::ErrorKind::StorageFull)?;
+        mcp_gateway::AuditSink::record(&mut sink, line)
+    }));
+    let bench = |name: &str| {
+        Bench::with(|config| {
+            config.server = name.to_owned();
+            config.audit = Box::new(shared.clone());
+        })
+    };
+    (vec![bench("a"), bench("b")], kept)
+}
+
+fn events(audit: &mcp_gateway::MemoryAudit) -> Vec<(String, String)> {
+    let lines = audit.all();
+    let records = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let text = |record: &Value, name: &str| record[name].as_str().unwrap().to_owned();
+    records.map(|record| (text(&record, "event"), text(&record, "server"))).collect()
+}
+
+#[test]
+fn policies_of_several_servers_are_taken_together_or_not_at_all() {
+    let own = |event: &str, server: &str| (event.to_owned(), server.to_owned());
+    let (first, second) = (POLICY.replace("\"echo\": {},", ""), POLICY.replace("\"deny\"", "\"allow\""));
+    let to = |benches: &[Bench], policies: [&str; 2]| {
+        let all = benches.iter().zip(policies).map(|(bench, policy)| (bench.gateway.clone(), policy.into()));
+        mcp_gateway::reload_together(&all.collect::<Vec<_>>())
+    };
+    let in_force =
+        |benches: &[Bench]| benches.iter().map(|bench| bench.gateway.policy().to_string()).collect::<Vec<_>>();
+    let old = vec![policy_digest(POLICY); 2];
+
+    let (benches, audit) = two(100);
+    // Whichever of them is bad.
+    for bad in [[first.as_str(), "{"], ["{", first.as_str()]] {
+        assert!(matches!(to(&benches, bad), Err(ReloadError::Invalid(_))));
+        assert_eq!(in_force(&benches), old);
+    }
+    assert_eq!(events(&audit), [own("policy_refused", "b"), own("policy_refused", "a")]);
+    let reloaded = to(&benches, [&first, &second]).unwrap();
+    assert_eq!(reloaded.iter().map(|one| one.policy.clone()).collect::<Vec<_>>(), in_force(&benches));
+    assert_eq!(in_force(&benches), [policy_digest(&first), policy_digest(&second)]);
+    let twice = [&benches[0], &benches[0]].map(|bench| (bench.gateway.clone(), first.as_str().into()));
+    assert!(matches!(mcp_gateway::reload_together(&twice), Err(ReloadError::Twice(server)) if server == "a"));
+
+    // The second cannot be put on record.
+    let (benches, audit) = two(1);
+    assert!(matches!(to(&benches, [&first, &second]), Err(ReloadError::NotRecorded)));
+    assert_eq!(in_force(&benches), old);
+    assert_eq!(events(&audit), [own("policy_reloaded", "a")]);
+}
+
+#[test]
+fn what_was_put_on_record_and_did_not_come_true_is_taken_back_there() {
+    let mut taken = 0;
+    let kept = mcp_gateway::MemoryAudit::new();
+    let mut sink = kept.clone();
+    let shared = mcp_gateway::SharedAudit::new(Box::new(move |line: &str| {
+        taken += 1;
+        // The second line alone is not taken.
+        if taken == 2 {
+            Err(std::io::ErrorKind::Interrupted.into())
+        } else {
+            mcp_gateway::AuditSink::record(&mut sink, line)
+        }
+    }));
+    let benches = ["a", "b"].map(|name| {
+        Bench::with(|config| {
+            config.server = name.to_owned();
+            config.audit = Box::new(shared.clone());
+        })
+    });
+    let all = benches.map(|bench| (bench.gateway, POLICY.replace("\"echo\": {},", "").into()));
+    assert!(matches!(mcp_gateway::reload_together(&all), Err(ReloadError::NotRecorded)));
+    let told: Vec<String> = events(&kept).into_iter().map(|(event, server)| format!("{event} {server}")).collect();
+    assert_eq!(told, ["policy_reloaded a", "policy_reload_undone a"]);
+}
+
 #[tokio::test]
 async fn a_call_on_its_way_is_settled_by_what_it_was_charged() {
     let bench = Bench::new();

@@ -250,6 +250,8 @@ fn one_of_several_servers_is_chosen_by_name() {
         assert!(told.contains(expected), "{flags:?}: {told}");
     }
     assert_eq!(settings(&["--check"], TWO).unwrap().servers.len(), 2);
+    let listens = ["--listen", "127.0.0.1:0", "--state", "s"];
+    assert_eq!(settings(&listens, TWO).unwrap().servers.len(), 2, "over HTTP there is a path for each");
 }
 
 #[test]
