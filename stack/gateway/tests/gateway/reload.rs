@@ -73,7 +73,7 @@ fn two(room: usize) -> (Vec<Bench>, mcp_gateway::MemoryAudit) {
     }));
     let bench = |name: &str| {
         Bench::with(|config| {
-            config.server = name.to_owned();
+            name.clone_into(&mut config.server);
             config.audit = Box::new(shared.clone());
         })
     };
@@ -135,7 +135,7 @@ fn what_was_put_on_record_and_did_not_come_true_is_taken_back_there() {
     }));
     let benches = ["a", "b"].map(|name| {
         Bench::with(|config| {
-            config.server = name.to_owned();
+            name.clone_into(&mut config.server);
             config.audit = Box::new(shared.clone());
         })
     });

@@ -44,7 +44,7 @@ impl Site {
         let (mut benches, mut fixtures, mut servers) = (Vec::new(), Vec::new(), Vec::new());
         for (name, policy) in ["a", "b"].into_iter().zip(policies) {
             let bench = Bench::under_with(policy, |config| {
-                config.server = name.to_owned();
+                name.clone_into(&mut config.server);
                 config.audit = Box::new(shared.clone());
                 config.approvals = Some(ApprovalBook::open(&state).unwrap());
                 config.pins = (pinned && name == "a").then(|| Pins::of(&[json!({"name": "echo"})]).unwrap());
