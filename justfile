@@ -48,6 +48,17 @@ bench-smoke:
 load *ARGS:
     cargo run --release --locked -q -p mock-binance --example load -- {{ARGS}}
 
+# What the gateway costs, against its targets: the same calls directly and through it, over every transport; 64 KiB; readiness,
+# memory, a soak. `just hop --part calls --cores all` measures one part as the system places it.
+hop *ARGS:
+    cargo build --release --locked -q -p mcp-gateway --bin mcp-gateway --example hop
+    "${CARGO_TARGET_DIR:-target}/release/examples/hop" {{ARGS}}
+
+# Sixty-four sessions with a server that fails, in the build of the tests: every call is answered once and recorded.
+soak:
+    cargo build --locked --workspace --bins --examples
+    "${CARGO_TARGET_DIR:-target}/debug/examples/hop" --part soak --small --cores all
+
 # The guard against the second implementations of its language, 100,000 random histories each: for the night.
 oracle CASES="100000":
     PROPTEST_CASES={{CASES}} cargo test --release --locked -p mcp-policy --test suite the_guard_decides
@@ -59,6 +70,7 @@ tls:
 # Everything that must hold before a change lands.
 ci: lint
     cargo test --workspace --locked
+    just soak
     just main-job
     just mutate
     just over-http
