@@ -73,6 +73,7 @@ ci: lint
     just soak
     just main-job
     just mutate
+    just scaffold
     just over-http
     just doc
     just deny
@@ -118,6 +119,13 @@ over-http:
 mutate:
     cargo run --release --locked -q -- mutate --policy scenarios/policies/binance.json --equivalent scenarios/policies/binance.equivalent.yaml --color never
     cargo run --release --locked -q -- mutate --policy scenarios/policies/binance-v1.json --equivalent scenarios/policies/binance-v1.equivalent.yaml --color never
+
+# What `rogue new` writes, built and tested as the repository of its own that it is.
+scaffold:
+    rm -rf target/scaffold
+    cargo run --release --locked -q -- new target/scaffold --harness-path harness
+    cp Cargo.lock target/scaffold/
+    CARGO_TARGET_DIR=target cargo test --offline --manifest-path target/scaffold/Cargo.toml
 
 # The README's first command: exit code 0 only if every attack is stopped and all honest work passes.
 main-job:

@@ -2,6 +2,7 @@
 
 mod audit;
 mod mutate;
+mod new;
 mod policy;
 mod replay;
 mod residual;
@@ -21,6 +22,7 @@ use rogue_harness::target::{TargetError, TargetKind};
 
 pub(crate) use self::audit::{Audit, AuditFile, AuditQuery};
 pub(crate) use self::mutate::Mutate;
+pub(crate) use self::new::New;
 pub(crate) use self::policy::{Explain, Policy};
 pub(crate) use self::replay::{Part, Repeats, Replay, WhenOld};
 pub(crate) use self::residual::Residual;
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Tell one scenario in words
     Show(Show),
+    /// Begin a repository of your own: a policy, an attack and honest work, as the tests of a crate
+    #[command(after_help = new::HELP)]
+    New(New),
     /// Serve the whole stack to a live agent: a policy, the 23 tools and a mock exchange, as one MCP server
     #[command(after_help = serve::EXAMPLES)]
     Serve(Serve),

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::List(list) => commands::list(list, folder, &mut output),
         Command::Lint(lint) => commands::lint(lint, folder, &mut output),
         Command::Show(show) => commands::show(show, folder, &mut output),
+        Command::New(new) => commands::new(new, &mut output),
         Command::Backtest(backtest) => commands::backtest(backtest, &mut output),
         Command::Replay(replay) => commands::replay(replay, folder, &mut output),
         Command::Compare(compare) => commands::compare(compare, &mut output),

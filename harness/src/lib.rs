@@ -29,6 +29,8 @@ pub mod scenario;
 pub mod serve;
 pub mod soft;
 pub mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod verdict;
 mod witness;
 

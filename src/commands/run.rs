@@ -125,7 +125,7 @@ fn write_reports(args: &Run, suite: &SuiteResult, cases: &[Case]) -> Result<(), 
 }
 
 /// Writes a file; folders that are not there are made.
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let made = folder.map_or(Ok(()), fs::create_dir_all);
     made.and_then(|()| fs::write(file, text)).map_err(|error| {

@@ -1,0 +1,1 @@
+//! Nothing ships from here: the tests are what this crate is for.
