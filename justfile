@@ -73,7 +73,6 @@ ci: lint
     just soak
     just main-job
     just mutate
-    just scaffold
     just over-http
     just doc
     just deny
