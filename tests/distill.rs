@@ -58,8 +58,12 @@ const UNTOLD: &[(&str, &str)] = &[];
 
 /// Whether all that happens in a scenario is one agent's doing, on one connection: only then is all of it on its tapes.
 fn is_told(scenario: &Scenario) -> bool {
-    let beside =
-        |step: &Step| matches!(step, Step::Reconnect(_) | Step::Operator(_) | Step::ServerChange(_) | Step::Direct(_));
+    let beside = |step: &Step| {
+        matches!(
+            step,
+            Step::Reconnect(_) | Step::Operator(_) | Step::ServerChange(_) | Step::Direct(_) | Step::Market(_)
+        )
+    };
     scenario.agents.is_empty() && scenario.exchange.faults.is_empty() && !scenario.pinned && !scenario.has_step(beside)
 }
 

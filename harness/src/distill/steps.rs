@@ -149,10 +149,14 @@ fn plain(message: &Map<String, Value>, origins: &Origins) -> Option<(Step, Vec<u
     if params.get("_meta").is_some_and(own) {
         params.shift_remove("_meta");
     }
-    match (message.get("id").filter(|id| !id.is_null()), method) {
+    let id = message.get("id");
+    // What no library writes as an id is only said by spelling out the frame.
+    if id.is_some_and(|id| !id.is_string() && !id.is_u64() && !id.is_i64()) {
+        return None;
+    }
+    match (id, method) {
         // What the one is about has another id when it is played again; the other a library would not send twice.
         (None, "notifications/cancelled") | (Some(_), "initialize") => None,
-        (None, _) if message.contains_key("id") => None,
         (None, method) => {
             let (params, uses) = origins.arguments(&params)?;
             Some((Step::Notify(Notify { by: None, method: method.to_owned(), params: Args(params) }), uses))
