@@ -164,7 +164,7 @@ fn a_backtest_finds_what_another_policy_would_have_done() {
 #[test]
 fn a_backtest_learns_what_the_gateway_learnt() {
     // The kill switch is thrown by hand, which no tape tells.
-    let by_hand = ["ra-16c-after-the-halt", "after-the-halt"];
+    let by_hand = ["ra-16c-after-the-halt", "ra-57d-the-halt-and-the-restart", "after-the-halt"];
     for (policy, calls, priced) in [("binance", 800, false), ("live-collar", 10, true)] {
         let folder = tempfile::tempdir().expect("a folder");
         let mut wanted = cases(|id| !by_hand.contains(&id));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::names::{IdOf, id_of};
+use super::super::stand_ins::StandIns;
 use crate::cassette::{Body, is_placeholder};
 
 /// Which id stands for which. Learnt from pairs of answers: what the tape has at a place, and what is there today.
@@ -82,6 +83,7 @@ impl Ids {
         }
     }
 
+    /// A secret that nobody has told today, such as a listen key that an agent made up, is one of the same shape.
     fn reveal(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (placeholder, secret) in &self.secrets {
@@ -89,7 +91,7 @@ impl Ids {
                 text = text.replace(placeholder.as_str(), secret);
             }
         }
-        text
+        StandIns::default().hand_out(&text)
     }
 
     /// A value of today in the words of the tape.
