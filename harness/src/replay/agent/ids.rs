@@ -83,7 +83,7 @@ impl Ids {
         }
     }
 
-    /// A secret that nobody has told today, such as a listen key that an agent made up, is one of the same shape.
+    /// A listen key that nobody has told today, such as one that an agent made up, is one of the same shape.
     fn reveal(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (placeholder, secret) in &self.secrets {
@@ -91,7 +91,7 @@ impl Ids {
                 text = text.replace(placeholder.as_str(), secret);
             }
         }
-        StandIns::default().hand_out(&text)
+        if text.contains("[listen-key-") { StandIns::default().hand_out(&text) } else { text }
     }
 
     /// A value of today in the words of the tape.
