@@ -12,7 +12,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Size;
 use crate::dice::Dice;
-use crate::row::{Row, grouped, hundredths};
+use crate::numbers::{grouped, hundredths};
+use crate::row::Row;
 
 const SYMBOL: SymbolId = SymbolId(0);
 /// The middle of the book, in hundredths.

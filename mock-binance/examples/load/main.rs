@@ -10,6 +10,7 @@
 mod dice;
 mod engine;
 mod memory;
+mod numbers;
 mod rest;
 mod row;
 mod streams;

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use clap::ValueEnum;
 
 use crate::engine::Market;
-use crate::row::{Row, grouped, hundredths};
+use crate::numbers::{grouped, hundredths};
+use crate::row::Row;
 use crate::{Part, Size};
 
 /// The cap of the capped journal.

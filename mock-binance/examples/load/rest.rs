@@ -17,7 +17,8 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::Size;
-use crate::row::{Row, grouped, hundredths};
+use crate::numbers::{grouped, hundredths};
+use crate::row::Row;
 
 pub const START_MS: u64 = 1_767_571_200_000;
 

@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::Size;
+use crate::numbers::grouped;
 use crate::rest::{START_MS, account, builder, runtime, start};
-use crate::row::{Row, grouped};
+use crate::row::Row;
 
 /// Orders between two updates of the book.
 const ORDERS_A_ROUND: u64 = 10;

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::Outcome;
 
@@ -45,7 +44,7 @@ impl Ask {
 
 /// Whether a call went well, by the answer to the request with this id; an answer to another request is an error.
 pub fn is_answer(answer: &[u8], id: u64) -> Outcome<bool> {
-    let answer: Answer<'_> = serde_json::from_slice(answer)?;
+    let answer: Answer = serde_json::from_slice(answer)?;
     if answer.id != id {
         return Err(format!("request {id} was answered with that of {}", answer.id).into());
     }
@@ -62,20 +61,17 @@ pub fn goes_well(answer: &[u8], id: u64) -> Outcome<()> {
 
 /// Which request it answers.
 pub fn answered(answer: &[u8]) -> Outcome<u64> {
-    Ok(serde_json::from_slice::<Answer<'_>>(answer)?.id)
+    Ok(serde_json::from_slice::<Answer>(answer)?.id)
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct Answer {
     id: u64,
-    #[serde(borrow)]
-    result: Option<Told<'a>>,
+    result: Option<Told>,
 }
 
 #[derive(Deserialize)]
-struct Told<'a> {
+struct Told {
     #[serde(rename = "isError")]
     is_error: Option<bool>,
-    #[serde(borrow, rename = "content")]
-    _content: Option<&'a RawValue>,
 }

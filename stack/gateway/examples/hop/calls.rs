@@ -93,7 +93,7 @@ pub async fn calls(size: Size) -> Outcome<Vec<Row>> {
         ] {
             eprintln!("hop: {}: {what} ...", way.name());
             let (direct, through) = medians(way, &policy, ask, count, size.of(4_000)).await?;
-            let most = (count == 1).then(|| size.most(most(way)));
+            let most = (count == 1).then(|| most(way));
             rows.push(Row::times(format!("{}: {what}", way.name()), direct, through, most));
         }
     }
@@ -126,8 +126,7 @@ pub async fn throughput(size: Size) -> Outcome<Vec<Row>> {
             }
         }
         let [direct, through] = rates.map(middle);
-        let least = if size.small { 33 } else { 50 };
-        rows.push(Row::rates(format!("{}: orders, {AT_ONCE} at once", way.name()), direct, through, least));
+        rows.push(Row::rates(format!("{}: orders, {AT_ONCE} at once", way.name()), direct, through, 50));
     }
     Ok(rows)
 }
@@ -139,7 +138,7 @@ pub async fn large(size: Size) -> Outcome<Vec<Row>> {
         eprintln!("hop: {}: 64 KiB ...", way.name());
         let (direct, through) = medians(way, &policy::of_echo(), Ask::Echo(BYTES), 1, size.of(1_000)).await?;
         let what = format!("{}: 64 KiB there and back", way.name());
-        rows.push(Row::times(what, direct, through, Some(size.most(200))));
+        rows.push(Row::times(what, direct, through, Some(200)));
     }
     Ok(rows)
 }

@@ -12,6 +12,8 @@ mod ask;
 mod calls;
 mod cores;
 mod memory;
+#[path = "../../../../mock-binance/examples/load/numbers.rs"]
+mod numbers;
 mod policy;
 mod row;
 mod server;
@@ -35,7 +37,7 @@ pub type Outcome<T> = Result<T, Box<dyn Error>>;
 #[derive(Debug, Parser)]
 #[command(name = "hop", version)]
 struct Arguments {
-    /// Fewer calls and looser ratios: a check that fits into CI, where others use the machine too
+    /// Fewer calls, with the same targets
     #[arg(long)]
     small: bool,
 
@@ -84,7 +86,7 @@ enum Part {
 /// How much is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// Whether this is the form for CI.
+    /// Whether there are fewer calls.
     pub small: bool,
     /// The only way, if not all are measured.
     pub way: Option<Way>,
@@ -99,11 +101,6 @@ impl Size {
     /// What is measured.
     pub fn ways(self) -> Vec<Way> {
         self.way.map_or_else(|| Way::value_variants().to_vec(), |way| vec![way])
-    }
-
-    /// A target in hundredths: half as much again where others use the machine.
-    pub const fn most(self, hundredths: u64) -> u64 {
-        if self.small { hundredths * 3 / 2 } else { hundredths }
     }
 }
 

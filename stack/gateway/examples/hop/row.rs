@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::numbers::{grouped, hundredths};
+
 /// One figure and its target.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -88,22 +90,4 @@ pub fn print_table(rows: &[Row]) {
 /// Nanoseconds as microseconds with one place.
 fn micros(nanos: u64) -> String {
     format!("{}.{} us", nanos / 1_000, nanos % 1_000 / 100)
-}
-
-/// A number with its thousands apart.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of hundredths, such as a ratio.
-pub fn hundredths(number: u64) -> String {
-    format!("{}.{:02}", number / 100, number % 100)
 }

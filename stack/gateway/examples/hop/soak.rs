@@ -5,7 +5,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
 use crate::ask::{Ask, is_answer};
-use crate::row::{Row, grouped};
+use crate::numbers::grouped;
+use crate::row::Row;
 use crate::stacks::{Stack, Way};
 use crate::{Outcome, Size, memory, policy, server};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::GatewayArgs;
 use super::failure::Failure;
-use super::file::{self, FileServer, Told};
+use super::file::{self, FileServer};
 
 /// Everything that a gateway is started with.
 #[derive(Debug)]
@@ -51,13 +51,13 @@ const OF_ONE_SERVER: [(&str, &str); 5] = [
 impl Settings {
     /// Puts them together; `given` knows which settings the command line or the environment has.
     pub(super) fn of(mut args: GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<Self, Failure> {
-        let told = match args.config.clone() {
-            None => Told::default(),
+        let named = match args.config.clone() {
+            None => BTreeMap::new(),
             Some(path) => file::lay_under(&path, &mut args, given)?,
         };
         check(&args, given)?;
-        let are_named = !told.servers.is_empty();
-        let servers = if told.servers.is_empty() { vec![only(&args)?] } else { chosen(&args, given, told.servers)? };
+        let are_named = !named.is_empty();
+        let servers = if are_named { chosen(&args, given, named)? } else { vec![only(&args)?] };
         Ok(Self { args, servers, are_named })
     }
 }
@@ -138,12 +138,11 @@ fn chosen(
             )));
         }
     }
-    let over = |name: &str| given(name);
     let settings = |(name, server): (String, FileServer)| {
         // What was given goes before what the file says of the server.
         let server = FileServer {
-            policy: if over("policy") { None } else { server.policy },
-            pins: if over("pins") { args.pins.clone() } else { server.pins },
+            policy: if given("policy") { None } else { server.policy },
+            pins: if given("pins") { args.pins.clone() } else { server.pins },
             ..server
         };
         let behind = behind(args, &server)?;
@@ -153,18 +152,16 @@ fn chosen(
 }
 
 fn of(args: &GatewayArgs, name: String, server: FileServer, behind: Option<Behind>) -> Result<ServerSettings, Failure> {
+    let whose = if name.is_empty() { String::new() } else { format!("`{name}`: ") };
     if behind.is_none() && !args.check {
-        let whose = if name.is_empty() { String::new() } else { format!("`{name}`: ") };
         return Err(usage(format!(
             "{whose}there is no server: give its command after `--` or its address with `--upstream`, or in the file \
              `command` or `url` of a `[servers.NAME]`"
         )));
     }
     let policy = server.policy.or_else(|| args.policy.clone());
-    let policy = policy.ok_or_else(|| {
-        let whose = if name.is_empty() { String::new() } else { format!("`{name}`: ") };
-        usage(format!("{whose}there is no policy: give `--policy FILE`, or `policy` in the file"))
-    })?;
+    let policy = policy
+        .ok_or_else(|| usage(format!("{whose}there is no policy: give `--policy FILE`, or `policy` in the file")))?;
     let pins = server.pins.or_else(|| args.pins.clone());
     Ok(ServerSettings { name, policy, pins, behind })
 }

@@ -24,22 +24,29 @@ pub(super) struct FileServer {
     pub(super) pins: Option<PathBuf>,
 }
 
-/// What the file says beside what flags could say as well.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) servers: BTreeMap<String, FileServer>,
-}
+/// The servers of a file by their names.
+pub(super) type FileServers = BTreeMap<String, FileServer>;
 
-/// Reads the file at `path`, and lays it under the settings of which `given` does not know that they were given.
-pub(super) fn lay_under(path: &Path, args: &mut GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<Told, Failure> {
+/// Reads the file at `path`, and lays it under the settings of which `given` does not know that they were given. What
+/// flags cannot say is returned.
+pub(super) fn lay_under(
+    path: &Path,
+    args: &mut GatewayArgs,
+    given: &dyn Fn(&str) -> bool,
+) -> Result<FileServers, Failure> {
     let text =
         std::fs::read_to_string(path).map_err(|source| Failure::ConfigUnread { path: path.to_owned(), source })?;
     read(path, &text, args, given).map_err(Failure::Config)
 }
 
-fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<Told, BadConfig> {
+fn read(
+    path: &Path,
+    text: &str,
+    args: &mut GatewayArgs,
+    given: &dyn Fn(&str) -> bool,
+) -> Result<FileServers, BadConfig> {
     let reader = Reader::new(path, text);
-    let mut told = Told::default();
+    let mut servers = FileServers::new();
     if let Some(document) = reader.parse() {
         let mut layer = Layer { args, given };
         let mut top = Section::top(&reader, document.get_ref());
@@ -49,11 +56,11 @@ fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) ->
         layer.admin(&mut top);
         layer.shared_store(&mut top);
         for (name, section) in top.named("servers") {
-            told.servers.insert(name, server(section));
+            servers.insert(name, server(section));
         }
         top.end();
     }
-    reader.end().map(|()| told)
+    reader.end().map(|()| servers)
 }
 
 /// Settings that were given, over those of the file.

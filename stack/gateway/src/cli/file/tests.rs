@@ -16,7 +16,7 @@ fn defaults() -> GatewayArgs {
     Args::from_arg_matches(&matches).unwrap().gateway
 }
 
-fn told(text: &str) -> Result<(GatewayArgs, Told), String> {
+fn told(text: &str) -> Result<(GatewayArgs, FileServers), String> {
     let mut args = defaults();
     let told = read(Path::new("/etc/desk/gateway.toml"), text, &mut args, &|_| false);
     told.map(|told| (args, told)).map_err(|bad| bad.to_string())
@@ -39,7 +39,7 @@ fn the_example_says_everything_that_flags_say() {
     };
     let told = read(Path::new("mcp-gateway.toml"), &text, &mut args, &noted).unwrap();
     let mut said = said.into_inner();
-    for (name, server) in told.servers {
+    for (name, server) in told {
         said.insert("server".to_owned());
         assert!(["binance", "news"].contains(&name.as_str()));
         for (setting, is_there) in [
@@ -101,8 +101,8 @@ fn paths_are_from_the_folder_of_the_file() {
     assert_eq!(args.kill_file, Some("/run/halt".into()));
     assert_eq!(args.audit, PathBuf::from("/etc/desk/../audit.jsonl"));
     // What a program is given is its own affair, and a bare name is looked for in `PATH`.
-    assert_eq!(told.servers.remove("a").unwrap().command, ["/etc/desk/bin/server", "x/y"]);
-    assert_eq!(told.servers.remove("b").unwrap().command, ["server"]);
+    assert_eq!(told.remove("a").unwrap().command, ["/etc/desk/bin/server", "x/y"]);
+    assert_eq!(told.remove("b").unwrap().command, ["server"]);
 }
 
 #[test]
