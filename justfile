@@ -73,6 +73,7 @@ ci: lint
     just soak
     just main-job
     just mutate
+    just scaffold
     just over-http
     just doc
     just deny
