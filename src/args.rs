@@ -12,6 +12,7 @@ mod tapes;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -229,6 +230,12 @@ pub(crate) struct Run {
     /// Write a summary for a pull request
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
+
+    /// Tell also what is left within the policy, as `rogue residual` finds it in so many days, and what enforcement costs a
+    /// call: honest work without the gateway against the same with it, by the wall clock. Without `--policy` it is the
+    /// policy of most of the scenarios
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, require_equals = true, default_missing_value = "200")]
+    pub(crate) residual: Option<NonZeroUsize>,
 
     /// Print the report as JSON
     #[arg(long)]

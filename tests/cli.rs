@@ -262,6 +262,33 @@ fn reports_are_written_as_files() {
 }
 
 #[test]
+fn what_is_left_and_what_it_costs_is_told_where_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out_folder = folder.path().join("out").to_string_lossy().into_owned();
+    let chosen = ["scenarios/attacks/ra-01-fat-finger.yaml", "scenarios/workflows/daily-buyer.yaml"];
+    let args = |more: &[&'static str]| [&["run", "--color", "never"], more, &chosen[..]].concat();
+    let args_report = [&["--report", &out_folder][..], &args(&["--residual=3"])[1..]].concat();
+    check(&[&["run"], &args_report[..]].concat(), 0, &["Residual risk: ", "policies/", "Overhead: "]);
+    let page = fs::read_to_string(folder.path().join("out/index.html")).expect("a page");
+    assert!(page.contains("<h2>Residual risk</h2>") && page.contains("<h2>Overhead</h2>"), "{page}");
+
+    let report =
+        |more: &[&'static str]| -> Value { serde_json::from_slice(&check(&args(more), 0, &[]).stdout).expect("json") };
+    let (mut one, mut other) = (report(&["--json", "--residual=3"]), report(&["--json", "--residual=3"]));
+    for measured in [&mut one, &mut other] {
+        let timing = measured.as_object_mut().expect("an object").remove("timing").expect("timing");
+        // Each of the thirty-six calls of the workflow is made both ways.
+        assert_eq!(timing["overhead"]["calls"], 36, "{timing}");
+        assert_eq!(measured["residual"]["days"], 3);
+    }
+    assert_eq!(one, other, "the search is decided by its seed");
+    let without = report(&["--json"]);
+    assert_eq!((without.get("residual"), without["timing"].get("overhead")), (None, None));
+    check(&args(&["--residual=0"]), 2, &["--residual"]);
+    check(&args(&["--residual", "--target", "bare"]), 2, &["on the stack in this build"]);
+}
+
+#[test]
 fn a_baseline_is_strict_both_ways() {
     let folder = tempfile::tempdir().expect("a folder");
     let list = |text: &str| {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rogue_harness::report::{Report, TextOptions, failure, json_schema, text};
+use rogue_harness::report::{Measures, Overhead, Report, Residual, TextOptions, failure, json_schema, text};
 use rogue_harness::scenario::{Group, Kind, Upstream};
 use rogue_harness::verdict::{AgentTally, Damage, Role, RunResult, ScenarioResult, SuiteResult, Verdict};
 
@@ -89,6 +89,19 @@ fn suite(scenarios: Vec<ScenarioResult>) -> SuiteResult {
     SuiteResult { target: "embedded".to_owned(), scenarios, elapsed: Duration::from_millis(1300) }
 }
 
+fn measures() -> Measures {
+    let residual = Residual {
+        policy: "my/policy.json".to_owned(),
+        goal: "turnover".to_owned(),
+        seed: 1,
+        days: 200,
+        damage: Damage { turnover: "4494.05".parse().expect("plain"), ..orders(10, "4494.05", "4.94") },
+    };
+    let overhead =
+        Overhead { calls: 812, direct_us: 950, through_us: 1_262, added_us: 305, added_p95_us: 801, debug_build: true };
+    Measures { residual, overhead: Some(overhead) }
+}
+
 fn plain(suite: &SuiteResult, width: u16) -> String {
     let options = TextOptions { width, lines: 3, ..TextOptions::default() };
     anstream::adapter::strip_str(&text(suite, &options)).to_string()
@@ -113,6 +126,29 @@ Without the policy: 1 order worth 90,000.00 USDT, 12.30 USDT lost.
 Target `embedded`, 1.30 s.
 ";
     assert_eq!(plain(&suite(vec![fat_finger(), workflow()]), 100), expected.trim_start_matches('\n'));
+}
+
+#[test]
+fn what_was_measured_is_told_where_it_was_asked_for() {
+    let suite = suite(vec![fat_finger(), workflow()]);
+    let told = |times: bool, measures: Option<Measures>| {
+        let report = text(&suite, &TextOptions { times, measures, ..TextOptions::default() });
+        anstream::adapter::strip_str(&report).to_string()
+    };
+    let expected = "
+Residual risk: 4,494.05 USDT of turnover in a day is the worst that was found within my/policy.json:
+10 orders, 4.94 USDT lost. 200 days tried, seed 1; that no more was found is no proof.
+Overhead: 0.31 ms more a call in the median, 0.80 ms in 95 of 100; 0.95 ms without a gateway, 1.26
+ms with it. 812 calls of honest work, wall time of this run on this machine, in a build without
+optimisations.
+Target `embedded`";
+    assert!(told(true, Some(measures())).contains(expected), "{}", told(true, Some(measures())));
+    assert!(!told(true, None).contains("Residual") && !told(true, None).contains("Overhead"));
+    // What is the same for equal runs has no wall time in it.
+    let timeless = told(false, Some(measures()));
+    assert!(timeless.contains("Residual risk") && !timeless.contains("Overhead"), "{timeless}");
+    let without = Measures { overhead: None, ..measures() };
+    assert!(told(true, Some(without)).contains("Overhead: not measured, since no honest work was run both"));
 }
 
 #[test]
@@ -233,6 +269,15 @@ fn json_follows_its_schema() {
     assert_eq!(report["scenarios"][0]["runs"][0]["damage"]["loss_usdt"], "12.3");
     assert_eq!(report["scenarios"][0]["runs"][0].get("transcript"), None);
     assert_eq!(report["scenarios"][1]["runs"][1]["transcript"].as_array().map(Vec::len), Some(4));
+    // What nobody asked for is not there.
+    assert_eq!((report.get("residual"), report["timing"].get("overhead")), (None, None));
+    let measured = Report::of(&suite(vec![workflow()])).with(&measures());
+    let mut measured = serde_json::to_value(measured).expect("json");
+    assert!(validator.is_valid(&measured));
+    assert_eq!(measured["residual"]["damage"]["turnover"], "4494.05");
+    assert_eq!(measured["timing"]["overhead"]["added_us"], 305);
+    measured["timing"]["overhead"]["calls"] = "812".into();
+    assert!(!validator.is_valid(&measured));
     // The schema is seen to refuse.
     report["scenarios"][0]["verdict"] = "held".into();
     assert!(!validator.is_valid(&report));
@@ -247,6 +292,8 @@ fn timing_stands_apart() {
         report.to_string()
     };
     let first = json(&slow);
+    let measured = serde_json::to_value(Report::of(&slow).with(&measures())).expect("json");
+    assert!(!measured["timing"]["overhead"].is_null() && measured.get("overhead").is_none());
     slow.elapsed = Duration::from_secs(99);
     slow.scenarios[0].elapsed = Duration::from_secs(9);
     assert_eq!(first, json(&slow));

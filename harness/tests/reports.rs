@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rogue_harness::course::{Asked, Course, Moment};
-use rogue_harness::report::{PageOptions, junit, markdown, page, sarif};
+use rogue_harness::report::{Measures, Overhead, PageOptions, Residual, junit, markdown, page, sarif};
 use rogue_harness::scenario::{Group, Kind, Outcome, Upstream};
-use rogue_harness::verdict::{Role, RunResult, ScenarioResult, SuiteResult, Verdict};
+use rogue_harness::verdict::{Damage, Role, RunResult, ScenarioResult, SuiteResult, Verdict};
 use serde_json::json;
 
 const HOSTILE: &str = "<script>alert(1)</script> ]]> \"'&| `x` @all [a](http://evil) \u{1b}[31m \u{202e}\nnext";
@@ -87,6 +87,45 @@ fn the_page_is_whole_and_holds_no_markup_of_others() {
     let timeless = PageOptions { times: false, ..PageOptions::default() };
     let slower = SuiteResult { elapsed: Duration::from_secs(99), ..suite() };
     assert_eq!(page(&suite(), &[], &timeless), page(&slower, &[], &timeless));
+}
+
+#[test]
+fn the_page_tells_what_was_measured_or_how_to_measure_it() {
+    let without = page(&suite(), &[], &PageOptions::default());
+    assert!(without.contains("<code>rogue run --report DIR --residual</code>"), "{without}");
+    assert!(!without.contains("<h2>Residual risk</h2>") && !without.contains("<h2>Overhead</h2>"));
+    let residual = Residual {
+        policy: format!("p/{HOSTILE}"),
+        goal: "turnover".to_owned(),
+        seed: 1,
+        days: 7,
+        damage: Damage { turnover: "4494.05".parse().unwrap(), orders: 10, ..Damage::default() },
+    };
+    let overhead = Overhead {
+        calls: 812,
+        direct_us: 950,
+        through_us: 1_262,
+        added_us: 305,
+        added_p95_us: 801,
+        debug_build: false,
+    };
+    let told = |overhead, times| {
+        let measures = Some(Measures { residual: residual.clone(), overhead });
+        page(&suite(), &[], &PageOptions { measures, times, ..PageOptions::default() })
+    };
+    let html = told(Some(overhead), true);
+    for part in [
+        "<h2>Residual risk</h2><p class=\"figure\"><small>4,494.05 USDT</small></p>",
+        "<h2>Overhead</h2><p class=\"figure\"><small>0.31 ms</small></p>",
+        "wall time of this run on this machine</p>",
+        "--seed 1 --budget 7</code>",
+        "<code>rogue run --report --residual</code>",
+    ] {
+        assert!(html.contains(part), "{part}\n{html}");
+    }
+    assert!(!html.contains("<script") && !html.contains("optimisations") && !html.contains("not asked for"));
+    assert!(!told(Some(overhead), false).contains("<h2>Overhead</h2>"));
+    assert!(told(None, true).contains("Overhead: not measured"));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! `rogue run`, and `rogue` alone.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use rogue_harness::baseline::{Baseline, Departures};
-use rogue_harness::report::{self, Outcomes, PageOptions, Report, TextOptions};
+use rogue_harness::report::{self, Measures, Outcomes, Overhead, PageOptions, Report, TextOptions};
+use rogue_harness::residual;
 use rogue_harness::run::{RunOptions, run_suite};
 use rogue_harness::scenario::{Case, PolicyFile, Problem, Severity, check_policy};
 use rogue_harness::target::{GatewayCommand, TargetFile};
@@ -50,6 +52,11 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose();
     let baseline = baseline.map_err(|problem| Failure::Files(vec![problem]))?;
 
+    if args.residual.is_some() && (options.command.is_some() || args.target != TargetChoice::default()) {
+        let message = "what is left within a policy is searched on the stack in this build".to_owned();
+        return Err(Failure::usage(message, "leave `--residual` out, or the other target"));
+    }
+
     let watched = Output::is_watched() && !args.no_progress;
     let total = loaded.cases.len();
     let mut next = loaded.cases.iter().map(|case| case.scenario.id.to_string()).enumerate().fuse();
@@ -65,7 +72,8 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         output.progress("");
     }
 
-    write_reports(args, &suite, &loaded.cases)?;
+    let measures = args.residual.map(|days| measures(args, days.get(), &suite, &loaded.cases, output)).transpose()?;
+    write_reports(args, &suite, &loaded.cases, measures.as_ref())?;
     if let (Some(file), Some(described)) =
         (&args.outcomes, options.command.as_ref().and_then(GatewayCommand::description))
     {
@@ -73,11 +81,14 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         write(file, &text.map_err(|error| Failure::Broken(format!("the outcomes cannot be written: {error}")))?)?;
     }
     if args.json {
-        let report = serde_json::to_string_pretty(&Report::of(&suite))
+        let report = Report::of(&suite);
+        let report = measures.iter().fold(report, Report::with);
+        let report = serde_json::to_string_pretty(&report)
             .map_err(|error| Failure::Broken(format!("the report cannot be written: {error}")))?;
         output.print(&format!("{report}\n"))?;
     } else {
-        let text_options = TextOptions { width: Output::width(), rerun: rerun(args), ..TextOptions::default() };
+        let text_options =
+            TextOptions { width: Output::width(), rerun: rerun(args), measures, ..TextOptions::default() };
         output.print(&report::text(&suite, &text_options))?;
     }
     match &baseline {
@@ -87,6 +98,43 @@ pub(crate) fn run(args: &Run, folder: Option<&Path>, output: &mut Output) -> Res
         }
         None => Ok(suite.exit_class()),
     }
+}
+
+/// What is left within the policy, and what it costs to enforce it.
+fn measures(
+    args: &Run,
+    days: usize,
+    suite: &SuiteResult,
+    cases: &[Case],
+    output: &mut Output,
+) -> Result<Measures, Failure> {
+    let policy = match &args.policy {
+        Some(path) => policy(path, output)?,
+        None => usual(cases).ok_or_else(|| Failure::Broken("no scenario has a policy".to_owned()))?.clone(),
+    };
+    let named = policy.path.clone();
+    let options = residual::Options { policy: Some(policy), seed: 1, budget: days, goal: residual::Goal::default() };
+    let watched = Output::is_watched() && !args.no_progress;
+    let found = residual::search(&options, |tried, worst| {
+        if watched {
+            output.progress(&format!("[{tried}/{days}] days within the policy: {} USDT", worst.turnover));
+        }
+    })
+    .map_err(|error| Failure::Broken(format!("what is left within the policy cannot be searched: {error}")))?;
+    if watched {
+        output.progress("");
+    }
+    Ok(Measures { residual: residual::in_short(&found, &named), overhead: Overhead::of(suite) })
+}
+
+/// The policy of most of the scenarios; of two that have as many, the one whose path comes first.
+fn usual(cases: &[Case]) -> Option<&PolicyFile> {
+    let mut uses: BTreeMap<&Path, (usize, &PolicyFile)> = BTreeMap::new();
+    for case in cases {
+        uses.entry(&case.policy.path).or_insert((0, &case.policy)).0 += 1;
+    }
+    let most = uses.values().map(|(number, _)| *number).max()?;
+    uses.into_values().find(|(number, _)| *number == most).map(|(_, policy)| policy)
 }
 
 /// Says where the suite departs from what was expected of the target.
@@ -103,10 +151,10 @@ fn against(departures: &Departures, output: &mut Output) -> ExitClass {
 }
 
 /// The reports that were asked for, as files.
-fn write_reports(args: &Run, suite: &SuiteResult, cases: &[Case]) -> Result<(), Failure> {
+fn write_reports(args: &Run, suite: &SuiteResult, cases: &[Case], measures: Option<&Measures>) -> Result<(), Failure> {
     let policy = args.policy.as_ref().map(|path| path.display().to_string());
     if let Some(folder) = &args.report {
-        let options = PageOptions { rerun: rerun(args), policy, ..PageOptions::default() };
+        let options = PageOptions { rerun: rerun(args), policy, measures: measures.cloned(), ..PageOptions::default() };
         write(&folder.join("index.html"), &report::page(suite, cases, &options))?;
     }
     if let Some(file) = &args.junit {

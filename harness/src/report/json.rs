@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
+use super::measures::{Measures, Overhead, Residual};
 use crate::scenario::{Group, Kind, Upstream};
 use crate::verdict::{AgentTally, Damage, Role, RunResult, ScenarioResult, SuiteResult, Verdict};
 
@@ -23,6 +24,9 @@ pub struct Report {
     pub exit_code: u8,
     /// Counts.
     pub summary: Summary,
+    /// What is left within the policy; only where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub residual: Option<Residual>,
     /// The scenarios, in the order of their ids.
     pub scenarios: Vec<ScenarioReport>,
     /// Wall times, which differ from run to run.
@@ -114,6 +118,9 @@ pub struct Timing {
     pub total_ms: u64,
     /// Of each scenario, by id.
     pub scenarios_ms: BTreeMap<String, u64>,
+    /// What enforcement costs a call; only where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overhead: Option<Overhead>,
 }
 
 impl Report {
@@ -125,12 +132,23 @@ impl Report {
             target: suite.target.clone(),
             exit_code: suite.exit_class().code(),
             summary: Summary::of(suite),
+            residual: None,
             scenarios: suite.scenarios.iter().map(ScenarioReport::of).collect(),
             timing: Timing {
                 total_ms: ms(suite.elapsed),
                 scenarios_ms: suite.scenarios.iter().map(|s| (s.id.clone(), ms(s.elapsed))).collect(),
+                overhead: None,
             },
         }
+    }
+
+    /// The same with what was measured beside it.
+    #[must_use]
+    pub fn with(mut self, measures: &Measures) -> Self {
+        self.residual = Some(measures.residual.clone());
+        self.timing.overhead = measures.overhead;
+
+        self
     }
 }
 

@@ -6,6 +6,7 @@
 //!              ├▶ json     `rogue.report/1`, with a JSON Schema
 //!              ├▶ page     one HTML page with stories, pictures and transcripts
 //!              └▶ junit, markdown, sarif   for CI systems, pull requests, code-scanning pages
+//!              ├▶ measures beside the verdicts, when asked: what is left within the policy, what enforcement costs
 //!              └▶ outcomes a verdict a scenario, to be kept and to be put side by side with those of other gateways
 //!  cases ──────▶ catalogue  the scenarios as a page of the documentation
 //! ```
@@ -20,6 +21,7 @@ mod junit;
 pub mod listing;
 pub mod lists;
 mod markdown;
+mod measures;
 mod outcomes;
 mod page;
 mod sarif;
@@ -32,6 +34,7 @@ pub use failure::failure;
 pub use json::{FORMAT, Report, RunReport, ScenarioReport, Summary, Tally, Timing, json_schema};
 pub use junit::junit;
 pub use markdown::markdown;
+pub use measures::{Measures, Overhead, Residual};
 pub use outcomes::{Outcomes, compare};
 pub use page::{PageOptions, page};
 pub use sarif::sarif;

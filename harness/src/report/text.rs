@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::table::{BAD, DOUBTFUL, Fit, GOOD, TIED, render, verdict_cell};
 use super::words::{amount, answer_words, count, damage_words, plural, wrapped};
-use super::{Summary, failure};
+use super::{Measures, Summary, failure};
 use crate::scenario::Kind;
 use crate::verdict::{Damage, Role, RunResult, ScenarioResult, SuiteResult};
 
@@ -20,11 +20,13 @@ pub struct TextOptions {
     pub times: bool,
     /// The command that reruns one scenario, up to its file: `rogue run`.
     pub rerun: String,
+    /// What was measured beside the verdicts.
+    pub measures: Option<Measures>,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { width: 100, lines: 12, times: true, rerun: "rogue run".to_owned() }
+        Self { width: 100, lines: 12, times: true, rerun: "rogue run".to_owned(), measures: None }
     }
 }
 
@@ -186,6 +188,9 @@ fn summary(suite: &SuiteResult, options: &TextOptions) -> String {
     for (number, meaning) in went.into_iter().filter(|(number, _)| *number > 0) {
         let _ = writeln!(text, "  {} {meaning}", count(number));
     }
+    if let Some(measures) = &options.measures {
+        put_measures(&mut text, measures, options);
+    }
     if let Some(worst) = suite.scenarios.iter().find(|scenario| !scenario.verdict.is_good()) {
         let _ = writeln!(text, "Start here: {} {}", options.rerun, worst.path.display());
     }
@@ -194,6 +199,24 @@ fn summary(suite: &SuiteResult, options: &TextOptions) -> String {
     }
     text
 }
+
+fn put_measures(text: &mut String, measures: &Measures, options: &TextOptions) {
+    let residual = &measures.residual;
+    let told = format!("Residual risk: {} {}.", residual.figure(), residual.told());
+    text.push_str(&wrapped(&told, options.width));
+    // Wall time, as every other.
+    if options.times {
+        let told = match &measures.overhead {
+            Some(overhead) => format!("Overhead: {} {}.", overhead.figure(), overhead.told()),
+            None => NO_OVERHEAD.to_owned(),
+        };
+        text.push_str(&wrapped(&told, options.width));
+    }
+}
+
+/// Why there is no figure of what enforcement costs.
+pub(super) const NO_OVERHEAD: &str =
+    "Overhead: not measured, since no honest work was run both without a gateway and with one.";
 
 /// What the runs of one role did together, in all attacks.
 pub(super) fn totals(suite: &SuiteResult, role: Role) -> Damage {

@@ -16,5 +16,5 @@ mod palette;
 mod report;
 mod search;
 
-pub use report::{in_json, in_words, scenario};
+pub use report::{in_json, in_short, in_words, scenario};
 pub use search::{Found, Goal, Options, ResidualError, search};

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::search::{Found, case};
-use crate::report::{amount, plural};
+use crate::report::{Residual, amount, plural};
 use crate::scenario::{AgentCheck, Bound, Dec, DecBound, ExchangeCheck, Expect, Scenario, Step};
 
 /// In words.
@@ -71,6 +71,18 @@ pub fn in_json(found: &Found, policy: Option<&Path>) -> Value {
         "agent": found.agent,
         "steps": found.steps,
     })
+}
+
+/// For the report of a suite.
+pub fn in_short(found: &Found, policy: &Path) -> Residual {
+    let parts: Vec<_> = policy.iter().map(|part| part.to_string_lossy()).collect();
+    Residual {
+        policy: parts.join("/").replacen("//", "/", 1),
+        goal: found.goal.name().to_owned(),
+        seed: found.seed,
+        days: found.tried as u64,
+        damage: found.damage.clone(),
+    }
 }
 
 /// A scenario that does it again: a session whose damage must be what was found.

@@ -150,7 +150,8 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
     let watching = plan.watch.then(|| Watching::new(&stage));
     let mut script = Script::new(cast, plan.case, guise, &mut stage, transcript.clone(), manner, watching);
     let played = script.play(plan.steps).await;
-    let Script { mut cast, listeners, said, notified, mut failures, watching, .. } = script;
+    let Script { mut cast, listeners, said, notified, mut failures, timed, watching, .. } = script;
+    result.timed = timed;
     result.course = watching.map(Watching::finish).map(Box::new);
 
     let mut mark = None;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
@@ -22,6 +23,7 @@ use crate::scenario::{
 };
 use crate::soft::{Change, Guise, calls_in};
 use crate::target::Deed;
+use crate::verdict::Timed;
 
 /// Why a script cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,8 @@ pub(crate) struct Script<'a> {
     pub(crate) said: Vec<Said>,
     pub(crate) notified: u64,
     pub(crate) failures: Vec<String>,
+    /// What was called alone, for what enforcement costs.
+    pub(crate) timed: Vec<Timed>,
     pub(crate) watching: Option<Watching>,
     /// What a step of the script itself was.
     noted: Option<String>,
@@ -109,6 +113,7 @@ impl<'a> Script<'a> {
             said: Vec::new(),
             notified: 0,
             failures: Vec::new(),
+            timed: Vec::new(),
             watching,
             noted: None,
         }
@@ -157,8 +162,12 @@ impl<'a> Script<'a> {
             }
             Step::Parallel(parallel) => self.parallel(parallel).await?,
             Step::Call(_) | Step::Raw(_) | Step::Request(_) => {
+                let begun = Instant::now();
                 if let Some(pending) = self.send(step).await? {
                     self.finish(vec![pending]).await;
+                    let answer = self.said.last().filter(|_| matches!(step.value, Step::Call(_)));
+                    let took = begun.elapsed();
+                    self.timed.extend(answer.map(|said| Timed { outcome: said.answer.outcome, took }));
                 }
             }
             Step::Advance(span) => {

@@ -6,9 +6,9 @@ mod transcript;
 
 use std::fmt::Write as _;
 
-use super::Summary;
-use super::text::{honest_lines, lines, time, totals};
+use super::text::{NO_OVERHEAD, honest_lines, lines, time, totals};
 use super::words::{count, damage_words};
+use super::{Measures, Summary};
 use crate::html::escaped;
 use crate::scenario::{Case, Group, Kind};
 use crate::verdict::{Role, ScenarioResult, SuiteResult};
@@ -24,13 +24,15 @@ pub struct PageOptions {
     pub rerun: String,
     /// The policy that took the place of the scenarios' own, as the reader knows it.
     pub policy: Option<String>,
+    /// What was measured beside the verdicts.
+    pub measures: Option<Measures>,
     /// Whether wall times are shown. Without them equal runs give equal pages.
     pub times: bool,
 }
 
 impl Default for PageOptions {
     fn default() -> Self {
-        Self { rerun: "rogue run".to_owned(), policy: None, times: true }
+        Self { rerun: "rogue run".to_owned(), policy: None, measures: None, times: true }
     }
 }
 
@@ -108,21 +110,45 @@ pub fn page(suite: &SuiteResult, cases: &[Case], options: &PageOptions) -> Strin
             tile(title, class, &format!("<small>{}</small>", escaped(&first)), &escaped(&rest));
         }
     }
+    if let Some(Measures { residual, overhead }) = &options.measures {
+        tile("Residual risk", "with", &format!("<small>{}</small>", residual.figure()), &escaped(&residual.told()));
+        if let Some(overhead) = overhead.filter(|_| options.times) {
+            tile("Overhead", "", &format!("<small>{}</small>", overhead.figure()), &overhead.told());
+        }
+    }
     html += "</section>\n";
+    html += &aside(options);
     html += HOW;
     html += "<h2 id=\"scenarios\">All scenarios</h2>\n";
     put_table(&mut html, suite);
     put_cards(&mut html, suite, cases, options);
+    let asked = if options.measures.is_some() { " --residual" } else { "" };
     let took = if options.times { format!(" All runs took {}.", time(suite.elapsed)) } else { String::new() };
     let _ = writeln!(
         html,
-        "<footer><p>Made by <code>{} --report</code> on the target <code>{}</code>.{took} In a checkout of Rogue, \
+        "<footer><p>Made by <code>{} --report{asked}</code> on the target <code>{}</code>.{took} In a checkout of Rogue, \
          <code>cargo run --release --</code> takes the place of <code>rogue</code>; <code>rogue show ID</code> tells a scenario in \
          words.</p></footer>\n</main>\n</body>\n</html>",
         escaped(&options.rerun),
         escaped(&suite.target)
     );
     html
+}
+
+/// How to get what is not there, or to see more of what is.
+fn aside(options: &PageOptions) -> String {
+    let rerun = escaped(&options.rerun);
+    let Some(measures) = &options.measures else {
+        return format!(
+            "<p class=\"aside\">What is left within the policy, and what enforcement costs a call, was not asked for: \
+             <code>{rerun} --report DIR --residual</code>.</p>\n"
+        );
+    };
+    let none = if measures.overhead.is_none() { format!(" {NO_OVERHEAD}") } else { String::new() };
+    format!(
+        "<p class=\"aside\">The calls of that day: <code>{}</code>.{none}</p>\n",
+        escaped(&measures.residual.again())
+    )
 }
 
 const HOW: &str = "<details class=\"how\" open>\n<summary>How to read this page</summary>\n<p>Each rogue agent runs three times, each time \
