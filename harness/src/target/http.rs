@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mcp_gateway::http::{Doorkeeper, HttpConfig, HttpGateway};
+use mcp_gateway::http::{Doorkeeper, Holder, HttpConfig, HttpGateway};
 use mcp_gateway::{Connection, Upstream};
 use tokio::sync::oneshot;
 
@@ -26,8 +26,9 @@ pub(super) struct Http;
 struct Tokens;
 
 impl Doorkeeper for Tokens {
-    fn holder(&self, token: Option<&str>, _: u64) -> Result<Option<String>, String> {
-        Ok(token.and_then(|token| token.strip_prefix(TOKEN)).map(str::to_owned))
+    fn holder(&self, token: Option<&str>, _: u64) -> Result<Option<Holder>, String> {
+        let grant = token.and_then(|token| token.strip_prefix(TOKEN));
+        Ok(grant.map(|grant| Holder { grant: grant.to_owned(), has_policy: false }))
     }
 }
 

@@ -1,10 +1,11 @@
 //! A call that needs a person's approval.
 
-use mcp_policy::{Call, Decision, Escalation, Moment};
+use mcp_policy::Escalation;
 
 use crate::approval::{ApprovalError, Asked, Meeting, meet};
 use crate::audit::{Record, Verdict, event};
 use crate::gateway::{Case, Court, Gateway, Ruling, Told};
+use crate::judges::{Judgement, Plea};
 use crate::state_dir::StateError;
 
 impl Gateway {
@@ -14,8 +15,7 @@ impl Gateway {
         &self,
         court: &mut Court,
         case: &Case<'_>,
-        call: &Call<'_>,
-        moment: Moment,
+        plea: Plea<'_>,
         escalation: &Escalation,
         record: Record<'_>,
     ) -> Ruling {
@@ -36,9 +36,9 @@ impl Gateway {
         let seam = self.shared.seam;
         let arguments = if seam.binds_no_arguments() { String::new() } else { asked.arguments.clone() };
         let asked = Asked { arguments, ..asked };
-        let asked = asked.by(&court.policy, &escalation.rule, &escalation.message);
+        let asked = asked.by(&court.policy_under(plea.under), &escalation.rule, &escalation.message);
         match self.meet(court, asked, case.now_ms) {
-            Ok((id, Meeting::Use)) => self.use_up(court, case, call, moment, &id, record),
+            Ok((id, Meeting::Use)) => self.use_up(court, case, plea, &id, record),
             Ok((id, Meeting::Refused)) => {
                 let message = "a person has denied this call";
                 let record = Record { reason: "approval_denied", message, approval: Some(&id), ..record };
@@ -62,7 +62,7 @@ impl Gateway {
 
     /// What the newest request for the call is, and its id; asks if there is none. All changes are on record before.
     fn meet(&self, court: &mut Court, asked: Asked, now: u64) -> Result<(String, Meeting), ApprovalError> {
-        let window_ms = self.shared.approval_window_ms;
+        let window_ms = self.approval_window_ms();
         let Some(book) = &mut court.approvals else {
             return Err(StateError::Damaged("there is no book".to_owned()).into());
         };
@@ -82,24 +82,18 @@ impl Gateway {
     }
 
     /// Judges an approved call again, and lets it through if nothing but the question was in its way.
-    fn use_up(
-        &self,
-        court: &mut Court,
-        case: &Case<'_>,
-        call: &Call<'_>,
-        moment: Moment,
-        id: &str,
-        record: Record<'_>,
-    ) -> Ruling {
+    fn use_up(&self, court: &mut Court, case: &Case<'_>, plea: Plea<'_>, id: &str, record: Record<'_>) -> Ruling {
         let plain =
             Record { verdict: Verdict::Deny, rule: None, reason: "", message: "", approval: Some(id), ..record };
-        let permit = match court.guard.admit(call, moment.approved(true)) {
-            Decision::Allow(permit) => permit,
+        let leave = match court.admit(Plea { moment: plea.moment.approved(true), ..plea }) {
+            Judgement::Allow(leave) => leave,
             // The approval stays: the call may pass once there is room for it.
-            Decision::Deny(denial) => return self.refuse(court, case, &denial, plain),
-            Decision::Escalate(_) => return self.no_approvals(court, case, record),
+            Judgement::Deny(denial, by) => {
+                return self.refuse(court, case, plea.under, &denial, Record { judged_by: by.as_deref(), ..plain });
+            }
+            Judgement::Escalate(_) => return self.no_approvals(court, case, record),
         };
-        self.let_through(court, case, permit, plain, true)
+        self.let_through(court, case, leave, plain, true)
     }
 
     /// Used up before the call leaves: whatever happens from here on, it lets nothing else through.

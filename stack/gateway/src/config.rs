@@ -1,11 +1,13 @@
 //! What a gateway is given, and whose connection it serves.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::approval::ApprovalBook;
 use crate::audit::{AuditKey, AuditSink};
 use crate::clock::NowMs;
+use crate::judges::GrantJudge;
 use crate::kill::KillSwitch;
 use crate::ledger::Ledger;
 use crate::pins::Pins;
@@ -22,12 +24,21 @@ pub struct Identity {
     /// The connection. Unique among all sessions of one gateway, or limits by session would be
     /// shared.
     pub session: String,
+    /// The grant has a policy of its own. Where that is not in force, nothing passes, rather than what the server's policy
+    /// allows to others.
+    pub has_policy: bool,
 }
 
 impl Identity {
     /// The connection `session` of the holder of `grant`.
     pub fn new(grant: impl Into<String>, session: impl Into<String>) -> Self {
-        Self { grant: grant.into(), session: session.into() }
+        Self { grant: grant.into(), session: session.into(), has_policy: false }
+    }
+
+    /// The same, of a grant that has a policy of its own, or has none.
+    #[must_use]
+    pub fn with_policy(self, has_policy: bool) -> Self {
+        Self { has_policy, ..self }
     }
 }
 
@@ -79,6 +90,9 @@ pub struct GatewayConfig {
     /// The policy's name in the audit, usually [`policy_digest`](crate::policy_digest) of its
     /// source. Empty leaves it out.
     pub policy: String,
+    /// Who judges the calls of grants that have policies of their own, by the grant's name. All others are judged by the
+    /// gateway's guard.
+    pub grants: BTreeMap<String, GrantJudge>,
     /// Where people are asked. Without it a call that needs approval is denied.
     pub approvals: Option<ApprovalBook>,
     /// How long a request waits for a decision, and an approval for its call, in milliseconds. 15 minutes.
@@ -110,6 +124,7 @@ impl GatewayConfig {
             audit: Box::new(audit),
             server: server.into(),
             policy: String::new(),
+            grants: BTreeMap::new(),
             approvals: None,
             approval_window_ms: 15 * 60 * 1000,
             ledger: None,

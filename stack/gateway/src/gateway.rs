@@ -1,9 +1,11 @@
 //! What all sessions share: the guard, the audit and the one lock round both.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_policy::{Call, Decision, Denial, Guard, Moment, Outcome, Permit, ResultRules, Settlement, Timestamp};
+use mcp_policy::{Call, Denial, Guard, Moment, Outcome, ResultRules, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::approval::ApprovalBook;
@@ -11,12 +13,12 @@ use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, event, 
 use crate::clock::NowMs;
 use crate::config::{GatewayConfig, GatewayLimits, Identity};
 use crate::held::{Desk, Held, SharedCharge};
+use crate::judges::{self, Judgement, Leave, Plea, Seat, UNAVAILABLE, Under};
 use crate::kill::KillSwitch;
-use crate::ledger::{Entry, Ledger, Reserved};
+use crate::ledger::{Entry, Ledger};
 use crate::pins::Pins;
 use crate::seam::Seam;
 use crate::shared::SharedLimits;
-use crate::state_dir::StateError;
 use crate::wire::{Refusal, RequestId};
 
 /// A policy in force, in front of any number of connections. Clones share everything.
@@ -33,7 +35,7 @@ pub(crate) struct Shared {
     pins: Option<Pins>,
     /// Where several gateways count.
     pub(crate) store: Option<Arc<dyn SharedLimits>>,
-    pub(crate) approval_window_ms: u64,
+    approval_window_ms: AtomicU64,
     limits: GatewayLimits,
     audit_key: Option<AuditKey>,
     pub(crate) seam: Seam,
@@ -46,47 +48,15 @@ pub(crate) struct Court {
     pub(crate) guard: Guard,
     /// The digest of the policy that the guard judges by.
     pub(crate) policy: Arc<str>,
+    /// Those of grants that have policies of their own.
+    pub(crate) grants: BTreeMap<Arc<str>, Seat>,
     /// Whether the kill switch was on when it was last looked at.
     pub(crate) halted: bool,
     pub(crate) approvals: Option<ApprovalBook>,
-    ledger: Option<Ledger>,
+    pub(crate) ledger: Option<Ledger>,
     pub(crate) audit: Box<dyn AuditSink>,
     pub(crate) seq: u64,
     pub(crate) line: String,
-}
-
-impl Court {
-    /// Puts what a call is charged and what is remembered of it on disk.
-    pub(crate) fn reserve(
-        &mut self,
-        permit: &Permit,
-        tells: impl FnOnce(Result<(), StateError>) + Send + 'static,
-    ) -> Result<Reserved, StateError> {
-        let Some(ledger) = &mut self.ledger else { return Ok(Reserved::There(None)) };
-        ledger.reserve(self.guard.reservations(permit), self.guard.take_notes(), tells)
-    }
-
-    /// Takes a permit back, and puts what was learnt on disk. Should this fail, it goes there with the next call; what a
-    /// call that never left is charged then stays charged after a restart.
-    pub(crate) fn settle<'v>(
-        &mut self,
-        permit: Permit,
-        reserved: Option<Entry>,
-        settlement: impl Into<Settlement<'v>>,
-    ) {
-        let settlement = settlement.into();
-        self.guard.settle(permit, settlement);
-        self.learn(reserved.filter(|_| settlement.outcome() == Outcome::NeverSent));
-    }
-
-    /// Puts what the guard has learnt on disk.
-    pub(crate) fn learn(&mut self, never_left: Option<Entry>) {
-        if let Some(ledger) = &mut self.ledger
-            && let Err(error) = ledger.learn(never_left, self.guard.take_notes())
-        {
-            tracing::error!(%error, "the store does not take what was learnt from a call");
-        }
-    }
 }
 
 /// A call as it waits for its ruling.
@@ -120,6 +90,7 @@ impl<'a> Record<'a> {
             shadows: None,
             approval: None,
             judged_by: None,
+            with: None,
         }
     }
 
@@ -151,7 +122,7 @@ pub(crate) enum Ruling {
 /// A call that is on record as allowed, until what became of it is on record as well.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    pub(crate) permit: Permit,
+    pub(crate) leave: Leave,
     /// What the ledger holds for it.
     pub(crate) reserved: Option<Entry>,
     /// What the shared store has charged it, and when.
@@ -176,7 +147,7 @@ pub(crate) struct Answered {
 impl Ticket {
     /// Whether the guard would learn something from the call's result.
     pub(crate) fn wants_value(&self) -> bool {
-        self.permit.wants_value()
+        self.leave.wants_value()
     }
 
     /// What of the call's result reaches the agent, if the policy has a say in it.
@@ -218,12 +189,14 @@ impl Gateway {
     /// Puts `guard` in force.
     pub fn new(guard: Guard, config: GatewayConfig) -> Self {
         let policy = config.policy.into();
-        let GatewayConfig { audit, approvals, ledger, .. } = config;
+        let GatewayConfig { audit, approvals, ledger, grants, .. } = config;
         let mut guard = guard;
         if ledger.is_some() {
             guard.keep_notes();
         }
-        let court = Court { guard, policy, halted: false, approvals, ledger, audit, seq: 0, line: String::new() };
+        let grants = judges::seats(grants, ledger.is_some());
+        let court =
+            Court { guard, policy, grants, halted: false, approvals, ledger, audit, seq: 0, line: String::new() };
         Self {
             shared: Arc::new(Shared {
                 court: Mutex::new(court),
@@ -232,7 +205,7 @@ impl Gateway {
                 kill: config.kill,
                 pins: config.pins,
                 store: config.shared_limits,
-                approval_window_ms: config.approval_window_ms,
+                approval_window_ms: config.approval_window_ms.into(),
                 limits: config.limits,
                 audit_key: config.audit_key,
                 #[cfg(not(feature = "mutants"))]
@@ -264,7 +237,12 @@ impl Gateway {
 
     /// How long a request for approval waits for a person, and an approval for its call, in milliseconds.
     pub fn approval_window_ms(&self) -> u64 {
-        self.shared.approval_window_ms
+        self.shared.approval_window_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sets how long a request for approval waits, from the next one on.
+    pub fn set_approval_window_ms(&self, window_ms: u64) {
+        self.shared.approval_window_ms.store(window_ms, Ordering::Relaxed);
     }
 
     /// Why no call can be let through at present, if that is so.
@@ -305,20 +283,41 @@ impl Gateway {
         };
         self.note_switch(&mut court, halted, case.now_ms);
         let moment = Moment::new(Timestamp::from_millis(case.now_ms)).halted(halted);
-        let handling = court.guard.policy().map(|policy| policy.handling(case.tool));
+        let Ok(under) = court.under(case.identity) else {
+            return self.nobody_judges(&mut court, case, record);
+        };
+        let policy = court.guard_under(&under).and_then(Guard::policy);
+        let handling = policy.map(|policy| policy.handling(case.tool));
         let shown = handling.and_then(|handling| shown(handling.shown(), case.arguments));
         let record = Record { shown: shown.as_deref(), ..record };
-        let decision = court.guard.admit(&call, moment);
-        match decision {
-            Decision::Allow(permit) => self.let_through(&mut court, case, permit, record, false),
-            Decision::Deny(denial) => self.refuse(&mut court, case, &denial, record),
-            Decision::Escalate(escalation) => self.ask(&mut court, case, &call, moment, &escalation, record),
+        let plea = Plea { under: &under, call: &call, moment };
+        match court.admit(plea) {
+            Judgement::Allow(leave) => self.let_through(&mut court, case, leave, record, false),
+            Judgement::Deny(denial, by) => {
+                let record = Record { judged_by: by.as_deref(), ..record };
+                self.refuse(&mut court, case, &under, &denial, record)
+            }
+            Judgement::Escalate(escalation) => self.ask(&mut court, case, plea, &escalation, record),
         }
     }
 
-    pub(crate) fn refuse(&self, court: &mut Court, case: &Case<'_>, denial: &Denial, record: Record<'_>) -> Ruling {
+    /// Denies a call of a grant whose own policy is not in force. The server's is not asked: it was written for others.
+    fn nobody_judges(&self, court: &mut Court, case: &Case<'_>, record: Record<'_>) -> Ruling {
+        let (reason, message) = UNAVAILABLE;
+        self.put_on_record(court, case.identity, case.now_ms, &Record { reason, message, ..record });
+        Ruling::Deny(Told::own(reason, message))
+    }
+
+    pub(crate) fn refuse(
+        &self,
+        court: &mut Court,
+        case: &Case<'_>,
+        under: &Under,
+        denial: &Denial,
+        record: Record<'_>,
+    ) -> Ruling {
         // A denial may have begun a pause.
-        court.learn(None);
+        court.learn(under, None);
         let (rule, reason) = (Some(denial.rule.as_str()), denial.reason.code());
         let record = Record { rule, reason, message: &denial.message, ..record };
         self.put_on_record(court, case.identity, case.now_ms, &record);
@@ -334,14 +333,14 @@ impl Gateway {
         answered: Answered,
     ) {
         let settlement = settlement.into();
-        let Ticket { permit, reserved, shared, seq, tool, decided_ms, .. } = ticket;
+        let Ticket { leave, reserved, shared, seq, tool, decided_ms, .. } = ticket;
         if settlement.outcome() == Outcome::NeverSent {
             self.refund_shared(shared);
         }
         let ts_ms = self.now_ms();
         // With the lock poisoned nothing is admitted any more, so there is nothing to give back.
         let Ok(mut court) = self.shared.court.lock() else { return };
-        court.settle(permit, reserved, settlement);
+        court.settle(leave, reserved, settlement);
         let outcome = match settlement.outcome() {
             Outcome::Succeeded => "succeeded",
             Outcome::Failed => "failed",
@@ -409,11 +408,10 @@ impl Gateway {
     }
 
     /// Which of `tools` a client may see; none if that cannot be told.
-    pub(crate) fn visible<'a>(&self, tools: impl Iterator<Item = &'a str>) -> Vec<bool> {
-        match self.shared.court.lock() {
-            Ok(court) => tools.map(|tool| court.guard.visible(tool)).collect(),
-            Err(_) => tools.map(|_| false).collect(),
-        }
+    pub(crate) fn visible<'a>(&self, identity: &Identity, tools: impl Iterator<Item = &'a str>) -> Vec<bool> {
+        let court = self.shared.court.lock().ok();
+        let guard = court.as_ref().and_then(|court| court.guard_of(identity));
+        tools.map(|tool| guard.is_some_and(|guard| guard.visible(tool))).collect()
     }
 
     /// Records a frame that was refused without asking the policy.
@@ -450,8 +448,9 @@ impl Gateway {
             return true;
         }
         court.seq += 1;
-        let Court { audit, line, seq, policy, .. } = court;
-        record.write(&self.stamp(identity, ts_ms, *seq, record.judged_by.unwrap_or(policy)), line);
+        let own = if record.judged_by.is_none() { court.policy_of(identity) } else { Arc::default() };
+        let Court { audit, line, seq, .. } = court;
+        record.write(&self.stamp(identity, ts_ms, *seq, record.judged_by.unwrap_or(&own)), line);
         match audit.record(line) {
             Ok(()) => true,
             Err(error) => {

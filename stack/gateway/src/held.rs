@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mcp_policy::{Due, Outcome, Permit, ResultRules};
+use mcp_policy::{Due, Guard, Outcome, ResultRules};
 use tokio::sync::mpsc;
 
 use crate::audit::{Record, Verdict, charges, shadows};
 use crate::gateway::{Case, Court, Gateway, Ruling, Ticket, Told};
+use crate::judges::{Leave, Owed};
 use crate::ledger::{Entry, Reserved};
 use crate::shared::{Charge, SharedError, SharedLimits};
 use crate::state_dir::StateError;
@@ -50,10 +51,12 @@ pub(crate) struct SharedCharge {
 /// A permitted call that has not left.
 #[derive(Debug)]
 pub(crate) struct Held {
-    permit: Permit,
+    leave: Leave,
     tool: Box<str>,
     /// The digest of the policy that let it through.
     policy: Arc<str>,
+    /// That of the server, if what it counts for all grants was asked beside another.
+    with: Option<Arc<str>>,
     /// Whether the kill switch was on when it was judged.
     halted: bool,
     results: Option<Arc<ResultRules>>,
@@ -64,6 +67,8 @@ pub(crate) struct Held {
     /// The approval is still to be used up.
     uses_approval: bool,
     dues: Arc<[Due]>,
+    /// How many of them are of the policy that let it through; the others are of the server's.
+    own_dues: usize,
     /// When the shared store has charged them.
     shared: Option<Vec<u64>>,
     /// What the ledger holds for it.
@@ -77,32 +82,34 @@ impl Gateway {
         &self,
         court: &mut Court,
         case: &Case<'_>,
-        permit: Permit,
+        leave: Leave,
         record: Record<'_>,
         uses_approval: bool,
     ) -> Ruling {
-        let dues = match &self.shared.store {
-            Some(_) => court.guard.dues(&permit, case.tool),
-            None => Vec::new(),
+        let Owed { dues, own } = match &self.shared.store {
+            Some(_) => court.dues(&leave, case.tool),
+            None => Owed { dues: Vec::new(), own: 0 },
         };
         let held = Held {
             tool: case.tool.into(),
-            policy: Arc::clone(&court.policy),
+            policy: court.policy_under(&leave.under),
+            with: leave.under.as_ref().map(|_| Arc::clone(&court.policy)),
             halted: court.halted,
             results: court
-                .guard
-                .policy()
+                .guard_under(&leave.under)
+                .and_then(Guard::policy)
                 .filter(|_| !self.shared.seam.passes_results_unread())
                 .and_then(|policy| policy.handling(case.tool).result().cloned()),
             arguments_hmac: record.arguments_hmac.map(str::to_owned),
             shown: record.shown.map(str::to_owned),
-            charges: charges(court.guard.charged(&permit)),
+            charges: charges(court.charged(&leave)),
             approval: record.approval.map(str::to_owned),
             uses_approval,
             dues: dues.into(),
+            own_dues: own,
             shared: None,
             reserved: None,
-            permit,
+            leave,
         };
         match &self.shared.store {
             Some(limits) if !held.dues.is_empty() => self.ask_shared(limits, case, held),
@@ -148,7 +155,7 @@ impl Gateway {
         if self.shared.seam.writes_no_ledger() {
             return self.release(court, case, held);
         }
-        match court.reserve(&held.permit, tells) {
+        match court.reserve(&held.leave, tells) {
             Ok(Reserved::There(entry)) => {
                 held.reserved = entry;
                 self.release(court, case, held)
@@ -172,15 +179,15 @@ impl Gateway {
 
     /// Puts a call on record and lets it leave.
     fn release(&self, court: &mut Court, case: &Case<'_>, held: Held) -> Ruling {
-        let shadows = shadows(held.permit.shadows());
-        let (verdict, rule) = (Verdict::Allow, Some(held.permit.rule()));
+        let shadows = shadows(&held.leave.shadows());
+        let (verdict, rule) = (Verdict::Allow, Some(held.leave.permit.rule()));
         let (charges, shadows) = (held.charges.as_deref(), shadows.as_deref());
         let record = Record { verdict, rule, charges, shadows, ..held.record(case) };
         if self.put_on_record(court, case.identity, case.now_ms, &record) {
-            let Held { permit, reserved, tool, results, dues, shared, .. } = held;
+            let Held { leave, reserved, tool, results, dues, shared, .. } = held;
             let shared = shared.map(|at_ms| Box::new(SharedCharge { dues, at_ms }));
             return Ruling::Forward(Ticket {
-                permit,
+                leave,
                 reserved,
                 shared,
                 seq: court.seq,
@@ -218,6 +225,12 @@ impl Gateway {
                     );
                 };
                 let denial = due.refusal(retry_after_ms);
+                if position >= held.own_dues
+                    && let Some(server) = held.with.take()
+                {
+                    // The rule stands in the server's policy.
+                    held.policy = server;
+                }
                 let told = denial.public().into();
                 self.deny_held(court, case, held, denial.reason.code(), Some(&denial.rule), &denial.message);
                 return Ruling::Deny(told);
@@ -232,7 +245,7 @@ impl Gateway {
         // Thrown while the call waited: it has not left, so it is not too late.
         if halted
             && !held.halted
-            && let Some(denial) = court.guard.halts(case.tool)
+            && let Some(denial) = court.halts(&held.leave, case.tool)
         {
             self.note_switch(court, halted, case.now_ms);
             let told = denial.public().into();
@@ -281,8 +294,8 @@ impl Gateway {
     }
 
     fn give_back(&self, court: &mut Court, held: Held) {
-        let Held { permit, reserved, shared, dues, .. } = held;
-        court.settle(permit, reserved, Outcome::NeverSent);
+        let Held { leave, reserved, shared, dues, .. } = held;
+        court.settle(leave, reserved, Outcome::NeverSent);
         self.refund_shared(shared.map(|at_ms| Box::new(SharedCharge { dues, at_ms })));
     }
 
@@ -321,6 +334,7 @@ impl Held {
             shown: self.shown.as_deref(),
             approval: self.approval.as_deref(),
             judged_by: Some(&self.policy),
+            with: self.with.as_deref(),
             ..Record::of(case)
         }
     }

@@ -58,6 +58,7 @@ mod grant;
 mod held;
 #[cfg(feature = "http")]
 pub mod http;
+mod judges;
 mod kill;
 mod ledger;
 mod messages;
@@ -87,6 +88,7 @@ pub use config::{GatewayConfig, GatewayLimits, Identity};
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use grant::{Grant, GrantBook, GrantError, Token};
+pub use judges::GrantJudge;
 pub use kill::KillSwitch;
 pub use ledger::Ledger;
 /// The policy crate, for whoever puts a gateway together without naming it as a dependency.
@@ -94,7 +96,7 @@ pub use mcp_policy;
 #[cfg(feature = "mutants")]
 pub use mutants::{GatewayMutation, UnknownGatewayMutation};
 pub use pins::{Pins, PinsError};
-pub use reload::{ReloadError, Reloaded, reload_together};
+pub use reload::{Policies, ReloadError, Reloaded, SpansGrants, check_own, reload_together};
 pub use session::{Lane, Outbox, Session, SessionSummary, VERDICT_META_KEY};
 pub use shared::{Asking, Charge, SharedError, SharedLimits, Unshared, check_shared};
 #[cfg(feature = "redis")]

@@ -5,6 +5,7 @@ use mcp_policy::{Denial, Message, Passage, Reason, Sender};
 use crate::audit::{Record, Verdict, shadows};
 use crate::config::Identity;
 use crate::gateway::{Court, Gateway};
+use crate::judges::UNAVAILABLE;
 use crate::wire::text::shown;
 use crate::wire::{Refusal, RequestId};
 
@@ -47,9 +48,9 @@ impl Gateway {
         // Most messages pass as a matter of course, and then nobody looks for the kill switch's file.
         match self.shared.court.lock() {
             Err(_) => return poisoned(),
-            Ok(court) => match court.guard.judge_message(message, false) {
-                Passage::Unruled => return Judged::Unruled,
-                Passage::Free => return Judged::Passes,
+            Ok(court) => match court.guard_of(identity).map(|guard| guard.judge_message(message, false)) {
+                Some(Passage::Unruled) => return Judged::Unruled,
+                Some(Passage::Free) => return Judged::Passes,
                 _ => {}
             },
         }
@@ -63,7 +64,14 @@ impl Gateway {
             from: (message.sender == Sender::Server).then_some("server"),
             ..Record::of_message()
         };
-        match court.guard.judge_message(message, halted) {
+        let Some(guard) = court.guard_of(identity) else {
+            let (reason, message) = UNAVAILABLE;
+            if note != Note::Nothing {
+                self.put_on_record(&mut court, identity, now_ms, &Record { reason, message, ..record });
+            }
+            return unavailable(reason, message);
+        };
+        match guard.judge_message(message, halted) {
             Passage::Unruled => Judged::Unruled,
             Passage::Denied(denial) => {
                 if note != Note::Nothing {
@@ -94,20 +102,27 @@ impl Gateway {
     }
 
     /// Whether messages of this method may be announced; nothing if the policy rules nothing but tools.
-    pub(crate) fn offers(&self, sender: Sender, method: &str) -> Option<bool> {
-        match self.shared.court.lock() {
-            Ok(court) => court.guard.offers(sender, method),
-            Err(_) => Some(false),
+    pub(crate) fn offers(&self, identity: &Identity, sender: Sender, method: &str) -> Option<bool> {
+        let court = self.shared.court.lock().ok();
+        match court.as_ref().and_then(|court| court.guard_of(identity)) {
+            Some(guard) => guard.offers(sender, method),
+            None => Some(false),
         }
     }
 
     /// Which of `names` a client may see in a list: those that it could ask for by `method`.
-    pub(crate) fn shows<'a>(&self, method: &str, names: impl Iterator<Item = &'a str>) -> Vec<bool> {
-        let Ok(court) = self.shared.court.lock() else { return names.map(|_| false).collect() };
+    pub(crate) fn shows<'a>(
+        &self,
+        identity: &Identity,
+        method: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Vec<bool> {
+        let court = self.shared.court.lock().ok();
+        let guard = court.as_ref().and_then(|court| court.guard_of(identity));
         names
             .map(|name| {
                 let message = Message { sender: Sender::Client, method, names: Some(name) };
-                court.guard.judge_message(&message, false).passes()
+                guard.is_some_and(|guard| guard.judge_message(&message, false).passes())
             })
             .collect()
     }

@@ -1,6 +1,6 @@
 //! Reference prices, as the gateway tells them to its guard.
 
-use mcp_policy::{Call, Moment, Policy, PriceRequest, Timestamp};
+use mcp_policy::{Call, Moment, PriceRequest, Timestamp};
 use serde_json::Value;
 
 use crate::gateway::{Case, Gateway};
@@ -16,18 +16,19 @@ impl Gateway {
         };
         // With the lock poisoned the call is denied, whatever the price.
         let Ok(mut court) = self.shared.court.lock() else { return Vec::new() };
-        if !court.guard.policy().is_some_and(Policy::has_live_references) {
+        if !court.has_live_references() {
             return Vec::new();
         }
+        let Ok(under) = court.under(case.identity) else { return Vec::new() };
         let moment = Moment::new(Timestamp::from_millis(case.now_ms)).halted(self.kill_switch().is_on());
-        court.guard.prices_wanted(&call, moment)
+        court.prices_wanted(&under, &call, moment)
     }
 
     /// Tells the guard what came of a request that left at `asked_ms`, and puts it on record: by what an order was judged
     /// is as much a part of the reason as the rule.
     pub(crate) fn price_told(&self, request: &PriceRequest, result: Option<&Value>, asked_ms: u64) {
         let told = match self.shared.court.lock() {
-            Ok(mut court) => court.guard.tell_price(request, result, Timestamp::from_millis(asked_ms)),
+            Ok(mut court) => court.tell_price(request, result, Timestamp::from_millis(asked_ms)),
             Err(_) => return,
         };
         let (symbol, tool) = (("symbol", request.symbol.as_str()), ("tool", request.tool.as_str()));

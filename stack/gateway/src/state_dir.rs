@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 use sha2::{Digest as _, Sha256};
 
 /// How long one process waits for another that is writing.
@@ -48,9 +48,22 @@ const SCHEMA_3: &str = "
         server TEXT NOT NULL, kind TEXT NOT NULL, grant_name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (server, kind, grant_name, key)
     ) STRICT, WITHOUT ROWID;
-    PRAGMA user_version = 3;
 ";
-const VERSION: i64 = 3;
+/// What version 4 has beside version 3: grants with a policy of their own, and by whose policy something is counted or
+/// remembered; `''` is the server's.
+const SCHEMA_4: &str = "
+    ALTER TABLE grants ADD COLUMN policy TEXT;
+    ALTER TABLE reservations ADD COLUMN policy_of TEXT NOT NULL DEFAULT '';
+    CREATE TABLE notes_4 (
+        server TEXT NOT NULL, policy_of TEXT NOT NULL, kind TEXT NOT NULL, grant_name TEXT NOT NULL, key TEXT NOT NULL,
+        value TEXT NOT NULL, PRIMARY KEY (server, policy_of, kind, grant_name, key)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO notes_4 SELECT server, '', kind, grant_name, key, value FROM notes;
+    DROP TABLE notes;
+    ALTER TABLE notes_4 RENAME TO notes;
+    PRAGMA user_version = 4;
+";
+const VERSION: i64 = 4;
 
 /// Why what outlives a gateway cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +185,7 @@ impl StateDir {
 
     /// A connection to the state, which is made if it is empty.
     pub(crate) fn connect(&self) -> Result<Connection, StateError> {
-        let connection = Connection::open(&self.file)?;
+        let mut connection = Connection::open(&self.file)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = match self.durability {
@@ -180,14 +193,27 @@ impl StateDir {
             Durability::Process => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0..=2 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} {SCHEMA_2} {SCHEMA_3} COMMIT;"))?,
+        match version(&connection)? {
+            0..VERSION => bring_up_to_date(&mut connection)?,
             VERSION => {}
             found => return Err(StateError::Version { found }),
         }
         Ok(connection)
     }
+}
+
+fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Makes an empty file, or one of an older build, one of this build.
+fn bring_up_to_date(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it meanwhile.
+    if version(&change)? < VERSION {
+        change.execute_batch(&format!("{SCHEMA} {SCHEMA_2} {SCHEMA_3} {SCHEMA_4}"))?;
+    }
+    change.commit()
 }
 
 /// Integers in the file have a sign. Times and numbers of rows never need the last bit, and are cut off there.
@@ -218,15 +244,26 @@ mod tests {
             assert_eq!(found & 0o777, mode, "{}", path.display());
         }
         // A file of an older version becomes one of this one, and keeps what it has.
-        connection.execute("INSERT INTO reservations VALUES (1, 's', 'c', NULL, NULL, NULL, 1, 1, 2)", []).unwrap();
-        for (older, before) in [(1, "DROP TABLE grants; DROP TABLE notes;"), (2, "DROP TABLE notes;")] {
-            connection.execute_batch(&format!("{before} PRAGMA user_version = {older};")).unwrap();
-            let upgraded = state.connect().unwrap();
-            for (table, rows) in [("grants", 0), ("notes", 0), ("reservations", 1)] {
-                let count = upgraded.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
-                assert_eq!(count, Ok(rows), "{table} of version {older}");
+        let older = [SCHEMA.to_owned(), format!("{SCHEMA}{SCHEMA_2}"), format!("{SCHEMA}{SCHEMA_2}{SCHEMA_3}")];
+        for (n, schema) in older.iter().enumerate() {
+            let path = folder.path().join(format!("older-{n}"));
+            let state = StateDir::new(&path, Durability::Power).unwrap();
+            let file = Connection::open(path.join("state.db")).unwrap();
+            file.execute_batch(&format!("{schema} PRAGMA user_version = {};", n + 1)).unwrap();
+            file.execute("INSERT INTO reservations VALUES (1, 's', 'c', NULL, NULL, NULL, 1, 1, 2)", []).unwrap();
+            if n > 0 {
+                file.execute("INSERT INTO grants VALUES ('desk', x'00', 1, NULL, NULL)", []).unwrap();
             }
-            assert_eq!(upgraded.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(VERSION));
+            if n > 1 {
+                file.execute("INSERT INTO notes VALUES ('s', 'order', 'desk', 'k', '{}')", []).unwrap();
+            }
+            let upgraded = state.connect().unwrap();
+            let told = |sql: &str| upgraded.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(told("SELECT count(*) FROM reservations WHERE policy_of = ''"), 1, "version {}", n + 1);
+            assert_eq!(told("SELECT count(*) FROM grants WHERE policy IS NULL"), i64::from(n > 0));
+            assert_eq!(told("SELECT count(*) FROM notes WHERE policy_of = '' AND key = 'k'"), i64::from(n > 1));
+            assert_eq!(version(&upgraded), Ok(VERSION));
+            state.connect().unwrap();
         }
         connection.pragma_update(None, "user_version", 7).unwrap();
         assert!(matches!(state.connect(), Err(StateError::Version { found: 7 })));

@@ -337,7 +337,7 @@ impl Guard {
 
 /// Lets through what a policy in shadow would have denied, and takes it down. The kill switch is no rule of the policy,
 /// and stays a denial.
-fn in_shadow(policy: &Policy, denial: Denial, mut shadows: Vec<Denial>, now: u64) -> Result<Permit, Denial> {
+pub(crate) fn in_shadow(policy: &Policy, denial: Denial, mut shadows: Vec<Denial>, now: u64) -> Result<Permit, Denial> {
     if !policy.is_in_shadow() || denial.reason == Reason::Halted {
         return Err(denial);
     }

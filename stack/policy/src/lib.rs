@@ -46,6 +46,7 @@ mod notes;
 mod precedence;
 mod prices;
 mod sequence;
+mod spanning;
 
 #[cfg(feature = "mutants")]
 mod mutation;

@@ -124,12 +124,17 @@ pub(crate) fn halted() -> Denial {
     denial(Reason::Halted, "(halted)", "the kill switch is on: only what makes the account safer may be called")
 }
 
-/// Lines 5 and 6: finds the arguments that the tool's rules speak of.
+/// Lines 5 and 6.
 fn bind<'c>(rules: &ToolRules, call: &Call<'c>) -> Result<Bound<'c>, Denial> {
     if let Action::Deny(Reasoned { rule, reason }) = &rules.action {
         let message = reason.as_deref().unwrap_or("the policy denies this tool");
         return Err(denial(Reason::ActionDenied, rule, message));
     }
+    bind_arguments(rules, call)
+}
+
+/// Line 6: finds the arguments that the tool's rules speak of.
+pub(crate) fn bind_arguments<'c>(rules: &ToolRules, call: &Call<'c>) -> Result<Bound<'c>, Denial> {
     let bound = rules.mentions.bind(call.arguments).map_err(|ambiguous| {
         let message = format!("an argument's key differs from `{}` only by case", ambiguous.mentioned);
         denial(Reason::AmbiguousArgument, &rules.rule, &message)
@@ -195,8 +200,8 @@ fn arguments(
 }
 
 /// How much each limit is to be charged. Most calls have no budget, and then nothing is allocated.
-fn amounts(
-    limits: Limits<'_>,
+pub(crate) fn amounts<'p>(
+    limits: impl Iterator<Item = &'p LimitUse> + Clone,
     evidence: &Evidence<'_>,
     call: &Call<'_>,
     docket: &mut Docket,

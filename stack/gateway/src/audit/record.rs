@@ -68,8 +68,10 @@ pub(crate) struct Record<'a> {
     pub(crate) shadows: Option<&'a str>,
     /// The approval by which the call passes, or that it waits for.
     pub(crate) approval: Option<&'a str>,
-    /// The digest of the policy by which it was judged, if that is no longer the one in force.
+    /// The digest of the policy by which it was judged, if that is no longer the one in force for its grant.
     pub(crate) judged_by: Option<&'a str>,
+    /// The digest of the server's policy, if that has counted the call for all grants beside the one that judged it.
+    pub(crate) with: Option<&'a str>,
 }
 
 /// Where and when it was decided.
@@ -107,6 +109,7 @@ impl Record<'_> {
             ("from", self.from, NAME_BYTES),
             ("tool", self.tool, NAME_BYTES),
             ("policy", Some(stamp.policy).filter(|digest| !digest.is_empty()), NAME_BYTES),
+            ("server_policy", self.with, NAME_BYTES),
             ("rule", self.rule, TEXT_BYTES),
             ("reason", Some(self.reason).filter(|reason| !reason.is_empty()), NAME_BYTES),
             ("message", Some(self.message).filter(|message| !message.is_empty()), TEXT_BYTES),
@@ -272,6 +275,7 @@ mod tests {
             shadows: None,
             approval: None,
             judged_by: None,
+            with: Some(text),
         }
     }
 
@@ -287,6 +291,7 @@ mod tests {
             reason: "limit_reached",
             message: "at most 30 a minute",
             arguments_hmac: None,
+            with: None,
             ..record("", &id, arguments.as_object().unwrap())
         };
         let mut line = String::new();

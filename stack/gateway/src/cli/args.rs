@@ -242,6 +242,10 @@ pub(crate) enum Grants {
         /// After how many hours its token is no longer taken
         #[arg(long, value_name = "HOURS")]
         expires_in: Option<u64>,
+        /// The policy that judges its calls in place of the server's. It is read, and must be valid; a gateway that is
+        /// running denies its calls until SIGHUP. What it says can be changed later, the file not
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Show all grants, also those that are over
     List {
@@ -383,7 +387,7 @@ Configuration:
   --check reads it and the policies that it names.
 
 Signals:
-  SIGHUP reads the policy anew: it is taken whole or not at all, what was
+  SIGHUP reads the policies anew: they are taken whole or not at all, what was
   counted stays, and the audit names which policy judged each call. SIGUSR1
   throws the kill switch, SIGUSR2 releases it.
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use mcp_gateway::admin::AdminTokenTooShort;
 use mcp_gateway::{
-    ApprovalError, AuditKeyTooShort, BadUpstream, ChainedAuditError, GatewayError, GrantError, StateError, Unshared,
+    ApprovalError, AuditKeyTooShort, BadUpstream, ChainedAuditError, GatewayError, GrantError, SpansGrants, StateError,
+    Unshared,
 };
 use mcp_policy::PolicyErrors;
 
@@ -23,12 +24,16 @@ pub(super) enum Failure {
     Usage(String),
     #[error("cannot read the configuration `{}`: {source}", path.display())]
     ConfigUnread { path: PathBuf, source: io::Error },
-    #[error("the configuration is not valid, so nothing was started:\n{0}")]
+    #[error("the configuration is not valid, so it is not used:\n{0}")]
     Config(super::file::BadConfig),
     #[error("cannot read the policy `{}`: {source}", path.display())]
     PolicyUnread { path: PathBuf, source: io::Error },
     #[error("the policy `{}` is not valid, so nothing was started:\n{errors}", path.display())]
     PolicyInvalid { path: PathBuf, errors: PolicyErrors },
+    #[error("the policy `{}` cannot be that of one grant: {rules}", path.display())]
+    NotOwn { path: PathBuf, rules: SpansGrants },
+    #[error("{0}")]
+    Reload(mcp_gateway::ReloadError),
     #[error("cannot open the audit `{}`: {source}", path.display())]
     Audit { path: PathBuf, source: ChainedAuditError },
     #[error("cannot read the audit key `{}`: {source}", path.display())]
@@ -102,7 +107,7 @@ impl Failure {
         match self {
             Self::Session(_) | Self::Runtime(_) | Self::Output(_) => 1,
             Self::Log(_) | Self::Usage(_) => 2,
-            Self::PolicyUnread { .. } | Self::PolicyInvalid { .. } => 3,
+            Self::PolicyUnread { .. } | Self::PolicyInvalid { .. } | Self::NotOwn { .. } | Self::Reload(_) => 3,
             Self::Audit { .. } | Self::AuditKeyUnread { .. } | Self::AuditKeyShort(_) => 4,
             Self::Start { .. } | Self::Connect(_) | Self::Upstream(_) | Self::TokenUnread { .. } => 5,
             Self::ServerLeft => 6,

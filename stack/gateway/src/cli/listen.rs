@@ -9,11 +9,17 @@ use mcp_gateway::{Durability, GrantBook, StateDir};
 use tokio::net::TcpListener;
 
 use super::failure::Failure;
+use super::reread::Reread;
 use super::settings::Settings;
 use super::setup::Guarded;
 use super::{run, signals};
 
-pub(super) async fn serve(settings: &Settings, guarded: &[Guarded], address: SocketAddr) -> Result<(), Failure> {
+pub(super) async fn serve(
+    settings: &Settings,
+    guarded: &[Guarded],
+    address: SocketAddr,
+    reread: Reread,
+) -> Result<(), Failure> {
     let args = &settings.args;
     if !address.ip().is_loopback() && !args.plain_text_beyond_this_machine {
         return Err(Failure::NotLoopback(address));
@@ -38,7 +44,7 @@ pub(super) async fn serve(settings: &Settings, guarded: &[Guarded], address: Soc
         let upstream = super::server::upstream(server, drain, gateway.limits().answer_bytes_max)?;
         servers.push(Served { name: server.name.clone(), gateway: gateway.clone(), upstream });
     }
-    let _signals = signals::heed(guarded);
+    let _signals = signals::heed(reread);
     let mut stderr = io::stderr();
     for Served { name, .. } in &servers {
         let path = if servers.len() > 1 { format!("/mcp/{name}") } else { "/mcp".to_owned() };

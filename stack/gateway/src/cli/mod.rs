@@ -9,6 +9,7 @@ mod grants;
 mod init;
 mod listen;
 mod pin;
+mod reread;
 mod run;
 mod server;
 mod settings;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
@@ -13,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::{Action, Args, GatewayArgs, Position};
 use super::failure::Failure;
+use super::reread::Reread;
 use super::settings::Settings;
 use super::setup::Guarded;
 use super::{server, setup, signals};
@@ -21,7 +23,7 @@ pub(crate) fn main() -> ExitCode {
     let matches = Args::command().get_matches();
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match &args.action {
-        None => settings(args.gateway, &matches).and_then(|settings| run(&settings)),
+        None => settings(args.gateway, &matches).and_then(|settings| run(&settings, matches.clone())),
         Some(Action::Approvals(approvals)) => super::approvals::run(approvals),
         Some(Action::Grant(grants)) => super::grants::run(grants),
         Some(Action::Pin { out, command }) => super::pin::pin(out, command),
@@ -54,7 +56,7 @@ fn settings(args: GatewayArgs, matches: &ArgMatches) -> Result<Settings, Failure
     Settings::of(args, &given)
 }
 
-fn run(settings: &Settings) -> Result<(), Failure> {
+fn run(settings: &Settings, matches: ArgMatches) -> Result<(), Failure> {
     let args = &settings.args;
     let filter = EnvFilter::try_new(&args.log).map_err(Failure::Log)?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
@@ -66,19 +68,24 @@ fn run(settings: &Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     // What the gateway talks to beside its clients and its server belongs to the same runtime.
     let entered = runtime.enter();
-    let guarded = setup::gateways(settings, &watch)?;
-    for Guarded { gateway, .. } in &guarded {
+    let guarded: Arc<[Guarded]> = setup::gateways(settings, &watch)?.into();
+    for Guarded { gateway, .. } in guarded.iter() {
         let policy = gateway.policy();
         gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &policy)]);
     }
 
+    let again = move || {
+        let args = Args::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))?;
+        self::settings(args.gateway, &matches)
+    };
     let served = runtime.block_on(async {
         let _admin = super::admin::start(args, &guarded, watch).await?;
-        match (args.listen, guarded.as_slice()) {
+        let reread = Reread::new(Arc::clone(&guarded), settings, again);
+        match (args.listen, &*guarded) {
             (Some(address), guarded) => {
-                super::listen::serve(settings, guarded, address).await.map(|()| SessionSummary::default())
+                super::listen::serve(settings, guarded, address, reread).await.map(|()| SessionSummary::default())
             }
-            (None, [only]) => serve(args, only).await,
+            (None, [only]) => serve(args, only, reread).await,
             (None, _) => Ok(SessionSummary::default()),
         }
     });
@@ -87,7 +94,7 @@ fn run(settings: &Settings) -> Result<(), Failure> {
     runtime.shutdown_background();
     let summary = served?;
     tracing::info!(?summary, "ended");
-    for Guarded { gateway, .. } in &guarded {
+    for Guarded { gateway, .. } in guarded.iter() {
         gateway.record_approvals();
         gateway.record_event("ended", &[]);
     }
@@ -106,20 +113,25 @@ fn check(settings: &Settings) -> Result<(), Failure> {
         }
         setup::pins(server)?;
     }
+    for (grant, path) in setup::own_policies(settings)? {
+        let source = setup::read_own(&path)?;
+        setup::check_policy(&settings.args, &source)?;
+        let _ = writeln!(io::stderr(), "{}: valid for grant `{grant}`, sha256 {}", path.display(), source.digest);
+    }
     if let Some(file) = &settings.args.config {
         let _ = writeln!(io::stderr(), "{}: valid", file.display());
     }
     Ok(())
 }
 
-async fn serve(args: &GatewayArgs, guarded: &Guarded) -> Result<SessionSummary, Failure> {
+async fn serve(args: &GatewayArgs, guarded: &Guarded, reread: Reread) -> Result<SessionSummary, Failure> {
     let Guarded { server, gateway } = guarded;
     let drain = Duration::from_millis(args.drain);
     let upstream = server::upstream(server, drain, gateway.limits().answer_bytes_max)?;
     let Connection { read, write, ended } = upstream.connect().await.map_err(Failure::Connect)?;
     // One process serves one client, so its number and its start name the session.
     let identity = Identity::new(&*args.grant, format!("stdio-{}-{}", gateway.now_ms(), std::process::id()));
-    let _signals = signals::heed(std::slice::from_ref(guarded));
+    let _signals = signals::heed(reread);
     let front = rmcp::transport::io::stdio_pipes();
     let served = gateway.serve_until(identity, front, (read, write), shutdown()).await;
     ended.await;

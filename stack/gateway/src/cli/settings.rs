@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::GatewayArgs;
 use super::failure::Failure;
-use super::file::{self, FileServer};
+use super::file::{self, FileServer, FileTells};
 
 /// Everything that a gateway is started with.
 #[derive(Debug)]
@@ -17,10 +17,12 @@ pub(super) struct Settings {
     pub(super) servers: Vec<ServerSettings>,
     /// Whether they stand in the file, each with a name fit for an address.
     pub(super) are_named: bool,
+    /// The policies of grants that have one of their own by the file, by the grant's name.
+    pub(super) grants: BTreeMap<String, PathBuf>,
 }
 
 /// One server, and what is held in front of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ServerSettings {
     /// Its name in the audit, in approvals and in the state folder.
     pub(super) name: String,
@@ -31,7 +33,7 @@ pub(super) struct ServerSettings {
 }
 
 /// Where a server is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Behind {
     /// A program with its arguments.
     Command(Vec<OsString>),
@@ -51,14 +53,14 @@ const OF_ONE_SERVER: [(&str, &str); 5] = [
 impl Settings {
     /// Puts them together; `given` knows which settings the command line or the environment has.
     pub(super) fn of(mut args: GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<Self, Failure> {
-        let named = match args.config.clone() {
-            None => BTreeMap::new(),
+        let FileTells { servers: named, grants } = match args.config.clone() {
+            None => FileTells::default(),
             Some(path) => file::lay_under(&path, &mut args, given)?,
         };
         check(&args, given)?;
         let are_named = !named.is_empty();
         let servers = if are_named { chosen(&args, given, named)? } else { vec![only(&args)?] };
-        Ok(Self { args, servers, are_named })
+        Ok(Self { args, servers, are_named, grants })
     }
 }
 

@@ -1,9 +1,8 @@
 //! From the command line to a gateway.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
-#[cfg(feature = "redis")]
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(feature = "redis")]
 use std::time::Duration;
@@ -11,8 +10,8 @@ use std::time::Duration;
 use mcp_gateway::admin::Watch;
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
-    GatewayLimits, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, SharedAudit, SharedLimits, StateDir,
-    WriterAudit, system_clock,
+    GatewayLimits, GrantBook, GrantJudge, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, SharedAudit,
+    SharedLimits, StateDir, WriterAudit, check_own, system_clock,
 };
 #[cfg(feature = "redis")]
 use mcp_gateway::{RedisLimits, check_shared};
@@ -41,6 +40,29 @@ pub(super) fn read_policy(path: &Path) -> Result<Source, Failure> {
     Ok(Source { policy, digest: document.digest() })
 }
 
+/// Reads the policy of one grant.
+pub(super) fn read_own(path: &Path) -> Result<Source, Failure> {
+    let source = read_policy(path)?;
+    check_own(&source.policy).map_err(|rules| Failure::NotOwn { path: path.to_owned(), rules })?;
+    Ok(source)
+}
+
+/// Where the policies of grants are that have one of their own, by what the file says and by what was given with the grant.
+pub(super) fn own_policies(settings: &Settings) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let mut paths = settings.grants.clone();
+    let Some(folder) = &settings.args.state else { return Ok(paths) };
+    for grant in GrantBook::open(&StateDir::new(folder, Durability::Process)?)?.list()? {
+        let Some(path) = grant.policy.filter(|_| grant.revoked_ms.is_none()) else { continue };
+        if paths.insert(grant.name.clone(), path).is_some() {
+            return Err(Failure::Usage(format!(
+                "the grant `{0}` was given with a policy, and `[grants.{0}]` names another: leave one of them out",
+                grant.name
+            )));
+        }
+    }
+    Ok(paths)
+}
+
 /// Whether a policy can be held with the limits that gateways share, if they share some.
 pub(super) fn check_policy(args: &GatewayArgs, source: &Source) -> Result<(), Failure> {
     #[cfg(feature = "redis")]
@@ -64,6 +86,7 @@ pub(super) struct Guarded {
 pub(super) fn gateways(settings: &Settings, watch: &Watch) -> Result<Vec<Guarded>, Failure> {
     let args = &settings.args;
     let sources = settings.servers.iter().map(|server| read_policy(&server.policy)).collect::<Result<Vec<_>, _>>()?;
+    let own = own_policies(settings)?;
     let audit_key = audit_key(args)?;
     let audit =
         audit(args, audit_key.as_ref()).map_err(|source| Failure::Audit { path: args.audit.clone(), source })?;
@@ -76,7 +99,7 @@ pub(super) fn gateways(settings: &Settings, watch: &Watch) -> Result<Vec<Guarded
     let mut gateways = Vec::new();
     for (server, source) in settings.servers.iter().zip(sources) {
         let common = Common { audit: audit.clone(), kill: kill.clone(), shared_limits: shared_limits.clone() };
-        gateways.push(Guarded { server: server.clone(), gateway: gateway(args, server, source, common)? });
+        gateways.push(Guarded { server: server.clone(), gateway: gateway(args, server, source, &own, common)? });
     }
     Ok(gateways)
 }
@@ -94,11 +117,34 @@ fn audit_key(args: &GatewayArgs) -> Result<Option<AuditKey>, Failure> {
     Ok(Some(AuditKey::new(&key)?))
 }
 
-fn gateway(args: &GatewayArgs, server: &ServerSettings, source: Source, common: Common) -> Result<Gateway, Failure> {
+/// Who judges a grant that has a policy of its own. One that cannot be read holds nobody else up: the grant's calls are
+/// denied until it can.
+fn judge(args: &GatewayArgs, path: &Path) -> Result<GrantJudge, Failure> {
+    let source = read_own(path)?;
+    check_policy(args, &source)?;
+    Ok(GrantJudge::Guard(Box::new(Guard::new(source.policy)), source.digest))
+}
+
+fn gateway(
+    args: &GatewayArgs,
+    server: &ServerSettings,
+    source: Source,
+    own: &BTreeMap<String, PathBuf>,
+    common: Common,
+) -> Result<Gateway, Failure> {
     let Common { audit, kill, shared_limits } = common;
     check_policy(args, &source)?;
     let clock = system_clock();
     let mut guard = Guard::new(source.policy);
+    let (mut grants, mut unread) = (BTreeMap::new(), Vec::new());
+    for (grant, path) in own {
+        let judge = judge(args, path).unwrap_or_else(|failure| {
+            let _ = writeln!(io::stderr(), "error: grant `{grant}`, whose calls are all denied: {failure}");
+            unread.push((grant, failure.to_string()));
+            GrantJudge::Nobody
+        });
+        grants.insert(grant.clone(), judge);
+    }
     let (mut approvals, mut ledger) = (None, None);
     if let Some(folder) = &args.state {
         let durability = match args.durability {
@@ -108,7 +154,12 @@ fn gateway(args: &GatewayArgs, server: &ServerSettings, source: Source, common: 
         let state = StateDir::new(folder, durability)?;
         approvals = Some(ApprovalBook::open(&state)?);
         let mut reserved = Ledger::open(&state, &server.name)?;
-        let forgotten = reserved.refill(&mut guard, clock())?;
+        let mut forgotten = reserved.refill(&mut guard, clock())?;
+        for (grant, judge) in &mut grants {
+            if let GrantJudge::Guard(guard, _) = judge {
+                forgotten += reserved.refill_of(Some(grant), guard, clock())?;
+            }
+        }
         if forgotten > 0 {
             tracing::warn!(forgotten, "charges of counters that the policy no longer has are not counted");
         }
@@ -121,6 +172,7 @@ fn gateway(args: &GatewayArgs, server: &ServerSettings, source: Source, common: 
     let pins = pins(server)?;
     let config = GatewayConfig {
         kill,
+        grants,
         pins,
         approvals,
         approval_window_ms: args.approval_window.saturating_mul(1000),
@@ -138,6 +190,9 @@ fn gateway(args: &GatewayArgs, server: &ServerSettings, source: Source, common: 
         ..GatewayConfig::new(clock, |_: &str| Ok(()), server.name.clone())
     };
     let gateway = Gateway::new(guard, config);
+    for (grant, message) in unread {
+        gateway.record_event("policy_refused", &[("grant", grant), ("message", &message)]);
+    }
     gateway.record_approvals();
     Ok(gateway)
 }

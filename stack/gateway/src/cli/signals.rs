@@ -1,10 +1,9 @@
 //! What signals ask of a gateway that is serving.
 
-use std::path::PathBuf;
-
-use mcp_gateway::{Gateway, KillSwitch, PolicyDocument, reload_together};
+use mcp_gateway::KillSwitch;
 use tokio::task::JoinHandle;
 
+use super::reread::Reread;
 use super::setup::Guarded;
 
 /// Heeds signals as long as it is held.
@@ -18,16 +17,14 @@ impl Drop for Heeding {
     }
 }
 
-/// SIGHUP reads the policies anew, SIGUSR1 throws the kill switch, SIGUSR2 releases it.
+/// SIGHUP reads the configuration file and the policies anew, SIGUSR1 throws the kill switch, SIGUSR2 releases it.
 #[cfg(unix)]
-pub(super) fn heed(guarded: &[Guarded]) -> Heeding {
+pub(super) fn heed(mut reread: Reread) -> Heeding {
     use tokio::signal::unix::SignalKind;
 
-    let held: Vec<(Gateway, PathBuf)> =
-        guarded.iter().map(|guarded| (guarded.gateway.clone(), guarded.server.policy.clone())).collect();
-    let (on, off) = (held.clone(), held.clone());
+    let (on, off) = (reread.guarded(), reread.guarded());
     Heeding(vec![
-        each(SignalKind::hangup(), move || reload(&held)),
+        each(SignalKind::hangup(), move || reread.now()),
         each(SignalKind::user_defined1(), move || {
             if let Some(Err(error)) = switch(&on).map(KillSwitch::throw) {
                 tracing::error!(%error, "the file of the kill switch cannot be written: it is on in this process alone");
@@ -45,19 +42,19 @@ pub(super) fn heed(guarded: &[Guarded]) -> Heeding {
 
 /// The kill switch, which is the same for all.
 #[cfg(unix)]
-fn switch(held: &[(Gateway, PathBuf)]) -> Option<&KillSwitch> {
-    held.first().map(|(gateway, _)| gateway.kill_switch())
+fn switch(guarded: &[Guarded]) -> Option<&KillSwitch> {
+    guarded.first().map(|guarded| guarded.gateway.kill_switch())
 }
 
 #[cfg(unix)]
-fn look(held: &[(Gateway, PathBuf)]) {
-    for (gateway, _) in held {
+fn look(guarded: &[Guarded]) {
+    for Guarded { gateway, .. } in guarded {
         gateway.look_at_the_switch();
     }
 }
 
 #[cfg(not(unix))]
-pub(super) fn heed(_: &[Guarded]) -> Heeding {
+pub(super) fn heed(_: Reread) -> Heeding {
     Heeding(Vec::new())
 }
 
@@ -74,32 +71,4 @@ fn each(kind: tokio::signal::unix::SignalKind, mut act: impl FnMut() + Send + 's
             Err(error) => tracing::error!(%error, "a signal cannot be heeded"),
         }
     })
-}
-
-/// Puts all policies in force that the files hold now, or none.
-#[cfg(unix)]
-fn reload(held: &[(Gateway, PathBuf)]) {
-    let mut read = Vec::new();
-    for (gateway, path) in held {
-        match PolicyDocument::read(path) {
-            Ok(document) => read.push((gateway.clone(), document)),
-            Err(error) => {
-                let path = path.display();
-                tracing::error!(%error, "the policy `{path}` cannot be read, so nothing is changed");
-                return;
-            }
-        }
-    }
-    let paths: Vec<String> = held.iter().map(|(_, path)| format!("`{}`", path.display())).collect();
-    match reload_together(&read) {
-        Err(error) => tracing::error!("{}: {error}", paths.join(", ")),
-        Ok(reloaded) => {
-            for (path, reloaded) in paths.iter().zip(&reloaded) {
-                for warning in &reloaded.warnings {
-                    tracing::warn!("{path}: {warning}");
-                }
-                tracing::info!(policy = reloaded.policy, "{path} is in force");
-            }
-        }
-    }
 }

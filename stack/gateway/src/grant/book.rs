@@ -1,6 +1,7 @@
 //! The grants of a state folder.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use subtle::ConstantTimeEq as _;
@@ -22,6 +23,8 @@ pub struct Grant {
     pub expires_ms: Option<u64>,
     /// When it was revoked, in milliseconds since the Unix epoch.
     pub revoked_ms: Option<u64>,
+    /// The file of the policy that judges its calls, if not the server's. It is of one file for life.
+    pub policy: Option<PathBuf>,
 }
 
 impl Grant {
@@ -52,6 +55,9 @@ pub enum GrantError {
     /// It would never be open.
     #[error("the grant would expire before it is given")]
     Expired,
+    /// A gateway could not find it again.
+    #[error("the path of the policy `{}` is no text from the root: write it as one", .0.display())]
+    BadPolicy(PathBuf),
 }
 
 impl From<rusqlite::Error> for GrantError {
@@ -86,6 +92,25 @@ impl GrantBook {
     /// # Errors
     /// The name is taken or none, the time is over, or the state cannot be written.
     pub fn add(&mut self, name: &str, token: &Token, now_ms: u64, expires_ms: Option<u64>) -> Result<(), GrantError> {
+        self.add_under(name, token, now_ms, expires_ms, None)
+    }
+
+    /// Gives a grant to whoever has the token, whose calls the policy in this file judges and no other. The path must be
+    /// absolute. A gateway that is running denies its calls until it reads its policies anew.
+    ///
+    /// # Errors
+    /// The name is taken or none, the time is over, the path is none, or the state cannot be written.
+    pub fn add_under(
+        &mut self,
+        name: &str,
+        token: &Token,
+        now_ms: u64,
+        expires_ms: Option<u64>,
+        policy: Option<&Path>,
+    ) -> Result<(), GrantError> {
+        let bad = |path: &Path| GrantError::BadPolicy(path.to_owned());
+        let policy =
+            policy.map(|path| path.to_str().filter(|_| path.is_absolute()).ok_or_else(|| bad(path))).transpose()?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(fits) {
             return Err(GrantError::BadName(crate::wire::text::shown(name)));
@@ -94,8 +119,9 @@ impl GrantBook {
             return Err(GrantError::Expired);
         }
         let added = self.connection.execute(
-            "INSERT INTO grants (name, digest, made_ms, expires_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-            params![name, Token::digest(token.reveal()), signed(now_ms), expires_ms.map(signed)],
+            "INSERT INTO grants (name, digest, made_ms, expires_ms, policy) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT DO NOTHING",
+            params![name, Token::digest(token.reveal()), signed(now_ms), expires_ms.map(signed), policy],
         )?;
         if added == 0 {
             return Err(GrantError::Taken(name.to_owned()));
@@ -139,11 +165,11 @@ impl GrantBook {
     ///
     /// # Errors
     /// The grants cannot be read; then nobody may pass.
-    pub fn holder(&mut self, token: &str, now_ms: u64) -> Result<Option<&str>, StateError> {
+    pub fn holder(&mut self, token: &str, now_ms: u64) -> Result<Option<&Grant>, StateError> {
         self.refresh()?;
         let digest = Token::digest(token);
         let grant = self.held.get_key_value(&digest).filter(|(held, _)| held.ct_eq(&digest).into());
-        Ok(grant.filter(|(_, grant)| grant.is_open(now_ms)).map(|(_, grant)| grant.name.as_str()))
+        Ok(grant.filter(|(_, grant)| grant.is_open(now_ms)).map(|(_, grant)| grant))
     }
 
     fn live(&self, name: &str) -> Result<(), GrantError> {
@@ -168,7 +194,7 @@ impl GrantBook {
         // Asked for first: what changes meanwhile is read twice rather than not at all.
         let read_at = self.changes()?;
         let held = {
-            let sql = "SELECT digest, name, made_ms, expires_ms, revoked_ms FROM grants";
+            let sql = "SELECT digest, name, made_ms, expires_ms, revoked_ms, policy FROM grants";
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([], |row| {
                 let (expires, revoked): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
@@ -177,6 +203,7 @@ impl GrantBook {
                     made_ms: unsigned(row.get(2)?),
                     expires_ms: expires.map(unsigned),
                     revoked_ms: revoked.map(unsigned),
+                    policy: row.get::<_, Option<String>>(5)?.map(PathBuf::from),
                 };
                 Ok((row.get(0)?, grant))
             })?;
@@ -192,6 +219,10 @@ mod tests {
     use super::*;
     use crate::state_dir::Durability;
 
+    fn holder(book: &mut GrantBook, token: &str, now: u64) -> Option<String> {
+        book.holder(token, now).unwrap().map(|grant| grant.name.clone())
+    }
+
     fn token(byte: u8) -> Token {
         Token::from_bytes([byte; 32])
     }
@@ -202,19 +233,19 @@ mod tests {
         let state = StateDir::new(folder.path(), Durability::Process).unwrap();
         let mut gateway = GrantBook::open(&state).unwrap();
         let mut command = GrantBook::open(&state).unwrap();
-        assert_eq!(gateway.holder(token(1).reveal(), 0).unwrap(), None);
+        assert_eq!(holder(&mut gateway, token(1).reveal(), 0), None);
         command.add("desk", &token(1), 10, Some(100)).unwrap();
         command.add("bot", &token(2), 11, None).unwrap();
-        assert_eq!(gateway.holder(token(1).reveal(), 99).unwrap(), Some("desk"));
-        assert_eq!(gateway.holder(token(1).reveal(), 100).unwrap(), None, "expired");
-        assert_eq!(gateway.holder("", 99).unwrap(), None);
-        assert_eq!(gateway.holder(&token(1).reveal()[4..], 99).unwrap(), None);
+        assert_eq!(holder(&mut gateway, token(1).reveal(), 99).as_deref(), Some("desk"));
+        assert_eq!(holder(&mut gateway, token(1).reveal(), 100), None, "expired");
+        assert_eq!(holder(&mut gateway, "", 99), None);
+        assert_eq!(holder(&mut gateway, &token(1).reveal()[4..], 99), None);
 
         command.rotate("bot", &token(3)).unwrap();
-        assert_eq!(gateway.holder(token(2).reveal(), 99).unwrap(), None, "the old token is void");
-        assert_eq!(gateway.holder(token(3).reveal(), 99).unwrap(), Some("bot"));
+        assert_eq!(holder(&mut gateway, token(2).reveal(), 99), None, "the old token is void");
+        assert_eq!(holder(&mut gateway, token(3).reveal(), 99).as_deref(), Some("bot"));
         command.revoke("bot", 50).unwrap();
-        assert_eq!(gateway.holder(token(3).reveal(), 99).unwrap(), None, "revoked");
+        assert_eq!(holder(&mut gateway, token(3).reveal(), 99), None, "revoked");
         let told: Vec<_> = gateway.list().unwrap().into_iter().map(|grant| (grant.name, grant.revoked_ms)).collect();
         assert_eq!(told, [("bot".to_owned(), Some(50)), ("desk".to_owned(), None)]);
 
@@ -227,6 +258,22 @@ mod tests {
             let secret = held.reveal().trim_start_matches("mgw_").as_bytes();
             assert!(!bytes.windows(secret.len()).any(|window| window == secret), "a token is on disk");
         }
+    }
+
+    #[test]
+    fn a_policy_of_its_own_is_of_one_file_for_life() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+        let mut book = GrantBook::open(&state).unwrap();
+        let relative = book.add_under("desk", &token(1), 0, None, Some(Path::new("desk.json")));
+        assert!(matches!(relative, Err(GrantError::BadPolicy(_))), "{relative:?}");
+        let policy = Path::new("/etc/desk.json");
+        book.add_under("desk", &token(1), 0, None, Some(policy)).unwrap();
+        book.add("bot", &token(2), 0, None).unwrap();
+        book.rotate("desk", &token(3)).unwrap();
+        let mut gateway = GrantBook::open(&state).unwrap();
+        assert_eq!(gateway.holder(token(3).reveal(), 0).unwrap().unwrap().policy.as_deref(), Some(policy));
+        assert_eq!(gateway.holder(token(2).reveal(), 0).unwrap().unwrap().policy, None);
     }
 
     #[test]

@@ -3,7 +3,16 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::grant::GrantBook;
+use crate::grant::{Grant, GrantBook};
+
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The grant.
+    pub grant: String,
+    /// It has a policy of its own: see [`Identity::has_policy`](crate::Identity::has_policy).
+    pub has_policy: bool,
+}
 
 /// Who may pass, by the token of a request.
 pub trait Doorkeeper: Send + Sync {
@@ -11,14 +20,15 @@ pub trait Doorkeeper: Send + Sync {
     ///
     /// # Errors
     /// Nobody can tell at present, so nobody passes; why, for the log.
-    fn holder(&self, token: Option<&str>, now_ms: u64) -> Result<Option<String>, String>;
+    fn holder(&self, token: Option<&str>, now_ms: u64) -> Result<Option<Holder>, String>;
 }
 
 impl Doorkeeper for Mutex<GrantBook> {
-    fn holder(&self, token: Option<&str>, now_ms: u64) -> Result<Option<String>, String> {
+    fn holder(&self, token: Option<&str>, now_ms: u64) -> Result<Option<Holder>, String> {
         let Some(token) = token else { return Ok(None) };
         let mut book = self.lock().map_err(|_| "the grants are in disorder after a panic".to_owned())?;
-        book.holder(token, now_ms).map(|name| name.map(str::to_owned)).map_err(|error| error.to_string())
+        let holder = |grant: &Grant| Holder { grant: grant.name.clone(), has_policy: grant.policy.is_some() };
+        book.holder(token, now_ms).map(|grant| grant.map(holder)).map_err(|error| error.to_string())
     }
 }
 
@@ -27,8 +37,8 @@ impl Doorkeeper for Mutex<GrantBook> {
 pub struct Open(pub String);
 
 impl Doorkeeper for Open {
-    fn holder(&self, _: Option<&str>, _: u64) -> Result<Option<String>, String> {
-        Ok(Some(self.0.clone()))
+    fn holder(&self, _: Option<&str>, _: u64) -> Result<Option<Holder>, String> {
+        Ok(Some(Holder { grant: self.0.clone(), has_policy: false }))
     }
 }
 

@@ -4,7 +4,7 @@ use axum::http::header::{AUTHORIZATION, AsHeaderName, HOST, ORIGIN, WWW_AUTHENTI
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::config::HttpConfig;
+use super::config::{Holder, HttpConfig};
 
 /// Why a request is turned away at the door.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,11 +61,11 @@ pub(super) fn place(config: &HttpConfig, headers: &HeaderMap) -> Result<(), Turn
 }
 
 /// The grant of whoever sends a request.
-pub(super) fn holder(config: &HttpConfig, headers: &HeaderMap, now_ms: u64) -> Result<String, Turned> {
+pub(super) fn holder(config: &HttpConfig, headers: &HeaderMap, now_ms: u64) -> Result<Holder, Turned> {
     let authorization = only(headers, &AUTHORIZATION).map_err(|Ambiguous| Turned::BadToken)?;
     let token = authorization.map(bearer).transpose()?;
     match config.doorkeeper.holder(token, now_ms) {
-        Ok(Some(grant)) => Ok(grant),
+        Ok(Some(holder)) => Ok(holder),
         Ok(None) if token.is_none() => Err(Turned::NoToken),
         Ok(None) => Err(Turned::BadToken),
         Err(error) => {
@@ -159,15 +159,17 @@ mod tests {
     fn a_token_is_read_in_one_way() {
         struct Echo;
         impl super::super::config::Doorkeeper for Echo {
-            fn holder(&self, token: Option<&str>, _: u64) -> Result<Option<String>, String> {
+            fn holder(&self, token: Option<&str>, _: u64) -> Result<Option<Holder>, String> {
                 match token {
                     Some("broken") => Err("no disk".to_owned()),
-                    token => Ok(token.filter(|token| *token == "t").map(|_| "desk".to_owned())),
+                    token => Ok(token
+                        .filter(|token| *token == "t")
+                        .map(|_| Holder { grant: "desk".to_owned(), has_policy: false })),
                 }
             }
         }
         let config = HttpConfig::new(Arc::new(Echo));
-        let holder = |pairs: &[(&'static str, &str)]| holder(&config, &headers(pairs), 0);
+        let holder = |pairs: &[(&'static str, &str)]| holder(&config, &headers(pairs), 0).map(|holder| holder.grant);
         assert_eq!(holder(&[("authorization", "Bearer t")]).as_deref(), Ok("desk"));
         assert_eq!(holder(&[("authorization", "bearer  t ")]).as_deref(), Ok("desk"));
         assert_eq!(holder(&[]), Err(Turned::NoToken));

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 
 use super::agree::{self, Era};
+use super::config::Holder;
 use super::door::only;
 use super::events;
 use super::front::Said;
@@ -27,7 +28,7 @@ pub(super) async fn get(State(shared): State<Arc<Shared>>, headers: HeaderMap) -
 }
 
 fn listen(shared: &Shared, headers: &HeaderMap) -> Result<Response, Failed> {
-    let grant = shared.enter(headers)?;
+    let Holder { grant, .. } = shared.enter(headers)?;
     let Some(session) = only(headers, &SESSION).map_err(|_| Failed::NoSession)? else {
         return Ok(not_here(headers));
     };
@@ -43,7 +44,7 @@ fn listen(shared: &Shared, headers: &HeaderMap) -> Result<Response, Failed> {
 /// Answers a DELETE to the endpoint.
 pub(super) async fn delete(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let ended = || {
-        let grant = shared.enter(&headers)?;
+        let Holder { grant, .. } = shared.enter(&headers)?;
         let Some(session) = only(&headers, &SESSION).map_err(|_| Failed::NoSession)? else {
             return Ok(not_here(&headers));
         };

@@ -20,5 +20,5 @@ mod listen;
 mod post;
 mod table;
 
-pub use config::{Doorkeeper, HttpConfig, HttpLimits, Open, SessionIds};
+pub use config::{Doorkeeper, Holder, HttpConfig, HttpLimits, Open, SessionIds};
 pub use listen::{HttpGateway, Served};

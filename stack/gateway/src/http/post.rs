@@ -13,6 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::agree::{self, Era};
+use super::config::Holder;
 use super::door::{self, Turned, only};
 use super::events;
 use super::front::{Heard, Reply, Said};
@@ -84,7 +85,7 @@ pub(super) async fn post(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
 }
 
 async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result<Response, Failed> {
-    let grant = shared.enter(headers)?;
+    let holder = shared.enter(headers)?;
     let permit = shared.requests.clone().try_acquire_owned().map_err(|_| Failed::Overloaded)?;
     check_media(headers)?;
     let body = read(shared, body).await?;
@@ -94,15 +95,15 @@ async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result
     let stateless = session.is_none() && era == Era::Stateless;
     let mut opened = None;
     let link = if let Some(id) = session {
-        shared.table.find(id, &grant).ok_or(Failed::NoSession)?
+        shared.table.find(id, &holder.grant).ok_or(Failed::NoSession)?
     } else if stateless && matches!(&message, Ok(Message::Request { .. } | Message::Notification { .. })) {
-        shared.table.shared(&grant).await?
+        shared.table.shared(&holder).await?
     } else if matches!(&message, Ok(Message::Request { method, .. }) if method == "initialize") {
-        let (id, link) = shared.table.open(&shared.config, &grant).await?;
+        let (id, link) = shared.table.open(&shared.config, &holder).await?;
         opened = Some(id);
         link
     } else {
-        return Ok(refuse(shared, grant, message));
+        return Ok(refuse(shared, holder, message));
     };
 
     let lane = Lane::new(shared.lane());
@@ -127,7 +128,7 @@ async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result
             Ok(response)
         }
         other => {
-            shared.table.close(&id, &grant);
+            shared.table.close(&id, &holder.grant);
             other
         }
     }
@@ -226,13 +227,13 @@ fn id_of(message: &Message) -> Option<&RequestId> {
 }
 
 /// Answers what belongs to no session.
-fn refuse(shared: &Shared, grant: String, message: Result<Message, Refused>) -> Response {
+fn refuse(shared: &Shared, holder: Holder, message: Result<Message, Refused>) -> Response {
     let (id, refusal) = match message {
         Ok(Message::Response { .. }) => (None, Refusal::UnaskedResponse),
         Ok(message) => (id_of(&message).cloned(), Refusal::NoSession),
         Err(refused) => refused,
     };
-    let identity = Identity::new(grant, "http");
+    let identity = Identity::new(holder.grant, "http").with_policy(holder.has_policy);
     shared.gateway.record_refusal(&identity, shared.gateway.now_ms(), id.as_ref(), None, &refusal);
     let mut line = Vec::new();
     reply::push_refusal(&mut line, id.as_ref(), &refusal);
@@ -309,7 +310,7 @@ fn essence(media: &str) -> &str {
 
 impl Shared {
     /// Whose a request is, if it may come in.
-    pub(super) fn enter(&self, headers: &HeaderMap) -> Result<String, Turned> {
+    pub(super) fn enter(&self, headers: &HeaderMap) -> Result<Holder, Turned> {
         door::place(&self.config, headers)?;
         door::holder(&self.config, headers, self.gateway.now_ms())
     }

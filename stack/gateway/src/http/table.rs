@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::config::{HttpConfig, HttpLimits};
+use super::config::{Holder, HttpConfig, HttpLimits};
 use super::front::{HttpFront, Said};
 use crate::config::Identity;
 use crate::gateway::Gateway;
@@ -91,7 +91,8 @@ impl Table {
     }
 
     /// Opens a session of its own for a grant; its id.
-    pub(super) async fn open(&self, config: &HttpConfig, grant: &str) -> Result<(String, Link), NoLink> {
+    pub(super) async fn open(&self, config: &HttpConfig, holder: &Holder) -> Result<(String, Link), NoLink> {
+        let grant = holder.grant.as_str();
         let id = (config.session_ids)().map_err(NoLink::NoName)?;
         let (link, said) = mpsc::channel(self.gateway.limits().in_flight_max.max(1));
         {
@@ -108,7 +109,8 @@ impl Table {
         }
         match self.upstream.connect().await {
             Ok(connection) => {
-                self.run(Identity::new(grant, format!("http-{id}")), said, connection, false);
+                let identity = Identity::new(grant, format!("http-{id}")).with_policy(holder.has_policy);
+                self.run(identity, said, connection, false);
                 Ok((id, link))
             }
             Err(error) => {
@@ -138,7 +140,8 @@ impl Table {
     }
 
     /// The connection that a grant's clients without sessions share, opened anew if it was lost.
-    pub(super) async fn shared(&self, grant: &str) -> Result<Link, NoLink> {
+    pub(super) async fn shared(&self, holder: &Holder) -> Result<Link, NoLink> {
+        let grant = holder.grant.as_str();
         let slot = lock(&self.shared).entry(grant.to_owned()).or_default().clone();
         let mut shared = slot.lock().await;
         if let Some(link) = shared.link.as_ref().filter(|link| !link.is_closed()) {
@@ -168,6 +171,7 @@ impl Table {
         // One audit may have the sessions of several servers. No name of a server or a grant has a slash.
         let server = self.name.as_ref().map(|name| format!("{name}/")).unwrap_or_default();
         let identity = Identity::new(grant, format!("http-stateless-{server}{grant}-{}", shared.count));
+        let identity = identity.with_policy(holder.has_policy);
         self.run(identity, said, connection, true);
         shared.link = Some(link.clone());
         shared.opened = Some(now);

@@ -6,10 +6,13 @@
 mod group;
 mod store;
 
+use std::sync::Arc;
+
 use mcp_policy::{Guard, Note, Reservation, Timestamp};
 
 use crate::state_dir::{StateDir, StateError};
 use group::Writer;
+pub(crate) use store::Holding;
 use store::{Job, Store};
 
 /// What calls of one server were charged and what is remembered of them, in the file of a state folder.
@@ -61,20 +64,20 @@ impl Ledger {
         Ok(Self { writer: Some(writer), ..self })
     }
 
-    /// Everything that still counts at `now`.
+    /// Everything that still counts at `now` under the server's policy.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn reserved(&self, now: u64) -> Result<Vec<Reservation>, StateError> {
-        self.store.reserved(now)
+        self.store.reserved(None, now)
     }
 
-    /// Everything that is remembered.
+    /// Everything that is remembered under the server's policy.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn notes(&self) -> Result<Vec<Note>, StateError> {
-        self.store.notes()
+        self.store.notes(None)
     }
 
     /// Lets a guard that has judged nothing yet know at `now` what the one before it knew. How many charges are of
@@ -84,30 +87,53 @@ impl Ledger {
     /// It cannot be read, or is not what a guard has written: whoever goes on all the same would let through what the one
     /// before would not.
     pub fn refill(&mut self, guard: &mut Guard, now: u64) -> Result<usize, StateError> {
+        self.refill_of(None, guard, now)
+    }
+
+    /// The same for the guard of a grant that has a policy of its own: it knows what the one before it of the same grant
+    /// knew, and nothing that was counted under another policy.
+    ///
+    /// # Errors
+    /// As [`Ledger::refill`] says.
+    pub fn refill_of(&mut self, grant: Option<&str>, guard: &mut Guard, now: u64) -> Result<usize, StateError> {
+        let (unknown, forgotten) = self.tell(grant, guard, now)?;
+        self.forget(grant, forgotten)?;
+        Ok(unknown)
+    }
+
+    /// What [`Ledger::refill_of`] does, but that what is forgotten stays in the file until [`Ledger::forget`].
+    pub(crate) fn tell(
+        &self,
+        grant: Option<&str>,
+        guard: &mut Guard,
+        now: u64,
+    ) -> Result<(usize, Vec<Note>), StateError> {
         guard.set_digest_key(self.digest_key);
         guard.keep_notes();
         let at = Timestamp::from_millis(now);
-        let unknown = guard.restore(self.reserved(now)?, at);
-        let forgotten = guard.restore_notes(self.notes()?, at);
-        let notes = forgotten.map_err(|bad| StateError::Damaged(bad.to_string()))?;
-        self.store.commit(vec![Job::Learnt { never_left: None, notes }])?;
-        Ok(unknown)
+        let unknown = guard.restore(self.store.reserved(grant, now)?, at);
+        let forgotten = guard.restore_notes(self.store.notes(grant)?, at);
+        Ok((unknown, forgotten.map_err(|bad| StateError::Damaged(bad.to_string()))?))
+    }
+
+    pub(crate) fn forget(&mut self, grant: Option<&str>, notes: Vec<Note>) -> Result<(), StateError> {
+        self.learn(None, vec![Holding { under: grant.map(Arc::from), notes, ..Holding::default() }])
     }
 
     /// Writes what one call was charged and what is remembered of it, in one transaction. It is on disk when this returns,
     /// or when `tells` is told so.
     pub(crate) fn reserve(
         &mut self,
-        reservations: Vec<Reservation>,
-        notes: Vec<Note>,
+        mut holdings: Vec<Holding>,
         tells: impl FnOnce(Result<(), StateError>) + Send + 'static,
     ) -> Result<Reserved, StateError> {
-        if reservations.is_empty() && notes.is_empty() {
+        holdings.retain(|holding| !holding.is_empty());
+        if holdings.is_empty() {
             return Ok(Reserved::There(None));
         }
         self.last_call += 1;
         let entry = Entry(self.last_call);
-        let job = Job::Leaves { call: self.last_call, reservations, notes };
+        let job = Job::Leaves { call: self.last_call, holdings };
         if let Some(writer) = &self.writer {
             writer.give(job, Some(Box::new(tells)))?;
             return Ok(Reserved::OnItsWay(entry));
@@ -117,11 +143,12 @@ impl Ledger {
     }
 
     /// Writes what was learnt, and takes back what a call was charged that never left.
-    pub(crate) fn learn(&mut self, never_left: Option<Entry>, notes: Vec<Note>) -> Result<(), StateError> {
-        if never_left.is_none() && notes.is_empty() && !self.store.is_behind() {
+    pub(crate) fn learn(&mut self, never_left: Option<Entry>, mut holdings: Vec<Holding>) -> Result<(), StateError> {
+        holdings.retain(|holding| !holding.is_empty());
+        if never_left.is_none() && holdings.is_empty() && !self.store.is_behind() {
             return Ok(());
         }
-        let job = Job::Learnt { never_left: never_left.map(|entry| entry.0), notes };
+        let job = Job::Learnt { never_left: never_left.map(|entry| entry.0), holdings };
         match &self.writer {
             Some(writer) => writer.give(job, None),
             None => self.store.commit(vec![job]),
@@ -149,12 +176,16 @@ mod tests {
         }
     }
 
+    fn held(reservations: Vec<Reservation>, notes: Vec<Note>) -> Vec<Holding> {
+        vec![Holding { under: None, reservations, notes }]
+    }
+
     fn reserve(
         ledger: &mut Ledger,
         reservations: Vec<Reservation>,
         notes: Vec<Note>,
     ) -> Result<Option<Entry>, StateError> {
-        match ledger.reserve(reservations, notes, |_| panic!("it is there at once"))? {
+        match ledger.reserve(held(reservations, notes), |_| panic!("it is there at once"))? {
             Reserved::There(entry) => Ok(entry),
             Reserved::OnItsWay(_) => panic!("it is there at once"),
         }
@@ -176,9 +207,9 @@ mod tests {
         assert_eq!(ledger.reserved(1001).unwrap(), [two.clone(), two]);
         assert!(Ledger::open(&state, "other").unwrap().reserved(0).unwrap().is_empty());
         // Another server's call of the same number is another's.
-        Ledger::open(&state, "other").unwrap().learn(first, vec![]).unwrap();
+        Ledger::open(&state, "other").unwrap().learn(first, held(vec![], vec![])).unwrap();
         assert_eq!(ledger.reserved(0).unwrap().len(), 3);
-        ledger.learn(first, vec![]).unwrap();
+        ledger.learn(first, held(vec![], vec![])).unwrap();
         assert_eq!(ledger.reserved(0).unwrap().len(), 2);
     }
 
@@ -206,19 +237,47 @@ mod tests {
         let state = StateDir::new(folder.path(), Durability::Power).unwrap();
         let mut ledger = Ledger::open(&state, "binance").unwrap();
         reserve(&mut ledger, vec![], vec![note("1", Some("a")), note("2", Some("b"))]).unwrap();
-        ledger.learn(None, vec![note("1", Some("c")), note("2", None)]).unwrap();
+        ledger.learn(None, held(vec![], vec![note("1", Some("c")), note("2", None)])).unwrap();
         assert_eq!(ledger.notes().unwrap(), [note("1", Some("c"))]);
         // The file takes nothing for a while.
         let other = state.connect().unwrap();
         other.execute_batch("ALTER TABLE notes RENAME TO away").unwrap();
-        ledger.learn(None, vec![note("1", None), note("3", Some("d"))]).unwrap_err();
+        ledger.learn(None, held(vec![], vec![note("1", None), note("3", Some("d"))])).unwrap_err();
         reserve(&mut ledger, vec![reservation(1, 1)], vec![note("4", Some("e"))]).unwrap_err();
-        ledger.learn(None, vec![note("4", None)]).unwrap_err();
+        ledger.learn(None, held(vec![], vec![note("4", None)])).unwrap_err();
         assert_eq!(ledger.reserved(0).unwrap(), []);
         other.execute_batch("ALTER TABLE away RENAME TO notes").unwrap();
         reserve(&mut ledger, vec![reservation(1, 1)], vec![]).unwrap();
         assert_eq!(ledger.notes().unwrap(), [note("3", Some("d"))]);
         assert!(Ledger::open(&state, "other").unwrap().notes().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_counted_under_one_policy_is_not_counted_under_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+        let mut ledger = Ledger::open(&state, "binance").unwrap();
+        let own = |reservations, notes| Holding { under: Some("desk".into()), reservations, notes };
+        let (of_server, of_desk) = (reservation(1, 1), reservation(1, 2));
+        let holdings = vec![
+            Holding { under: None, reservations: vec![of_server.clone()], notes: vec![note("1", Some("a"))] },
+            own(vec![of_desk.clone()], vec![note("1", Some("b"))]),
+        ];
+        let Reserved::There(entry) = ledger.reserve(holdings, |_| ()).unwrap() else { panic!("it is there") };
+        drop(ledger);
+        let mut ledger = Ledger::open(&state, "binance").unwrap();
+        assert_eq!(
+            (ledger.reserved(0).unwrap(), ledger.notes().unwrap()),
+            (vec![of_server], vec![note("1", Some("a"))])
+        );
+        assert_eq!(ledger.store.reserved(Some("desk"), 0).unwrap(), [of_desk]);
+        assert_eq!(ledger.store.notes(Some("desk")).unwrap(), [note("1", Some("b"))]);
+        assert!(ledger.store.reserved(Some("bot"), 0).unwrap().is_empty());
+        ledger.learn(None, vec![own(vec![], vec![note("1", None)])]).unwrap();
+        assert_eq!((ledger.notes().unwrap().len(), ledger.store.notes(Some("desk")).unwrap().len()), (1, 0));
+        // The call that never left takes all of its charges with it, under whatever policy.
+        ledger.learn(entry, vec![]).unwrap();
+        assert!(ledger.reserved(0).unwrap().is_empty() && ledger.store.reserved(Some("desk"), 0).unwrap().is_empty());
     }
 
     #[test]
@@ -229,7 +288,7 @@ mod tests {
         let mut guard = Guard::new(mcp_policy::Policy::parse(policy).unwrap());
         let mut ledger = Ledger::open(&state, "binance").unwrap();
         ledger.refill(&mut guard, 0).unwrap();
-        ledger.learn(None, vec![note("1", Some("{}"))]).unwrap();
+        ledger.learn(None, held(vec![], vec![note("1", Some("{}"))])).unwrap();
         let error = ledger.refill(&mut guard, 0).unwrap_err().to_string();
         assert!(error.contains("damaged: a note of kind `order`"), "{error}");
         state.connect().unwrap().execute_batch("UPDATE notes SET kind = 'dream'").unwrap();
@@ -247,7 +306,7 @@ mod tests {
             let told = told.clone();
             let notes = vec![note(&n.to_string(), Some("{}"))];
             let tells = move |stored: Result<(), StateError>| told.send((n, stored.is_ok())).unwrap();
-            match ledger.reserve(vec![reservation(n, 1)], notes, tells).unwrap() {
+            match ledger.reserve(held(vec![reservation(n, 1)], notes), tells).unwrap() {
                 Reserved::OnItsWay(entry) => entry,
                 Reserved::There(_) => panic!("another thread writes"),
             }
@@ -257,11 +316,11 @@ mod tests {
         let entries: Vec<Entry> = (0..100).map(|n| give(&mut ledger, n)).collect();
         assert!(heard.try_recv().is_err());
         // One is taken back before it is there.
-        ledger.learn(Some(entries[7]), vec![note("7", None)]).unwrap();
+        ledger.learn(Some(entries[7]), held(vec![], vec![note("7", None)])).unwrap();
         other.execute_batch("COMMIT").unwrap();
         let all: Vec<(u64, bool)> = (0..100).map(|_| heard.recv().unwrap()).collect();
         assert_eq!(all, (0..100).map(|n| (n, true)).collect::<Vec<_>>());
-        assert_eq!(ledger.reserve(vec![], vec![], |_| ()).unwrap(), Reserved::There(None));
+        assert_eq!(ledger.reserve(vec![], |_| ()).unwrap(), Reserved::There(None));
         let written = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
         let before = written();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -278,7 +337,7 @@ mod tests {
         assert!((1..60).contains(&pages), "{pages} pages");
         // What was given is written before the ledger is closed.
         for n in 200..210 {
-            ledger.learn(None, vec![note(&n.to_string(), Some("{}"))]).unwrap();
+            ledger.learn(None, held(vec![], vec![note(&n.to_string(), Some("{}"))])).unwrap();
         }
         drop(ledger);
         let ledger = Ledger::open(&state, "binance").unwrap();
@@ -293,7 +352,7 @@ mod tests {
         let mut ledger = Ledger::open(&state, "binance").unwrap().in_groups(&state).unwrap();
         state.connect().unwrap().execute_batch("DROP TABLE reservations").unwrap();
         let (told, heard) = std::sync::mpsc::channel();
-        ledger.reserve(vec![reservation(1, 1)], vec![], move |stored| told.send(stored).unwrap()).unwrap();
+        ledger.reserve(held(vec![reservation(1, 1)], vec![]), move |stored| told.send(stored).unwrap()).unwrap();
         assert!(matches!(heard.recv().unwrap(), Err(StateError::NotWritten(_))));
     }
 }

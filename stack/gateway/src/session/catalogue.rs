@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::listed::Listed;
 use super::methods::Ruled;
+use crate::config::Identity;
 use crate::gateway::Gateway;
 use crate::wire::{Members, Text};
 
@@ -24,13 +25,13 @@ const CLIENT_CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilitie
 ///
 /// It stands in `capabilities` of `initialize`, since 2026-07-28 in `_meta` of every request. There it offers results that
 /// ask for something, which are not carried.
-pub(super) fn trim_client_capabilities(params: &mut Map<String, Value>, gateway: &Gateway) {
+pub(super) fn trim_client_capabilities(params: &mut Map<String, Value>, gateway: &Gateway, identity: &Identity) {
     // No other method that passes has a member of this name.
     if let Some(capabilities) = params.get_mut("capabilities") {
         let mut kept = Map::new();
         let offered = capabilities.as_object_mut().map(std::mem::take).unwrap_or_default();
         for (name, mut value) in offered {
-            let passes = |method| gateway.offers(Sender::Server, method) == Some(true);
+            let passes = |method| gateway.offers(identity, Sender::Server, method) == Some(true);
             let is_kept = match name.as_str() {
                 "sampling" => passes("sampling/createMessage"),
                 "elicitation" => passes("elicitation/create"),
@@ -39,7 +40,7 @@ pub(super) fn trim_client_capabilities(params: &mut Map<String, Value>, gateway:
             };
             if is_kept {
                 if name == "roots"
-                    && gateway.offers(Sender::Client, "notifications/roots/list_changed") != Some(true)
+                    && gateway.offers(identity, Sender::Client, "notifications/roots/list_changed") != Some(true)
                     && let Some(roots) = value.as_object_mut()
                 {
                     roots.shift_remove("listChanged");
@@ -91,6 +92,7 @@ const ANNOUNCED: [Announced; 5] = [
 pub(super) fn trim_server_capabilities<'a>(
     result: &'a RawValue,
     gateway: &Gateway,
+    identity: &Identity,
 ) -> Result<Members<'a>, serde_json::Error> {
     let mut result: Members<'_> = serde_json::from_str(result.get())?;
     if let Some(capabilities) = result.get_mut("capabilities") {
@@ -101,7 +103,7 @@ pub(super) fn trim_server_capabilities<'a>(
                 continue;
             };
             // A policy that rules nothing but tools says nothing of them either.
-            let passes = |sender, method| gateway.offers(sender, method).unwrap_or(name == "tools");
+            let passes = |sender, method| gateway.offers(identity, sender, method).unwrap_or(name == "tools");
             if !used_by.iter().any(|method| passes(Sender::Client, method)) {
                 continue;
             }
@@ -122,6 +124,7 @@ pub(super) fn filter_named<'a>(
     result: &'a RawValue,
     ruled: Ruled,
     gateway: &Gateway,
+    identity: &Identity,
 ) -> Result<Members<'a>, serde_json::Error> {
     let mut result: Members<'a> = serde_json::from_str(result.get())?;
     let Some((member, key, method)) = ruled.lists else { return Ok(result) };
@@ -135,7 +138,7 @@ pub(super) fn filter_named<'a>(
         let Some(name) = members.get_mut(key) else { return Err(serde::de::Error::missing_field(key)) };
         names.push(serde_json::from_str::<String>(name.get())?);
     }
-    let shown = gateway.shows(method, names.iter().map(String::as_str));
+    let shown = gateway.shows(identity, method, names.iter().map(String::as_str));
     let kept: Vec<&RawValue> = raw.into_iter().zip(shown).filter_map(|(item, shown)| shown.then_some(item)).collect();
     let kept = serde_json::value::to_raw_value(&kept)?;
     *list = Cow::Owned(kept);
@@ -149,6 +152,7 @@ pub(super) fn filter_named<'a>(
 pub(super) fn filter_tools<'a>(
     result: &'a RawValue,
     gateway: &Gateway,
+    identity: &Identity,
     with_output_schema: &mut BTreeSet<String>,
     listed: &mut Listed,
 ) -> Result<Members<'a>, serde_json::Error> {
@@ -166,7 +170,7 @@ pub(super) fn filter_tools<'a>(
     };
     let raw: Vec<&RawValue> = serde_json::from_str(list.get())?;
     let tools = raw.iter().map(|tool| serde_json::from_str::<Tool<'_>>(tool.get())).collect::<Result<Vec<_>, _>>()?;
-    let visible = gateway.visible(tools.iter().map(|tool| tool.name.0.as_ref()));
+    let visible = gateway.visible(identity, tools.iter().map(|tool| tool.name.0.as_ref()));
 
     let pinned = if gateway.pins().is_some() {
         let definition = |(tool, raw): (&Tool<'_>, &&RawValue)| {

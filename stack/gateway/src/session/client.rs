@@ -227,7 +227,7 @@ impl Session {
     fn distrust(&self, tool: &str) -> Option<(&'static str, &'static str)> {
         self.gateway.pins().filter(|_| !self.gateway.shared.seam.ignores_pins())?;
         // What the policy hides is answered as ever, so that pins tell nobody which tools there are.
-        if self.gateway.visible([tool].into_iter()) != [true] {
+        if self.gateway.visible(&self.identity, [tool].into_iter()) != [true] {
             return None;
         }
         match self.listed.trust(tool) {
@@ -251,7 +251,7 @@ impl Session {
         out: &mut Outbox,
     ) {
         if let Some(params) = &mut params {
-            catalogue::trim_client_capabilities(params, &self.gateway);
+            catalogue::trim_client_capabilities(params, &self.gateway, &self.identity);
         }
         let starts_at = out.to_upstream.position();
         let lane = self.lane;

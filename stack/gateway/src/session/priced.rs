@@ -127,7 +127,7 @@ impl Session {
         if !meta.is_empty() {
             params.insert("_meta".to_owned(), Value::Object(meta));
         }
-        catalogue::trim_client_capabilities(&mut params, &self.gateway);
+        catalogue::trim_client_capabilities(&mut params, &self.gateway, &self.identity);
         let id = self.in_flight.next_id();
         reply::push_message(out.to_upstream.tail(), Some(id), Method::CallTool.name(), Some(&params));
         self.priced.fetches.insert(id, Fetch { request, asked_ms: now_ms });

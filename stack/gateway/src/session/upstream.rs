@@ -108,7 +108,9 @@ impl Session {
                 }
             },
             Asked::Tools => {
-                match catalogue::filter_tools(result, &self.gateway, &mut self.with_output_schema, &mut self.listed) {
+                let (gateway, identity) = (&self.gateway, &self.identity);
+                match catalogue::filter_tools(result, gateway, identity, &mut self.with_output_schema, &mut self.listed)
+                {
                     Ok(filtered) => out.tell(lane, |client| reply::push_members(client, id, &filtered)),
                     Err(error) => {
                         tracing::warn!(%error, "a list of tools cannot be read and was not passed on");
@@ -118,14 +120,14 @@ impl Session {
             }
             // Such a result asks the client for something, like requests that the policy would have to let through.
             Asked::Plain | Asked::List(_) if !answer::is_complete(result) => self.answer_bad(pending, out),
-            Asked::List(ruled) => match catalogue::filter_named(result, ruled, &self.gateway) {
+            Asked::List(ruled) => match catalogue::filter_named(result, ruled, &self.gateway, &self.identity) {
                 Ok(filtered) => out.tell(lane, |client| reply::push_members(client, id, &filtered)),
                 Err(error) => {
                     tracing::warn!(%error, "a list cannot be read and was not passed on");
                     self.answer_bad(pending, out);
                 }
             },
-            Asked::Capabilities => match catalogue::trim_server_capabilities(result, &self.gateway) {
+            Asked::Capabilities => match catalogue::trim_server_capabilities(result, &self.gateway, &self.identity) {
                 Ok(trimmed) => out.tell(lane, |client| reply::push_members(client, id, &trimmed)),
                 Err(error) => {
                     tracing::warn!(%error, "a handshake cannot be read and was not passed on");

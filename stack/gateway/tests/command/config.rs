@@ -210,3 +210,35 @@ pub(crate) fn bad_file() {
     let output = configured(&place, &[]).output().unwrap();
     assert!(output.status.code() == Some(15) && said(&output).contains("conf/gateway.toml"), "{}", said(&output));
 }
+
+pub(crate) fn reread() {
+    let text = "policy = \"../policy.json\"\ngrant = \"desk\"\nmax_in_flight = 7\n".to_owned() + &server("a");
+    let place = place(&text);
+    let write = |text: &str| fs::write(place.path("conf/gateway.toml"), text).unwrap();
+    let mut served = Served::start(configured(&place, &[]));
+    assert_eq!(served.call(1, "echo"), Value::Null);
+    let without = POLICY.replace("\"echo\": {}, ", "");
+    fs::write(place.path("conf/own.json"), &without).unwrap();
+    fs::write(place.path("conf/strict.json"), POLICY.replace("\"slow\": {}", "\"slow\": {\"action\": \"deny\"}"))
+        .unwrap();
+    // A file that is not valid changes nothing, not even the policies that are.
+    write(&(text.replace("max_in_flight", "max_in_fligt") + "[grants.desk]\npolicy = \"own.json\"\n"));
+    send(&served.child, "-HUP");
+    served.log("nothing is changed");
+    served.log("did you mean `max_in_flight`?");
+    assert_eq!(served.call(2, "echo"), Value::Null);
+    // Another policy, one of a grant, and what needs a restart.
+    let more = text.replace("../policy.json", "strict.json").replace("= 7", "= 8")
+        + "[grants.desk]\npolicy = \"own.json\"\n[audit]\nrotate_bytes = 5\n";
+    let more = more.replace("\"rmcp\"", "\"rmcp\", \"more\"");
+    write(&more);
+    send(&served.child, "-HUP");
+    let told = served.log("only after a restart");
+    for name in ["`max_in_flight`", "`audit.rotate_bytes`", "`servers.a`"] {
+        assert!(told.contains(name), "{told}");
+    }
+    assert!(!told.contains("`grant`") && !told.contains("`drain_ms`"), "{told}");
+    assert_eq!(served.call(3, "echo"), "not_available", "by the policy of the grant");
+    assert_eq!(served.call(4, "slow"), Value::Null);
+    served.end();
+}

@@ -54,6 +54,8 @@ fn main() -> ExitCode {
         trial("the_server_does_not_see_the_gateways_settings", environment),
         trial("a_signal_ends_it_in_order", signal),
         trial("sighup_puts_a_policy_in_force_whole_or_not_at_all", policies::hangup),
+        trial("grants_have_policies_of_their_own", policies::of_grants),
+        trial("sighup_reads_the_configuration_file_anew", config::reread),
         trial("a_policy_in_several_files_with_comments_is_one_policy", policies::several_files),
         trial("pin_writes_what_the_gateway_then_holds_a_server_to", pin),
         trial("a_person_approves_on_the_command_line", approvals),
@@ -382,6 +384,17 @@ impl Served {
                 && record["event"] == name
             {
                 return record;
+            }
+        }
+    }
+
+    /// Waits for a line on standard error with this in it.
+    fn log(&mut self, text: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.errors.read_line(&mut line).unwrap() > 0, "it ended before `{text}`");
+            if line.contains(text) {
+                return line;
             }
         }
     }

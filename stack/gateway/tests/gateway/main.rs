@@ -13,6 +13,7 @@ mod audit;
 mod defects;
 mod frames;
 mod fuzz;
+mod grants;
 #[cfg(feature = "http")]
 mod http;
 mod ledger;

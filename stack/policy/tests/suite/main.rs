@@ -28,6 +28,7 @@ mod patterns;
 mod prices;
 mod schema_2;
 mod sequences;
+mod spanning;
 mod strict;
 mod version_2;
 mod warnings;

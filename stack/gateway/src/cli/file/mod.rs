@@ -27,26 +27,29 @@ pub(super) struct FileServer {
 /// The servers of a file by their names.
 pub(super) type FileServers = BTreeMap<String, FileServer>;
 
+/// What a file tells that flags cannot say.
+#[derive(Debug, Default)]
+pub(super) struct FileTells {
+    pub(super) servers: FileServers,
+    /// The policies of grants that have one of their own, by the grant's name.
+    pub(super) grants: BTreeMap<String, PathBuf>,
+}
+
 /// Reads the file at `path`, and lays it under the settings of which `given` does not know that they were given. What
 /// flags cannot say is returned.
 pub(super) fn lay_under(
     path: &Path,
     args: &mut GatewayArgs,
     given: &dyn Fn(&str) -> bool,
-) -> Result<FileServers, Failure> {
+) -> Result<FileTells, Failure> {
     let text =
         std::fs::read_to_string(path).map_err(|source| Failure::ConfigUnread { path: path.to_owned(), source })?;
     read(path, &text, args, given).map_err(Failure::Config)
 }
 
-fn read(
-    path: &Path,
-    text: &str,
-    args: &mut GatewayArgs,
-    given: &dyn Fn(&str) -> bool,
-) -> Result<FileServers, BadConfig> {
+fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<FileTells, BadConfig> {
     let reader = Reader::new(path, text);
-    let mut servers = FileServers::new();
+    let mut told = FileTells::default();
     if let Some(document) = reader.parse() {
         let mut layer = Layer { args, given };
         let mut top = Section::top(&reader, document.get_ref());
@@ -56,11 +59,21 @@ fn read(
         layer.admin(&mut top);
         layer.shared_store(&mut top);
         for (name, section) in top.named("servers") {
-            servers.insert(name, server(section));
+            told.servers.insert(name, server(section));
+        }
+        for (name, mut section) in top.named("grants") {
+            match section.path("policy") {
+                Some(policy) => drop(told.grants.insert(name, policy)),
+                None if section.place("policy").is_none() => {
+                    top.wrong("grants", &format!("`{name}` has no `policy`: write `policy = \"FILE\"`"));
+                }
+                None => {}
+            }
+            section.end();
         }
         top.end();
     }
-    reader.end().map(|()| servers)
+    reader.end().map(|()| told)
 }
 
 /// Settings that were given, over those of the file.

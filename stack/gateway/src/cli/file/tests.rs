@@ -16,7 +16,7 @@ fn defaults() -> GatewayArgs {
     Args::from_arg_matches(&matches).unwrap().gateway
 }
 
-fn told(text: &str) -> Result<(GatewayArgs, FileServers), String> {
+fn told(text: &str) -> Result<(GatewayArgs, FileTells), String> {
     let mut args = defaults();
     let told = read(Path::new("/etc/desk/gateway.toml"), text, &mut args, &|_| false);
     told.map(|told| (args, told)).map_err(|bad| bad.to_string())
@@ -33,13 +33,16 @@ fn the_example_says_everything_that_flags_say() {
     let mut args = defaults();
     // With the server that stands there in comments.
     let text = EXAMPLE.replace("# [servers", "[servers").replace("# url", "url").replace("# token_file", "token_file");
+    let text = text.replace("# [grants", "[grants").replace("# policy = \"desk", "policy = \"desk");
+    let text = text.replace("# [grants", "[grants").replace("# policy = \"desk", "policy = \"desk");
     let noted = |name: &str| {
         said.borrow_mut().insert(name.to_owned());
         false
     };
     let told = read(Path::new("mcp-gateway.toml"), &text, &mut args, &noted).unwrap();
     let mut said = said.into_inner();
-    for (name, server) in told {
+    assert_eq!(told.grants["desk"], Path::new("desk.json"));
+    for (name, server) in told.servers {
         said.insert("server".to_owned());
         assert!(["binance", "news"].contains(&name.as_str()));
         for (setting, is_there) in [
@@ -101,8 +104,8 @@ fn paths_are_from_the_folder_of_the_file() {
     assert_eq!(args.kill_file, Some("/run/halt".into()));
     assert_eq!(args.audit, PathBuf::from("/etc/desk/../audit.jsonl"));
     // What a program is given is its own affair, and a bare name is looked for in `PATH`.
-    assert_eq!(told.remove("a").unwrap().command, ["/etc/desk/bin/server", "x/y"]);
-    assert_eq!(told.remove("b").unwrap().command, ["server"]);
+    assert_eq!(told.servers.remove("a").unwrap().command, ["/etc/desk/bin/server", "x/y"]);
+    assert_eq!(told.servers.remove("b").unwrap().command, ["server"]);
 }
 
 #[test]
@@ -147,6 +150,8 @@ fn an_error_names_the_place_the_key_and_the_remedy() {
             "[servers.\"a/b\"]\nurl = \"x\"",
             "line 1, column 10: `servers.a/b`: this is no name: use 1 to 64 letters, digits, `.`, `_` and `-`",
         ),
+        ("[grants.desk]\n", "`grants`: `desk` has no `policy`: write `policy = \"FILE\"`"),
+        ("[grants.desk]\npolicy = \"a\"\ntoken = \"x\"", "no secret stands in this file"),
         (
             "[servers.a]\ncommand = []",
             "line 2, column 11: `servers.a.command`: there is no program: write `[\"PROGRAM\", \"ARGUMENT\"]`",

@@ -3,6 +3,7 @@
 mod asked;
 mod bodies;
 mod door;
+mod grants;
 mod sessions;
 mod several;
 mod stateless;
