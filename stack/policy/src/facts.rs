@@ -4,6 +4,7 @@
 //! A computed fact has a value or none: an argument that is missing, spelt otherwise than as a canonical decimal, or a
 //! result that cannot be held exactly leaves it without one, and then no rule over it can be evaluated.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
@@ -179,6 +180,7 @@ pub(crate) fn exact_difference(a: Decimal, b: Decimal) -> Result<Decimal, Cause>
 
 /// How many digits behind the point a budget counts.
 pub(crate) const UNIT_DIGITS: u32 = 8;
+const UNITS_OF_ONE: u64 = 10_u64.pow(UNIT_DIGITS);
 
 /// An amount in units of 10⁻⁸, rounded up, so that what is too fine to count is never free.
 pub(crate) fn units(amount: Decimal) -> Result<u64, Cause> {
@@ -195,7 +197,14 @@ pub(crate) fn units(amount: Decimal) -> Result<u64, Cause> {
 
 /// Units of 10⁻⁸ as people write them.
 pub(crate) fn text_of_units(units: u64) -> String {
-    decimal::text(Decimal::from_i128_with_scale(i128::from(units), UNIT_DIGITS))
+    let (whole, rest) = (units / UNITS_OF_ONE, units % UNITS_OF_ONE);
+    let mut text = whole.to_string();
+    if rest > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ".{rest:0width$}", width = UNIT_DIGITS as usize);
+        text.truncate(text.trim_end_matches('0').len());
+    }
+    text
 }
 
 #[cfg(test)]
@@ -213,6 +222,14 @@ mod tests {
         assert_eq!(product("0.05000000", "60000.00000000").as_deref(), Ok("3000"));
         assert_eq!(product("99999999999999999999", "99999999999999999999"), Err(Cause::Digits));
         assert_eq!(product("0.00000000000000000001", "0.00000000000000000001"), Err(Cause::Digits));
+    }
+
+    #[test]
+    fn units_are_written_as_the_decimal_that_they_are() {
+        for units in [0, 1, 10, 99_999_999, 100_000_000, 100_000_001, 50_000_000, 123_456_789_000, u64::MAX] {
+            let decimal = Decimal::from_i128_with_scale(i128::from(units), UNIT_DIGITS);
+            assert_eq!(text_of_units(units), decimal::text(decimal), "{units}");
+        }
     }
 
     #[test]

@@ -37,13 +37,20 @@ impl Hasher {
     }
 
     pub(crate) fn hash(&self, text: &[u8]) -> String {
-        match &self.key {
-            None => hex::encode(Sha256::digest(text)),
+        let digest = match &self.key {
+            None => Sha256::digest(text),
             Some(key) => {
                 let mut keyed = key.clone();
                 keyed.update(text);
-                hex::encode(keyed.finalize().into_bytes())
+                keyed.finalize().into_bytes()
             }
+        };
+        // Several times as fast as `hex::encode`, which goes through characters.
+        let mut digits = vec![b'0'; DIGITS];
+        match hex::encode_to_slice(digest, &mut digits).map(|()| String::from_utf8(digits)) {
+            Ok(Ok(digits)) => digits,
+            // There is room, and digits are text.
+            Ok(Err(_)) | Err(_) => hex::encode(digest),
         }
     }
 
@@ -113,6 +120,8 @@ fn digits(text: &str) -> Option<(&str, &str)> {
 
 /// What stands beside the file: how far the chain has come, so that a cut end shows.
 pub(crate) mod head {
+    use std::fmt::Write as _;
+
     use super::{End, Hasher, link, seal};
 
     /// The head always has the same length, so that writing it anew never leaves a rest.
@@ -120,15 +129,12 @@ pub(crate) mod head {
 
     /// The text of the head.
     pub(crate) fn write(hasher: &Hasher, end: &End) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(LENGTH);
         // The head is sealed as a record of its own kind would be.
         if seal(hasher, &End { n: end.n, hash: end.hash.clone() }, r#"{"head":1}"#, &mut text).is_none() {
             text.clear();
         }
-        while text.len() + 1 < LENGTH {
-            text.push(' ');
-        }
-        text.push('\n');
+        let _ = writeln!(text, "{:1$}", "", (LENGTH - 1).saturating_sub(text.len()));
         text
     }
 

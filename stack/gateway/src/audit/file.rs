@@ -138,8 +138,14 @@ impl ChainedAudit {
 
     fn write_head(&mut self) -> io::Result<()> {
         let text = head::write(&self.hasher, &self.end);
-        self.head.seek(SeekFrom::Start(0))?;
-        self.head.write_all(text.as_bytes())
+        // One call to the system less than going there first.
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::write_all_at(&self.head, text.as_bytes(), 0);
+        #[cfg(not(unix))]
+        {
+            self.head.seek(SeekFrom::Start(0))?;
+            self.head.write_all(text.as_bytes())
+        }
     }
 
     fn rotate(&mut self) -> io::Result<()> {

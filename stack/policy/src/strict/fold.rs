@@ -19,7 +19,8 @@ pub(crate) fn eq_folded(a: &str, b: &str) -> bool {
 
 /// `key` with its case folded away, for sets of keys.
 pub(crate) fn fold(key: &str) -> String {
-    folded(key).collect()
+    // The same for the letters of ASCII, and many times as fast.
+    if key.is_ascii() { key.to_ascii_lowercase() } else { folded(key).collect() }
 }
 
 fn folded(key: &str) -> impl Iterator<Item = char> + '_ {
