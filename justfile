@@ -111,6 +111,11 @@ foreign *NAMES:
 shared:
     stack/gateway/shared/run
 
+# The report and the admin page in a real Chromium, which is installed where it is missing. `just browser --write-pictures` renews
+# those of the README.
+browser *ARGS:
+    tests/browser/run {{ARGS}}
+
 # The same agents over HTTP: a socket, a token and a session between them and the gateway.
 over-http:
     cargo run --release --locked -- run --target http --color never

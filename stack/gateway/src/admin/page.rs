@@ -60,7 +60,7 @@ pub(super) fn part(view: &View<'_>) -> String {
         }
         Ok(all) => {
             let (open, over): (Vec<_>, Vec<_>) = all.iter().partition(|(_, state)| *state == ApprovalState::Pending);
-            let _ = write!(out, "<h2>Waiting for you ({})</h2>", open.len());
+            let _ = write!(out, "<h2 id=waiting>Waiting for you ({})</h2>", open.len());
             if open.is_empty() {
                 out.push_str("<p class=quiet>No call waits for a person.</p>");
             }
@@ -86,7 +86,7 @@ fn switch(out: &mut String, view: &View<'_>) {
     let form = html(view.form);
     let _ = write!(
         out,
-        "<form method=post action=/kill><input type=hidden name=form value=\"{form}\">\
+        "<form id=switch method=post action=/kill><input type=hidden name=form value=\"{form}\">\
          <input type=hidden name=to value={to}><button class=\"{class}\">{word}</button></form>"
     );
 }
@@ -96,7 +96,8 @@ fn request(out: &mut String, approval: &Approval, view: &View<'_>) {
     let left = approval.expires_ms.saturating_sub(view.now_ms) / 1000;
     let _ = write!(
         out,
-        "<article><h3>{}</h3><p>{}</p><dl class=order>",
+        "<article id=\"request-{}\"><h3>{}</h3><p>{}</p><dl class=order>",
+        html(&approval.id),
         html(&asked.tool),
         html(if asked.message.is_empty() { "The policy wants a person to decide." } else { &asked.message })
     );
@@ -113,7 +114,8 @@ fn request(out: &mut String, approval: &Approval, view: &View<'_>) {
         ("seconds left", &left.to_string()),
         ("request", &approval.id),
     ] {
-        let _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", html(value));
+        let class = if name == "seconds left" { " class=left" } else { "" };
+        let _ = write!(out, "<dt>{name}</dt><dd{class}>{}</dd>", html(value));
     }
     out.push_str("</dl>");
     let (form, id) = (html(view.form), html(&approval.id));
@@ -122,7 +124,7 @@ fn request(out: &mut String, approval: &Approval, view: &View<'_>) {
         "<form method=post action=/decide><input type=hidden name=form value=\"{form}\">\
          <input type=hidden name=id value=\"{id}\"><label>Your name <input name=by required maxlength=100></label> \
          <label>Note <input name=note maxlength=500></label> \
-         <button name=to value=approve>Let it through, once</button> <button name=to value=deny class=halt>Deny</button>\
+         <button name=to value=approve class=let>Let it through, once</button> <button name=to value=deny class=halt>Deny</button>\
          </form></article>"
     );
 }

@@ -151,7 +151,8 @@ async fn at_home(request: axum::extract::Request, next: axum::middleware::Next) 
         (CONTENT_SECURITY_POLICY, policy),
         (CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("x-content-type-options"), "nosniff"),
-        (HeaderName::from_static("referrer-policy"), "no-referrer"),
+        // With `no-referrer` a browser says of its own forms that they come from nowhere, and they would be turned away.
+        (HeaderName::from_static("referrer-policy"), "same-origin"),
     ];
     headers.extend(fixed.map(|(name, value)| (name, axum::http::HeaderValue::from_static(value))));
     response

@@ -157,6 +157,10 @@ async fn only_a_form_of_the_page_itself_decides() {
     let answered = send(page.get("/page.js")).await;
     let policy = answered.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    // With `no-referrer` browsers send `Origin: null` with the page's own forms, which is turned away as it has to be.
+    assert_eq!(answered.headers()["referrer-policy"], "same-origin");
+    assert_eq!(send(page.form("/login", &[("token", TOKEN)]).header("origin", "null")).await.status(), 403);
+    assert_eq!(send(page.form("/login", &[("token", TOKEN)]).header("origin", &page.url)).await.status(), 303);
 }
 
 #[tokio::test]
