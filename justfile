@@ -116,6 +116,10 @@ shared:
 browser *ARGS:
     tests/browser/run {{ARGS}}
 
+# mcpsec, a suite of others for gateways, against ours, and docs/mcpsec.md anew; built and installed under the target folder. Slow.
+mcpsec:
+    stack/gateway/mcpsec/run
+
 # The same agents over HTTP: a socket, a token and a session between them and the gateway.
 over-http:
     cargo run --release --locked -- run --target http --color never
