@@ -166,6 +166,9 @@ impl Stack {
                 arguments.extend(["--audit".to_owned(), told(&stack.audit())?]);
                 arguments.extend(["--state", &state, "--durability", "process"].map(str::to_owned));
                 arguments.extend(["--listen", "127.0.0.1:0", "--max-sessions", PLENTY].map(str::to_owned));
+                // What is measured is the way, and not who may go it how often.
+                let unlimited = ["--address-rate", "--address-in-flight", "--grant-rate", "--grant-in-flight"];
+                arguments.extend(unlimited.into_iter().flat_map(|flag| [flag.to_owned(), "0".to_owned()]));
                 if way == Way::Http {
                     let (server, address) = web_server(faulty).await?;
                     stack.running.push(server);

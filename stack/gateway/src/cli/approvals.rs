@@ -41,11 +41,12 @@ pub(super) fn run(action: &Approvals) -> Result<(), Failure> {
 
 /// The folder must be there: a mistyped one would show that nothing waits.
 fn open(state: &State) -> Result<ApprovalBook, Failure> {
-    if !state.folder.join("state.db").exists() {
+    let folder = state.folder()?;
+    if !folder.join("state.db").exists() {
         let source = io::Error::new(io::ErrorKind::NotFound, "no gateway has kept anything here");
-        return Err(mcp_gateway::StateError::Folder { path: state.folder.clone(), source }.into());
+        return Err(mcp_gateway::StateError::Folder { path: folder, source }.into());
     }
-    Ok(ApprovalBook::open(&StateDir::new(&state.folder, Durability::Power)?)?)
+    Ok(ApprovalBook::open(&StateDir::new(&folder, Durability::Power)?)?)
 }
 
 /// Everything that the approval would let through. What agents wrote is shown escaped, so that it can draw nothing on a

@@ -151,6 +151,22 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub(crate) max_sessions: usize,
 
+    /// How many requests a second one address may send over HTTP; more are told to come back (429). 0 is no limit.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) address_rate: u32,
+
+    /// How many requests of one address are served at once. 0 is no limit.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub(crate) address_in_flight: usize,
+
+    /// How many requests a second one grant may send over HTTP; more are told to come back (429). 0 is no limit.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(crate) grant_rate: u32,
+
+    /// How many requests of one grant are served at once. 0 is no limit.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) grant_in_flight: usize,
+
     /// The server's address, where it speaks streamable HTTP, in place of a command: `http://127.0.0.1:9000/mcp`.
     #[arg(long, value_name = "URL", env = "MCP_GATEWAY_UPSTREAM", conflicts_with = "command")]
     pub(crate) upstream: Option<String>,
@@ -196,8 +212,11 @@ pub(crate) enum Action {
         /// Which
         position: Position,
         /// The file of the switch
-        #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_KILL_FILE")]
-        kill_file: PathBuf,
+        #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_KILL_FILE", required_unless_present = "config")]
+        kill_file: Option<PathBuf>,
+        /// The gateway's configuration file, which names the switch
+        #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_CONFIG")]
+        config: Option<PathBuf>,
     },
 }
 
@@ -294,8 +313,11 @@ pub(crate) enum Approvals {
 #[derive(Debug, clap::Args)]
 pub(crate) struct State {
     /// The gateway's state folder
-    #[arg(long = "state", value_name = "DIR", env = "MCP_GATEWAY_STATE")]
-    pub(crate) folder: PathBuf,
+    #[arg(long = "state", value_name = "DIR", env = "MCP_GATEWAY_STATE", required_unless_present = "config")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The gateway's configuration file, which names the folder
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

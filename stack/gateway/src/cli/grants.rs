@@ -36,7 +36,7 @@ pub(super) fn run(grants: &Grants) -> Result<(), Failure> {
 }
 
 fn open(state: &State) -> Result<GrantBook, Failure> {
-    Ok(GrantBook::open(&StateDir::new(&state.folder, Durability::Power)?)?)
+    Ok(GrantBook::open(&StateDir::new(&state.folder()?, Durability::Power)?)?)
 }
 
 /// Where a gateway finds the policy of a grant, which must be one.

@@ -32,6 +32,10 @@ pub(super) async fn serve(
     config.limits = HttpLimits {
         sessions_max: args.max_sessions,
         sessions_per_grant_max: args.max_sessions,
+        address_rate: args.address_rate,
+        address_in_flight: args.address_in_flight,
+        grant_rate: args.grant_rate,
+        grant_in_flight: args.grant_in_flight,
         ..HttpLimits::default()
     };
 

@@ -122,6 +122,10 @@ fn fixed(args: &GatewayArgs) -> Vec<(&'static str, String)> {
     add("http.allow_origins", &args.allow_origin);
     add("http.plain_text_beyond_this_machine", &args.plain_text_beyond_this_machine);
     add("http.max_sessions", &args.max_sessions);
+    add("http.address_rate", &args.address_rate);
+    add("http.address_in_flight", &args.address_in_flight);
+    add("http.grant_rate", &args.grant_rate);
+    add("http.grant_in_flight", &args.grant_in_flight);
     add("admin.listen", &args.admin);
     add("admin.token_file", &args.admin_token_file);
     #[cfg(feature = "redis")]

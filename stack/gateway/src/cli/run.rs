@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Action, Args, GatewayArgs, Position};
 use super::failure::Failure;
 use super::reread::Reread;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::setup::Guarded;
 use super::{server, setup, signals};
 
@@ -23,14 +23,17 @@ pub(crate) fn main() -> ExitCode {
     let matches = Args::command().get_matches();
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match &args.action {
-        None => settings(args.gateway, &matches).and_then(|settings| run(&settings, matches.clone())),
+        None => put_together(args.gateway, &matches).and_then(|settings| run(&settings, matches.clone())),
         Some(Action::Approvals(approvals)) => super::approvals::run(approvals),
         Some(Action::Grant(grants)) => super::grants::run(grants),
         Some(Action::Pin { out, command }) => super::pin::pin(out, command),
         Some(Action::Init(init)) => super::init::init(init),
         Some(Action::Completions { shell }) => super::shell::completions(*shell),
         Some(Action::Man) => super::shell::man(),
-        Some(Action::Kill { position, kill_file }) => set_kill_switch(*position, kill_file),
+        Some(Action::Kill { position, kill_file, config }) => {
+            settings::kill_file(kill_file.as_deref(), config.as_deref())
+                .and_then(|file| set_kill_switch(*position, &file))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,7 +53,7 @@ fn set_kill_switch(position: Position, path: &Path) -> Result<(), Failure> {
     set.map_err(|source| Failure::Kill { path: path.to_owned(), source })
 }
 
-fn settings(args: GatewayArgs, matches: &ArgMatches) -> Result<Settings, Failure> {
+fn put_together(args: GatewayArgs, matches: &ArgMatches) -> Result<Settings, Failure> {
     let given =
         |name: &str| matches!(matches.value_source(name), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
     Settings::of(args, &given)
@@ -76,7 +79,7 @@ fn run(settings: &Settings, matches: ArgMatches) -> Result<(), Failure> {
 
     let again = move || {
         let args = Args::from_arg_matches(&matches).map_err(|error| Failure::Usage(error.to_string()))?;
-        self::settings(args.gateway, &matches)
+        put_together(args.gateway, &matches)
     };
     let served = runtime.block_on(async {
         let _admin = super::admin::start(args, &guarded, watch).await?;

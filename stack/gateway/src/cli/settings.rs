@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::args::GatewayArgs;
+use super::args::{GatewayArgs, State};
 use super::failure::Failure;
 use super::file::{self, FileServer, FileTells};
 
@@ -61,6 +61,30 @@ impl Settings {
         let are_named = !named.is_empty();
         let servers = if are_named { chosen(&args, given, named)? } else { vec![only(&args)?] };
         Ok(Self { args, servers, are_named, grants })
+    }
+}
+
+impl State {
+    /// The folder that was given, or that the configuration file names.
+    pub(super) fn folder(&self) -> Result<PathBuf, Failure> {
+        match (&self.folder, &self.config) {
+            (Some(folder), _) => Ok(folder.clone()),
+            (None, Some(file)) => file::settings_of(file)?
+                .state
+                .ok_or_else(|| usage("the file names no state folder: give `--state DIR`")),
+            (None, None) => Err(usage("there is no state folder: give `--state DIR` or `--config FILE`")),
+        }
+    }
+}
+
+/// The file of the kill switch that was given, or that the configuration file names.
+pub(super) fn kill_file(given: Option<&Path>, config: Option<&Path>) -> Result<PathBuf, Failure> {
+    match (given, config) {
+        (Some(file), _) => Ok(file.to_owned()),
+        (None, Some(config)) => file::settings_of(config)?
+            .kill_file
+            .ok_or_else(|| usage("the file names no kill switch: give `--kill-file FILE`")),
+        (None, None) => Err(usage("there is no kill switch: give `--kill-file FILE` or `--config FILE`")),
     }
 }
 

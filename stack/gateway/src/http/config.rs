@@ -56,7 +56,17 @@ pub struct HttpLimits {
     pub sessions_max: usize,
     /// How many of them one grant may have. 64.
     pub sessions_per_grant_max: usize,
-    /// How long a client may take to send the head of a request, in milliseconds. 10 seconds.
+    /// How many requests a second one address may send, as many at once after a pause; more are told to come back. 0 is no
+    /// limit. 1,000.
+    pub address_rate: u32,
+    /// How many requests of one address are served at once. 0 is no limit. 512.
+    pub address_in_flight: usize,
+    /// The same for one grant. 500.
+    pub grant_rate: u32,
+    /// The same for one grant. 256.
+    pub grant_in_flight: usize,
+    /// How long a client may take to send the head of a request, in milliseconds, from when the connection waits for it: an
+    /// idle connection is closed after it as well, since HTTP's library knows one time for both. 10 seconds.
     pub head_ms: u64,
     /// How long a client may take to send a body, in milliseconds. 10 seconds.
     pub body_ms: u64,
@@ -71,6 +81,10 @@ impl Default for HttpLimits {
             requests_max: 1024,
             sessions_max: 256,
             sessions_per_grant_max: 64,
+            address_rate: 1_000,
+            address_in_flight: 512,
+            grant_rate: 500,
+            grant_in_flight: 256,
             head_ms: 10_000,
             body_ms: 10_000,
             idle_ms: 30 * 60 * 1000,

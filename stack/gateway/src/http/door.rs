@@ -1,10 +1,11 @@
 //! Who is let in: the name the listener is called by, the page that calls, and the token.
 
-use axum::http::header::{AUTHORIZATION, AsHeaderName, HOST, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, AsHeaderName, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::config::{Holder, HttpConfig};
+use super::meter::Later;
 
 /// Why a request is turned away at the door.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +18,8 @@ pub(super) enum Turned {
     NoToken,
     #[error("this token is of no open grant")]
     BadToken,
+    #[error("too many requests: nothing was done, come back later")]
+    TooMany(Later),
     #[error("the grants cannot be read, so nobody may pass")]
     Unreadable,
 }
@@ -28,6 +31,10 @@ impl IntoResponse for Turned {
             Self::Host | Self::Origin => (StatusCode::FORBIDDEN, text).into_response(),
             Self::NoToken => (StatusCode::UNAUTHORIZED, challenge(""), text).into_response(),
             Self::BadToken => (StatusCode::UNAUTHORIZED, challenge(", error=\"invalid_token\""), text).into_response(),
+            Self::TooMany(Later(ms)) => {
+                let seconds = HeaderValue::from(ms.div_ceil(1000).max(1));
+                (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, seconds)], text).into_response()
+            }
             Self::Unreadable => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
         }
     }

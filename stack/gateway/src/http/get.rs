@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,22 +13,26 @@ use super::config::Holder;
 use super::door::only;
 use super::events;
 use super::front::Said;
-use super::listen::Shared;
+use super::listen::{Peer, Shared};
 use super::post::{Failed, SESSION, accepts};
 
 /// How many messages wait for a client that reads slowly.
 const NOTES_MAX: usize = 256;
 
 /// Answers a GET to the endpoint.
-pub(super) async fn get(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    match listen(&shared, &headers) {
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    match listen(&shared, &peer, &headers) {
         Ok(response) => response,
         Err(failed) => failed.into_response(),
     }
 }
 
-fn listen(shared: &Shared, headers: &HeaderMap) -> Result<Response, Failed> {
-    let Holder { grant, .. } = shared.enter(headers)?;
+fn listen(shared: &Shared, peer: &Peer, headers: &HeaderMap) -> Result<Response, Failed> {
+    let Holder { grant, .. } = shared.enter(peer, headers)?;
     let Some(session) = only(headers, &SESSION).map_err(|_| Failed::NoSession)? else {
         return Ok(not_here(headers));
     };
@@ -42,9 +46,13 @@ fn listen(shared: &Shared, headers: &HeaderMap) -> Result<Response, Failed> {
 }
 
 /// Answers a DELETE to the endpoint.
-pub(super) async fn delete(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+pub(super) async fn delete(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
     let ended = || {
-        let Holder { grant, .. } = shared.enter(&headers)?;
+        let Holder { grant, .. } = shared.enter(&peer, &headers)?;
         let Some(session) = only(&headers, &SESSION).map_err(|_| Failed::NoSession)? else {
             return Ok(not_here(&headers));
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +24,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::config::HttpConfig;
 use super::door::Turned;
+use super::meter::{Meter, Who};
 use super::table::Table;
 use crate::gateway::Gateway;
 use crate::upstream::Upstream;
@@ -56,6 +57,8 @@ pub(super) struct Shared {
     pub(super) config: Arc<HttpConfig>,
     pub(super) table: Table,
     pub(super) requests: Arc<Semaphore>,
+    /// What each address and grant has asked for, of all servers.
+    pub(super) meter: Arc<Meter>,
     lanes: AtomicU64,
 }
 
@@ -89,11 +92,12 @@ impl HttpGateway {
     fn of(servers: impl IntoIterator<Item = (Option<String>, Gateway, Arc<dyn Upstream>)>, config: HttpConfig) -> Self {
         let config = Arc::new(config);
         let requests = Arc::new(Semaphore::new(config.limits.requests_max));
+        let meter = Meter::new(config.limits);
         let one = |(name, gateway, upstream): (Option<String>, Gateway, _)| {
             let (table, last) = Table::new(name.clone(), gateway.clone(), upstream, &config);
-            let (config, requests) = (Arc::clone(&config), Arc::clone(&requests));
+            let (config, requests, meter) = (Arc::clone(&config), Arc::clone(&requests), Arc::clone(&meter));
             // 0 is the lane of byte streams.
-            let shared = Shared { gateway, config, table, requests, lanes: AtomicU64::new(1) };
+            let shared = Shared { gateway, config, table, requests, meter, lanes: AtomicU64::new(1) };
             ((name, Arc::new(shared)), last)
         };
         let (servers, last): (Vec<_>, Vec<_>) = servers.into_iter().map(one).unzip();
@@ -129,8 +133,8 @@ impl HttpGateway {
                 accepted = async { (free.await, listener.accept().await) } => accepted,
             };
             match accepted {
-                (Ok(permit), Ok((stream, _))) => {
-                    let served = graceful.watch(self.connection(stream));
+                (Ok(permit), Ok((stream, peer))) => {
+                    let served = graceful.watch(self.connection(stream, Peer(Who::at(peer.ip()))));
                     tokio::spawn(async move {
                         if let Err(error) = served.await {
                             tracing::debug!(%error, "a connection broke");
@@ -162,7 +166,11 @@ impl HttpGateway {
         Ok(())
     }
 
-    fn connection(&self, stream: TcpStream) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+    fn connection(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+    ) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
         // Answers are written whole; waiting for more of them only makes them late.
         let _ = stream.set_nodelay(true);
         let mut builder = http1::Builder::new();
@@ -171,7 +179,10 @@ impl HttpGateway {
             .header_read_timeout(Duration::from_millis(self.config.limits.head_ms))
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX);
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router(&self.servers)))
+        builder.serve_connection(
+            TokioIo::new(stream),
+            TowerToHyperService::new(router(&self.servers).layer(Extension(peer))),
+        )
     }
 }
 
@@ -180,6 +191,10 @@ impl std::fmt::Debug for HttpGateway {
         f.debug_struct("HttpGateway").field("config", &self.config).finish_non_exhaustive()
     }
 }
+
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer(pub(super) Who);
 
 /// Each server by its name, if it has one.
 type Servers = Arc<Vec<(Option<String>, Arc<Shared>)>>;
@@ -197,21 +212,22 @@ fn router(servers: &Servers) -> Router {
 }
 
 /// Whose a request is that reaches no server, if he may come in: strangers are not told which servers there are.
-fn enter(servers: &Servers, headers: &HeaderMap) -> Result<(), Turned> {
+fn enter(servers: &Servers, peer: &Peer, headers: &HeaderMap) -> Result<(), Turned> {
     let Some((_, first)) = servers.first() else { return Ok(()) };
-    first.enter(headers).map(drop)
+    first.enter(peer, headers).map(drop)
 }
 
 /// Answers whoever names no server.
-async fn unnamed(State(servers): State<Servers>, headers: HeaderMap) -> Response {
+async fn unnamed(State(servers): State<Servers>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
     let text = format!("several servers are behind this address: name one, as in `{PATH}/NAME`\n");
-    enter(&servers, &headers)
+    enter(&servers, &peer, &headers)
         .map_or_else(IntoResponse::into_response, |()| (StatusCode::NOT_FOUND, text).into_response())
 }
 
 /// Leads to the server of a name.
 async fn named(
     State(servers): State<Servers>,
+    peer: Extension<Peer>,
     Path(name): Path<String>,
     method: Method,
     headers: HeaderMap,
@@ -219,13 +235,13 @@ async fn named(
 ) -> Response {
     let Some((_, shared)) = servers.iter().find(|(other, _)| other.as_ref() == Some(&name)) else {
         let unknown = || (StatusCode::NOT_FOUND, "there is no server of this name\n").into_response();
-        return enter(&servers, &headers).map_or_else(IntoResponse::into_response, |()| unknown());
+        return enter(&servers, &peer, &headers).map_or_else(IntoResponse::into_response, |()| unknown());
     };
     let shared = State(Arc::clone(shared));
     match method {
-        Method::POST => super::post::post(shared, headers, body).await,
-        Method::GET => super::get::get(shared, headers).await,
-        Method::DELETE => super::get::delete(shared, headers).await,
+        Method::POST => super::post::post(shared, peer, headers, body).await,
+        Method::GET => super::get::get(shared, peer, headers).await,
+        Method::DELETE => super::get::delete(shared, peer, headers).await,
         _ => (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST, GET, DELETE")]).into_response(),
     }
 }

@@ -1,7 +1,7 @@
 //! Streamable HTTP in front of a gateway: many clients at one address, each with a token of its own.
 //!
 //! ```text
-//!  POST ─▶ listen ─▶ door: origin, token ─▶ post: media, size, strict JSON, headers ─▶ table: whose session?
+//!  POST ─▶ listen ─▶ meter ─▶ door: origin, token ─▶ post: media, size, strict JSON, headers ─▶ table: whose session?
 //!                                                                                       │
 //!  answer, or events until it is there ◀── front: lanes ◀── Session ◀──▶ upstream ◀────┘
 //! ```
@@ -17,6 +17,7 @@ mod events;
 mod front;
 mod get;
 mod listen;
+mod meter;
 mod post;
 mod table;
 

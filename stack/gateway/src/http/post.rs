@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,8 @@ use super::config::Holder;
 use super::door::{self, Turned, only};
 use super::events;
 use super::front::{Heard, Reply, Said};
-use super::listen::Shared;
+use super::listen::{Peer, Shared};
+use super::meter::{Held, Who};
 use super::table::{Link, NoLink};
 use crate::config::Identity;
 use crate::session::Lane;
@@ -77,15 +78,21 @@ impl IntoResponse for Failed {
 }
 
 /// Answers a POST to the endpoint.
-pub(super) async fn post(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    match answer(&shared, &headers, body).await {
+pub(super) async fn post(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match answer(&shared, &peer, &headers, body).await {
         Ok(response) => response,
         Err(failed) => failed.into_response(),
     }
 }
 
-async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result<Response, Failed> {
-    let holder = shared.enter(headers)?;
+async fn answer(shared: &Arc<Shared>, peer: &Peer, headers: &HeaderMap, body: Body) -> Result<Response, Failed> {
+    let holder = shared.enter(peer, headers)?;
+    let held = shared.hold(peer, &holder)?;
     let permit = shared.requests.clone().try_acquire_owned().map_err(|_| Failed::Overloaded)?;
     check_media(headers)?;
     let body = read(shared, body).await?;
@@ -119,7 +126,7 @@ async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: Body) -> Result
         TrySendError::Full(_) => Failed::Overloaded,
         TrySendError::Closed(_) => Failed::NoSession,
     })?;
-    let waiting = Waiting { link, lane, hangs_up: stateless, _permit: permit };
+    let waiting = Waiting { link, lane, hangs_up: stateless, _permit: permit, _held: held };
     let response = wait(heard, notes, waiting, stateless, prefers_events(headers)).await;
     let Some(id) = opened else { return response };
     match response {
@@ -165,6 +172,7 @@ struct Waiting {
     lane: Lane,
     hangs_up: bool,
     _permit: OwnedSemaphorePermit,
+    _held: [Held; 2],
 }
 
 impl Drop for Waiting {
@@ -310,9 +318,21 @@ fn essence(media: &str) -> &str {
 
 impl Shared {
     /// Whose a request is, if it may come in.
-    pub(super) fn enter(&self, headers: &HeaderMap) -> Result<Holder, Turned> {
+    pub(super) fn enter(&self, peer: &Peer, headers: &HeaderMap) -> Result<Holder, Turned> {
+        let now_ms = self.gateway.now_ms();
+        // Before the token is looked at, so that nobody tries many of them.
+        self.meter.take(&peer.0, now_ms).map_err(Turned::TooMany)?;
         door::place(&self.config, headers)?;
-        door::holder(&self.config, headers, self.gateway.now_ms())
+        let holder = door::holder(&self.config, headers, now_ms)?;
+        self.meter.take(&Who::Grant(holder.grant.clone()), now_ms).map_err(Turned::TooMany)?;
+        Ok(holder)
+    }
+
+    /// Counts a request among those of its address and its grant that are served.
+    fn hold(&self, peer: &Peer, holder: &Holder) -> Result<[Held; 2], Turned> {
+        let now_ms = self.gateway.now_ms();
+        let hold = |who| self.meter.hold(who, now_ms).map_err(Turned::TooMany);
+        Ok([hold(peer.0.clone())?, hold(Who::Grant(holder.grant.clone()))?])
     }
 }
 

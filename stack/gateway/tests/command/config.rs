@@ -242,3 +242,29 @@ pub(crate) fn reread() {
     assert_eq!(served.call(4, "slow"), Value::Null);
     served.end();
 }
+
+pub(crate) fn other_commands() {
+    let place =
+        place(&("policy = \"../policy.json\"\nstate = \"state\"\nkill_file = \"halt\"\n".to_owned() + &server("a")));
+    let file = place.path("conf/gateway.toml");
+    let file = file.to_str().unwrap();
+    let code = |arguments: &[&str]| run(arguments).status.code();
+    assert_eq!(code(&["grant", "add", "desk", "--config", file]), Some(0));
+    let listed = run(&["grant", "list", "--config", file]);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "desk  open\n");
+    assert!(place.path("conf/state/state.db").exists());
+    assert_eq!(code(&["approvals", "list", "--config", file]), Some(0));
+    assert_eq!(code(&["kill", "on", "--config", file]), Some(0));
+    assert!(place.path("conf/halt").exists());
+    assert_eq!((code(&["kill", "off", "--config", file]), place.path("conf/halt").exists()), (Some(0), false));
+    // A flag goes before the file, which must be one and name what is asked for.
+    let other = place.path("other");
+    assert_eq!(code(&["grant", "add", "desk", "--config", file, "--state", other.to_str().unwrap()]), Some(0));
+    fs::write(place.path("conf/gateway.toml"), "policy = \"p\"\n").unwrap();
+    assert_eq!(
+        (code(&["kill", "on", "--config", file]), code(&["grant", "list", "--config", file])),
+        (Some(2), Some(2))
+    );
+    assert_eq!(code(&["grant", "list", "--config", "/nonexistent"]), Some(15));
+    assert_eq!((code(&["kill", "on"]), code(&["grant", "list"])), (Some(2), Some(2)));
+}

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         trial("sighup_puts_a_policy_in_force_whole_or_not_at_all", policies::hangup),
         trial("grants_have_policies_of_their_own", policies::of_grants),
         trial("sighup_reads_the_configuration_file_anew", config::reread),
+        trial("commands_find_state_and_switch_in_the_file", config::other_commands),
         trial("a_policy_in_several_files_with_comments_is_one_policy", policies::several_files),
         trial("pin_writes_what_the_gateway_then_holds_a_server_to", pin),
         trial("a_person_approves_on_the_command_line", approvals),

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::args::GatewayArgs;
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use super::args::{Args, GatewayArgs};
 use super::failure::Failure;
 pub(super) use section::BadConfig;
 use section::{Reader, Section};
@@ -45,6 +47,15 @@ pub(super) fn lay_under(
     let text =
         std::fs::read_to_string(path).map_err(|source| Failure::ConfigUnread { path: path.to_owned(), source })?;
     read(path, &text, args, given).map_err(Failure::Config)
+}
+
+/// What the file at `path` says for the gateway, for a command that asks about one thing of it.
+pub(super) fn settings_of(path: &Path) -> Result<GatewayArgs, Failure> {
+    let usage = |error: clap::Error| Failure::Usage(error.to_string());
+    let bare = Args::command().try_get_matches_from(["mcp-gateway", "--config", "file"]).map_err(usage)?;
+    let mut args = Args::from_arg_matches(&bare).map_err(usage)?.gateway;
+    lay_under(path, &mut args, &|_| false)?;
+    Ok(args)
 }
 
 fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<FileTells, BadConfig> {
@@ -122,6 +133,10 @@ impl Layer<'_> {
         let plain = http.switch("plain_text_beyond_this_machine");
         self.set("plain_text_beyond_this_machine", plain, |args| &mut args.plain_text_beyond_this_machine);
         self.set("max_sessions", http.number("max_sessions", 1), |args| &mut args.max_sessions);
+        self.set("address_rate", http.number("address_rate", 0), |args| &mut args.address_rate);
+        self.set("address_in_flight", http.number("address_in_flight", 0), |args| &mut args.address_in_flight);
+        self.set("grant_rate", http.number("grant_rate", 0), |args| &mut args.grant_rate);
+        self.set("grant_in_flight", http.number("grant_in_flight", 0), |args| &mut args.grant_in_flight);
         http.end();
     }
 

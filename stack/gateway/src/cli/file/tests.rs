@@ -150,8 +150,11 @@ fn an_error_names_the_place_the_key_and_the_remedy() {
             "[servers.\"a/b\"]\nurl = \"x\"",
             "line 1, column 10: `servers.a/b`: this is no name: use 1 to 64 letters, digits, `.`, `_` and `-`",
         ),
-        ("[grants.desk]\n", "`grants`: `desk` has no `policy`: write `policy = \"FILE\"`"),
-        ("[grants.desk]\npolicy = \"a\"\ntoken = \"x\"", "no secret stands in this file"),
+        ("[grants.desk]\n", "line 1, column 2: `grants`: `desk` has no `policy`: write `policy = \"FILE\"`"),
+        (
+            "[grants.desk]\npolicy = \"a\"\ntoken = \"x\"",
+            "line 3, column 1: `grants.desk.token`: unknown key; no secret stands in this file",
+        ),
         (
             "[servers.a]\ncommand = []",
             "line 2, column 11: `servers.a.command`: there is no program: write `[\"PROGRAM\", \"ARGUMENT\"]`",

@@ -1,8 +1,8 @@
 //! Names, pages, tokens and limits at the door.
 
-use super::{Site, call, initialize, json_of, send, token};
-use crate::support::Bench;
+use super::{Site, call, initialize, json_of, modern, send, token};
 use crate::support::server::Fixture;
+use crate::support::{Bench, answer};
 use reqwest::Method;
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -118,4 +118,56 @@ async fn what_is_too_much_is_told_to_come_back_and_the_rest_goes_on() {
     server.send(&crate::support::answer(&asked["id"], "done")).await;
     assert_eq!(json_of(waiting.await.unwrap()).await["result"]["content"][0]["text"], "done");
     assert_eq!(send(site.client.get(site.url.replace("/mcp", "/healthz"))).await.status(), 200);
+}
+
+#[tokio::test]
+async fn whoever_sends_too_much_is_told_when_to_come_back_before_a_body_is_read() {
+    let limits = |config: &mut mcp_gateway::http::HttpConfig| {
+        (config.limits.address_rate, config.limits.grant_rate) = (5, 3);
+    };
+    let site = Site::with(Bench::new(), Some(Fixture::default()), limits).await;
+    let strange = |token: &str| site.bytes("{}").header("authorization", format!("Bearer {token}"));
+    // Three of the grant, then two strangers: the address has used up its five.
+    for _ in 0..3 {
+        assert_eq!(send(site.bytes("{}")).await.status(), 400);
+    }
+    let told = send(site.bytes("{}")).await;
+    assert_eq!((told.status().as_u16(), told.headers()["retry-after"].to_str().unwrap()), (429, "1"));
+    assert_eq!(send(strange("nobody")).await.status(), 401);
+    // Guessing tokens is no more than asking, and nothing of a body is looked at.
+    assert_eq!(send(strange("nobody")).await.status(), 429);
+    assert_eq!(send(site.bytes("x".repeat(2 << 20))).await.status(), 429);
+    site.bench.advance_ms(200);
+    assert_eq!(send(site.bytes("{}")).await.status(), 429, "the address may, the grant may not yet");
+    site.bench.advance_ms(400);
+    assert_eq!(send(site.bytes("{}")).await.status(), 400);
+}
+
+#[tokio::test]
+async fn so_many_requests_of_one_grant_are_served_at_once_and_no_more() {
+    let mut site = Site::with(Bench::new(), None, |config| config.limits.grant_in_flight = 2).await;
+    let mut asked = Vec::new();
+    for id in 0..2 {
+        let request = site.alone(&modern(call(id, "echo", json!({}))));
+        asked.push(tokio::spawn(send(request)));
+    }
+    let mut server = site.servers.recv().await.unwrap();
+    let frames = [server.next().await, server.next().await];
+    let more = || site.alone(&modern(call(9, "echo", json!({}))));
+    assert_eq!(send(more()).await.status(), 429);
+    server.send(&answer(&frames[0]["id"], "done")).await;
+    let done = whichever(asked.remove(0), asked.remove(0)).await;
+    let again = tokio::spawn(send(more()));
+    let frame = server.next().await;
+    server.send(&answer(&frame["id"], "done")).await;
+    assert_eq!((done.status().as_u16(), again.await.unwrap().status().as_u16()), (200, 200));
+    server.send(&answer(&frames[1]["id"], "done")).await;
+}
+
+/// Whichever is answered first.
+async fn whichever(
+    one: tokio::task::JoinHandle<reqwest::Response>,
+    other: tokio::task::JoinHandle<reqwest::Response>,
+) -> reqwest::Response {
+    tokio::select! { one = one => one.unwrap(), other = other => other.unwrap() }
 }
