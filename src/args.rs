@@ -511,6 +511,12 @@ pub(crate) enum SchemaOf {
     Scenario,
     /// The output of `rogue run --json`.
     Report,
+    /// Descriptions of gateways, for `rogue run --target`.
+    Target,
+    /// Known failures, for `rogue run --baseline`.
+    Baseline,
+    /// Weakenings that nobody can notice, for `rogue mutate --equivalent`.
+    Equivalent,
     /// Policies of version "2".
     Policy,
     /// Policies of version "1".

@@ -135,9 +135,64 @@ fn a_wrong_policy_file_is_shown_and_nothing_runs() {
     check(&["run", "--policy", "nowhere.json"], 65, &["nowhere.json"]);
 }
 
+/// What a file of YAML says, and whether its schema takes it.
+fn takes(schema: &str, text: &str) -> bool {
+    let schema = fs::read_to_string(format!("{HERE}/scenarios/schema/{schema}.v1.json")).expect("a schema");
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    let value: Value = serde_saphyr::from_str(text).expect("YAML");
+    jsonschema::validator_for(&schema).expect("a schema").is_valid(&value)
+}
+
+#[test]
+fn what_stands_beside_scenarios_follows_its_schema() {
+    let mut seen = [0; 3];
+    let folders: Vec<_> = fs::read_dir(format!("{HERE}/scenarios/targets")).expect("targets").collect();
+    for folder in folders.into_iter().map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir()) {
+        for (place, kind) in ["target", "baseline"].into_iter().enumerate() {
+            let file = folder.join(format!("{kind}.yaml"));
+            assert!(takes(kind, &fs::read_to_string(&file).expect("a file")), "{}", file.display());
+            seen[place] += 1;
+        }
+    }
+    for entry in fs::read_dir(format!("{HERE}/scenarios/policies")).expect("policies") {
+        let file = entry.expect("an entry").path();
+        if file.to_string_lossy().ends_with(".equivalent.yaml") {
+            assert!(takes("equivalent", &fs::read_to_string(&file).expect("a file")), "{}", file.display());
+            seen[2] += 1;
+        }
+    }
+    assert!(seen[0] > 3 && seen[1] > 3 && seen[2] > 1, "{seen:?}");
+
+    // What the reader refuses, the editor underlines.
+    let target =
+        "{ name: gate, version: '1', from: f, about: a, leaves_out: l, command: ['{upstream}'], claims: [PF1] }";
+    let baseline = "- { verdict: breached, because: It has no rates., scenarios: [ra-09-slicing] }";
+    let equivalent = "- { pointer: /tools/a, kind: remove, reason: Another rule asks for less. }";
+    for (kind, sound, wrongs) in [
+        (
+            "target",
+            target,
+            &[("'1'", "1"), ("PF1", "F1"), ("name: gate, ", ""), ("about", "abuot"), ("['{upstream}']", "x")][..],
+        ),
+        (
+            "baseline",
+            baseline,
+            &[("breached", "held"), ("It has no rates.", "''"), ("scenarios", "scenario"), ("- {", "{")],
+        ),
+        ("equivalent", equivalent, &[("remove", "removed"), ("/tools", "tools"), ("reason", "because"), ("- {", "{")]),
+    ] {
+        assert!(takes(kind, sound), "{sound}");
+        for (good, bad) in wrongs {
+            let wrong = sound.replacen(good, bad, 1);
+            assert_ne!(wrong, sound);
+            assert!(!takes(kind, &wrong), "the schema takes {wrong}");
+        }
+    }
+}
+
 #[test]
 fn schemas_are_the_published_ones() {
-    for name in ["scenario", "report"] {
+    for name in ["scenario", "report", "target", "baseline", "equivalent"] {
         let printed = out(&check(&["schema", name], 0, &[]));
         let kept = fs::read_to_string(format!("{HERE}/scenarios/schema/{name}.v1.json")).expect("a schema");
         assert!(printed == kept, "rogue schema {name} > scenarios/schema/{name}.v1.json");

@@ -13,9 +13,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::scenario::{Located, Problem, from_yaml};
+use crate::scenario::{Located, Problem, from_yaml, schema_of};
 use crate::verdict::{ExitClass, SuiteResult, Verdict};
 
 /// A list that was read.
@@ -31,20 +33,33 @@ struct Entry {
     line: u64,
 }
 
-#[derive(Debug, Deserialize)]
+/// Scenarios that fail in the same way for the same reason.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Group {
+    /// What they come to.
     verdict: Failing,
+    /// What the target lacks.
+    #[schemars(length(min = 1))]
     because: Located<String>,
+    /// The ids of the scenarios; each stands in one entry of the list.
     scenarios: Vec<Located<String>>,
 }
 
+/// The JSON Schema of a list, as it is kept in `scenarios/schema/baseline.v1.json`.
+pub fn json_schema() -> Value {
+    schema_of::<Vec<Group>>("baseline.v1.json", "Known failures of a target, version 1")
+}
+
 /// The verdicts that a list may expect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Failing {
+    /// An attack is not stopped.
     Breached,
+    /// Honest work is kept from passing.
     Blocked,
+    /// The scenario cannot be carried out.
     Broken,
 }
 

@@ -147,6 +147,86 @@ fn junit_has_the_elements_that_consumers_read() {
     assert!(!xml.contains("<script") && !xml.contains('\u{1b}') && xml.contains("]]&gt;"));
 }
 
+/// What of a SARIF log is not as the standard has it.
+fn sarif_wants(log: &serde_json::Value) -> Vec<String> {
+    let schema = serde_json::from_str(include_str!("data/sarif-2.1.0-required.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut wants: Vec<String> =
+        validator.iter_errors(log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    for run in log["runs"].as_array().into_iter().flatten() {
+        let rules =
+            run.pointer("/tool/driver/rules").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+        let mut ids: Vec<&str> = rules.iter().filter_map(|rule| rule.get("id")?.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.len() != rules.len() {
+            wants.push("two rules have one id".to_owned());
+        }
+        for result in run["results"].as_array().into_iter().flatten() {
+            let place = result["ruleIndex"].as_u64().and_then(|place| usize::try_from(place).ok());
+            let named = place.and_then(|place| rules.get(place)).map(|rule| &rule["id"]);
+            if named != Some(&result["ruleId"]) {
+                wants.push(format!("`ruleIndex` of {} is the place of {named:?}", result["ruleId"]));
+            }
+        }
+    }
+    wants
+}
+
+#[test]
+fn sarif_is_held_against_what_the_standard_requires() {
+    let logs = [None, Some(Path::new("policies/my policy.json")), Some(Path::new("/else/where.json"))]
+        .map(|policy| sarif(&suite(), &[], policy, "0.1.0"));
+    for log in &logs {
+        assert_eq!(sarif_wants(log), [] as [String; 0], "{log:#}");
+    }
+    let held = SuiteResult { scenarios: Vec::new(), ..suite() };
+    assert_eq!(sarif_wants(&sarif(&held, &[], None, "0.1.0")), [] as [String; 0]);
+
+    // Each of them is missed: taken out, or written wrong.
+    let result = "/runs/0/results/1";
+    for (place, key) in [
+        ("", "version"),
+        ("", "$schema"),
+        ("", "runs"),
+        ("/runs/0", "tool"),
+        ("/runs/0", "results"),
+        ("/runs/0/tool", "driver"),
+        ("/runs/0/tool/driver", "name"),
+        ("/runs/0/tool/driver/rules/0", "id"),
+        ("/runs/0/tool/driver/rules/0/shortDescription", "text"),
+        ("/runs/0/invocations/0", "executionSuccessful"),
+        (result, "message"),
+        (result, "ruleId"),
+        (result, "ruleIndex"),
+        (result, "locations"),
+        ("/runs/0/results/1/message", "text"),
+        ("/runs/0/results/1/locations/0", "physicalLocation"),
+        ("/runs/0/results/1/locations/0/physicalLocation", "artifactLocation"),
+        ("/runs/0/results/1/locations/0/physicalLocation", "region"),
+        ("/runs/0/results/1/locations/0/physicalLocation/artifactLocation", "uri"),
+        ("/runs/0/results/1/locations/0/physicalLocation/region", "startLine"),
+    ] {
+        let mut log = logs[1].clone();
+        let taken = log.pointer_mut(place).and_then(|at| at.as_object_mut()?.remove(key));
+        assert!(taken.is_some() && !sarif_wants(&log).is_empty(), "{place}/{key} is not missed");
+    }
+    for (place, wrong) in [
+        ("/version", json!("2.0.0")),
+        ("/runs/0/results/1/ruleIndex", json!(0)),
+        ("/runs/0/results/1/ruleIndex", json!(99)),
+        ("/runs/0/results/1/level", json!("fatal")),
+        ("/runs/0/results/1/locations", json!([])),
+        ("/runs/0/results/1/locations/0/physicalLocation/region/startLine", json!(0)),
+        ("/runs/0/results/1/locations/0/physicalLocation/artifactLocation/uri", json!("my policy.json")),
+        ("/runs/0/tool/driver/rules/1/id", json!("ra-01-a")),
+    ] {
+        let mut log = logs[1].clone();
+        *log.pointer_mut(place).unwrap() = wrong;
+        assert!(!sarif_wants(&log).is_empty(), "{place} is not seen to be wrong");
+    }
+}
+
 #[test]
 fn sarif_has_the_fields_that_the_standard_asks_for() {
     let log = sarif(&suite(), &[], Some(Path::new("policies/my policy.json")), "0.1.0");

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 use rogue_harness::verdict::ExitClass;
-use rogue_harness::{mcp_policy, report, scenario};
+use rogue_harness::{baseline, mcp_policy, mutate, report, scenario, target};
 
 use crate::args::{Cli, Completions, Schema, SchemaOf};
 use crate::output::{Failure, Output};
@@ -11,6 +11,9 @@ pub(crate) fn schema(args: &Schema, output: &mut Output) -> Result<ExitClass, Fa
     match args.of {
         SchemaOf::Scenario => output.print(&format!("{:#}\n", scenario::json_schema()))?,
         SchemaOf::Report => output.print(&format!("{:#}\n", report::json_schema()))?,
+        SchemaOf::Target => output.print(&format!("{:#}\n", target::json_schema()))?,
+        SchemaOf::Baseline => output.print(&format!("{:#}\n", baseline::json_schema()))?,
+        SchemaOf::Equivalent => output.print(&format!("{:#}\n", mutate::json_schema()))?,
         SchemaOf::Policy => output.print(mcp_policy::SCHEMA_OF_VERSION_2)?,
         SchemaOf::PolicyV1 => output.print(mcp_policy::SCHEMA_OF_VERSION_1)?,
     }

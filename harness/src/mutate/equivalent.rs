@@ -2,21 +2,30 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::change::Kind;
-use crate::scenario::{Located, Problem, from_yaml};
+use crate::scenario::{Located, Problem, from_yaml, schema_of};
 
 /// A weakening that changes nothing, and why.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Equivalent {
-    /// Where it is made.
+    /// Where it is made, as a JSON pointer into the policy.
+    #[schemars(regex(pattern = "^/"))]
     pub pointer: Located<String>,
     /// In which way.
     pub kind: Kind,
     /// Why nobody can notice it.
+    #[schemars(length(min = 1))]
     pub reason: String,
+}
+
+/// The JSON Schema of a list of them, as it is kept in `scenarios/schema/equivalent.v1.json`.
+pub fn json_schema() -> Value {
+    schema_of::<Vec<Equivalent>>("equivalent.v1.json", "Weakenings that nobody can notice, version 1")
 }
 
 /// Reads a list of them, YAML or JSON.

@@ -20,7 +20,7 @@ mod rules;
 mod skeleton;
 
 pub use change::{Change, Kind};
-pub use equivalent::{Equivalent, read_equivalents};
+pub use equivalent::{Equivalent, json_schema, read_equivalents};
 pub use hunt::{Baseline, Fate, Judged, Mutation, baseline, hunt};
 pub use report::{in_json, in_words};
 pub use rules::changes;

@@ -54,6 +54,7 @@ pub(crate) use problem::nearest;
 pub use problem::{Problem, Severity};
 pub use refs::{RefError, Reference, Template, Unresolved, resolve_text, resolve_value};
 pub use schema::json_schema;
+pub(crate) use schema::schema_of;
 pub use setup::{ExchangeSetup, ListenKeyMode, OwnerOrder, Side};
 pub use steps::{
     Call, Each, Listen, Notify, Outcome, Parallel, Part, Raw, RawError, Repeat, RepeatPart, Request, Step, StepExpect,

@@ -15,9 +15,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::scenario::{Problem, from_yaml};
+use crate::scenario::{Problem, from_yaml, schema_of};
 
 /// The policy that stands in for all that are not named.
 const DEFAULT: &str = "default";
@@ -29,25 +31,42 @@ pub struct TargetFile {
     folder: PathBuf,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// A gateway under test.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Description {
+    /// Its name.
     name: String,
+    /// Its version, in quotes.
     version: String,
+    /// The registry that it comes from.
     from: String,
+    /// What it is, in a sentence.
     about: String,
+    /// What it does not say that it does.
     leaves_out: String,
+    /// The words of its command. `{upstream}` becomes the server's command, `{policy}` the policy's file, `{audit}` a file for
+    /// its decisions, `{folder}` an empty folder, `{installed}` where it is installed.
     command: Vec<String>,
+    /// Files beside this one, by the names of the policies in whose places they stand; `default` stands in for all others.
     #[serde(default)]
     policies: BTreeMap<String, String>,
+    /// The features of policies that it says it has: PF1 to PF25.
     #[serde(default)]
+    #[schemars(inner(regex(pattern = "^PF[0-9]{1,2}$")))]
     claims: Vec<String>,
+    /// What it is held to.
     #[serde(default)]
     judged_by: JudgedBy,
 }
 
+/// The JSON Schema of a description, as it is kept in `scenarios/schema/target.v1.json`.
+pub fn json_schema() -> Value {
+    schema_of::<Description>("target.v1.json", "Gateway under test, version 1")
+}
+
 /// What a target is held to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JudgedBy {
     /// What happened at the exchange and what leaked, whatever the gateway calls it. Of a protected run the upper bounds

@@ -31,6 +31,6 @@ mod stack;
 mod upstream;
 
 pub use command::{BadCommand, GatewayCommand, bridge};
-pub use description::{JudgedBy, TargetFile};
+pub use description::{JudgedBy, TargetFile, json_schema};
 pub use kind::{Capability, TargetError, TargetKind};
 pub(crate) use stack::{Caller, Deed, Keys, Setting, Stack, Target};
