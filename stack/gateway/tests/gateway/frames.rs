@@ -168,7 +168,7 @@ async fn an_adversary_cannot_find_words_that_end_a_line_early() {
     assert!(told.bytes().all(|byte| byte >= b' '), "{told:?}");
 }
 
-async fn honest_call(rig: &mut Rig) {
+pub(crate) async fn honest_call(rig: &mut Rig) {
     rig.client.send(&call("honest", "echo", json!({}))).await;
     let frame = rig.server.next().await;
     rig.server.send(&answer(&frame["id"], "done")).await;

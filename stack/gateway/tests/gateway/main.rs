@@ -21,6 +21,7 @@ mod lifecycle;
 mod methods;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod not_json;
 mod passing;
 mod peers;
 mod pins;

@@ -2,6 +2,7 @@
 
 use super::{Site, call, initialize, json_of, modern, send};
 use crate::frames::Case;
+use crate::not_json::NotJson;
 use crate::support::Bench;
 use crate::support::server::Fixture;
 use serde_json::{Value, json};
@@ -26,6 +27,27 @@ async fn every_frame_that_is_refused_on_a_stream_is_refused_in_a_body() {
             assert_eq!(status.as_u16(), if bad { 400 } else { 200 }, "{}", case.name);
         }
         assert_eq!(site.bench.audit.len(), before + 1, "{}: one record", case.name);
+    }
+    assert_eq!(fixture.calls.load(Ordering::SeqCst), 0, "nothing was forwarded");
+    let told = json_of(send(site.in_session(&session, &call(1, "echo", json!({"a": 1})))).await).await;
+    assert_eq!(told["result"]["content"][0]["text"], r#"{"a":1}"#, "the session goes on");
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_refused_in_a_body_and_never_reaches_the_server() {
+    let fixture = Fixture::default();
+    let site = Site::new(&fixture).await;
+    let session = site.open().await;
+    for case in NotJson::all() {
+        for body in case.frames() {
+            let before = site.bench.audit.len();
+            let told = send(site.bytes(body).header("mcp-session-id", &session)).await;
+            assert_eq!(told.status(), 400, "{}", case.name);
+            let told = json_of(told).await;
+            assert!(matches!(told["error"]["code"].as_i64(), Some(-32700 | -32600)), "{}: {told}", case.name);
+            assert_eq!(site.bench.audit.len(), before + 1, "{}: one record", case.name);
+            assert_eq!(site.bench.last_audit()["decision"], "refuse", "{}", case.name);
+        }
     }
     assert_eq!(fixture.calls.load(Ordering::SeqCst), 0, "nothing was forwarded");
     let told = json_of(send(site.in_session(&session, &call(1, "echo", json!({"a": 1})))).await).await;
