@@ -1,4 +1,4 @@
-//! What no JSON parser may take, by itself and as an argument of a call: the must-reject cases of JSONTestSuite (Nicolas
+//! What no JSON parser may take, by itself and as an argument of a call: the must-reject cases of `JSONTestSuite` (Nicolas
 //! Seriot, MIT licence), from `tests/cases/not_json.jsonl`.
 //!
 //! A case has the bytes as `hex`; a long one repeats them `times` and ends with `after_hex`.
