@@ -60,32 +60,34 @@ pub async fn measure(size: Size) -> Outcome<Vec<Row>> {
     let gateway = |stack: &Stack| resident(stack.gateway.as_ref().ok_or("no gateway")?);
     session.call(Ask::Read, 1).await?;
     let idle = gateway(&stack)?;
+    let mut rows = vec![Row::alone("resident, one session, idle", megabytes(idle), "below 15 MB", idle < 15 * 1_024)];
     let calls = size.of(1_000_000);
     let mut next = 2;
-    let mut figures = Vec::new();
-    for step in 1..=10 {
-        eprintln!("hop: {} calls ...", grouped(calls / 10 * step));
-        for _ in 0..10 {
-            session.flood(Ask::Order, next, calls / 100, AT_ONCE).await?;
-            next += calls / 100;
+    // Of reads nothing is remembered but one counter's window; orders have a counter for each that differs from the others.
+    for (ask, what) in [(Ask::Read, "reads"), (Ask::Order, "orders")] {
+        let mut figures = Vec::new();
+        for step in 1..=10 {
+            eprintln!("hop: {} {what} ...", grouped(calls / 10 * step));
+            for _ in 0..10 {
+                session.flood(ask, next, calls / 100, AT_ONCE).await?;
+                next += calls / 100;
+            }
+            figures.push(gateway(&stack)?);
         }
-        figures.push(gateway(&stack)?);
+        rows.push(flat(&figures, calls, what));
     }
-    Ok(vec![
-        Row::alone("resident, one session, idle", megabytes(idle), "below 15 MB", idle < 15 * 1_024),
-        flat(&figures, calls),
-    ])
+    Ok(rows)
 }
 
 /// Whether what is resident stays as it is, by figures taken at ten steps of as many calls each. At first the windows of the
 /// limits fill, and what the policy remembers of orders; so the second half is what counts.
-pub fn flat(figures: &[u64], calls: u64) -> Row {
+pub fn flat(figures: &[u64], calls: u64, of: &str) -> Row {
     let [.., half, _, _, _, _, end] = figures else {
         return Row::alone("resident", "never told".to_owned(), "ten figures", false);
     };
     let ratio = end * 100 / half.max(&1);
     Row {
-        what: format!("resident after {} / {} calls", grouped(calls / 2), grouped(calls)),
+        what: format!("resident after {} / {} {of}", grouped(calls / 2), grouped(calls)),
         direct: megabytes(*half),
         through: megabytes(*end),
         ratio: hundredths(ratio),

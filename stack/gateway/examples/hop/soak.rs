@@ -46,7 +46,7 @@ pub async fn measure(size: Size) -> Outcome<Vec<Row>> {
         figures.push(memory::resident(stack.gateway.as_ref().ok_or("no gateway")?)?);
     }
     drop(sessions);
-    let resident = memory::flat(&figures, SESSIONS * each);
+    let resident = memory::flat(&figures, SESSIONS * each, "calls");
     let recorded = recorded(&mut stack).await?;
     let calls = SESSIONS * each;
     Ok(vec![
