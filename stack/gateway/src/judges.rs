@@ -169,29 +169,31 @@ impl Court {
             };
         };
         let Self { guard: server, policy, grants, .. } = self;
-        let own = grants.get_mut(grant).and_then(|seat| seat.guard.as_mut());
-        let mut nobody = Guard::without_policy();
-        let own = own.unwrap_or(&mut nobody);
-        let decision = own.admit(call, moment);
-        if let Decision::Deny(denial) = decision {
-            server.denied_elsewhere(call, denial.reason);
-            return Judgement::Deny(denial, None);
-        }
-        match (decision, server.admit_spanning(call, moment)) {
-            (Decision::Allow(permit), Ok(common)) => {
-                Judgement::Allow(Leave { permit, under: under.clone(), common: Some(Box::new(common)) })
+        // Where nobody sits, a guard without a policy says no.
+        let mut nobody = None;
+        let own = match grants.get_mut(grant).and_then(|seat| seat.guard.as_mut()) {
+            Some(own) => own,
+            None => nobody.insert(Guard::without_policy()),
+        };
+        match own.admit(call, moment) {
+            Decision::Deny(denial) => {
+                server.denied_elsewhere(call, denial.reason);
+                Judgement::Deny(denial, None)
             }
-            (Decision::Escalate(escalation), Ok(common)) => {
-                server.settle(common, Outcome::NeverSent);
-                Judgement::Escalate(escalation)
-            }
-            (decision, Err(denial)) => {
-                if let Decision::Allow(permit) = decision {
+            Decision::Allow(permit) => match server.admit_spanning(call, moment) {
+                Ok(common) => Judgement::Allow(Leave { permit, under: under.clone(), common: Some(Box::new(common)) }),
+                Err(denial) => {
                     own.settle(permit, Outcome::NeverSent);
+                    Judgement::Deny(denial, Some(Arc::clone(policy)))
                 }
-                Judgement::Deny(denial, Some(Arc::clone(policy)))
-            }
-            (Decision::Deny(denial), Ok(_)) => Judgement::Deny(denial, None),
+            },
+            Decision::Escalate(escalation) => match server.admit_spanning(call, moment) {
+                Ok(common) => {
+                    server.settle(common, Outcome::NeverSent);
+                    Judgement::Escalate(escalation)
+                }
+                Err(denial) => Judgement::Deny(denial, Some(Arc::clone(policy))),
+            },
         }
     }
 

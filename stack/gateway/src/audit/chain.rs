@@ -45,13 +45,7 @@ impl Hasher {
                 keyed.finalize().into_bytes()
             }
         };
-        // Several times as fast as `hex::encode`, which goes through characters.
-        let mut digits = vec![b'0'; DIGITS];
-        match hex::encode_to_slice(digest, &mut digits).map(|()| String::from_utf8(digits)) {
-            Ok(Ok(digits)) => digits,
-            // There is room, and digits are text.
-            Ok(Err(_)) | Err(_) => hex::encode(digest),
-        }
+        hex::encode(digest)
     }
 
     pub(crate) fn fits(&self, text: &[u8], hash: &str) -> bool {
