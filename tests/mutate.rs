@@ -180,14 +180,69 @@ fn the_scenario_that_is_proposed_notices_the_rule() {
 }
 
 #[test]
+fn a_rule_in_a_part_is_weakened_where_it_stands() {
+    let (head, tools) = POLICY.split_once("\"tools\": {").expect("tools");
+    let (ping, book) = tools.split_once("\"bn_order_book\"").expect("a book");
+    // The document has the pings, and two files within each other the book; the one is JSON, and the other YAML.
+    let policy =
+        format!("{head}\"include\": [\"desk/orders.json\"], \"tools\": {{{} }} }}", ping.trim().trim_end_matches(','));
+    let book = book.rsplit_once('}').expect("an end").0.rsplit_once('}').expect("an end").0;
+    let rules: Value = serde_json::from_str(&format!("{{ \"bn_order_book\"{book} }}")).expect("JSON");
+    let folder = folder(&policy, &[("pings", PINGS), ("unlisted", UNLISTED), ("book", BOOK)]);
+    let policies = folder.path().join("scenarios/policies");
+    fs::create_dir(policies.join("desk")).expect("a folder");
+    fs::write(policies.join("desk/orders.json"), r#"{ "include": ["book.yaml"] }"#).expect("a part");
+    fs::write(policies.join("desk/book.yaml"), format!("# Written by a person.\ntools: {rules}\n")).expect("a part");
+
+    let (code, told, errors) = mutate(folder.path(), &[]);
+    assert_eq!(code, Some(1), "{told}{errors}");
+    for line in [
+        "killed   /tools/bn_ping/limits/0/max off-by-one: 3 → 4",
+        "killed   /tools/* allow",
+        "killed   desk/book.yaml#/tools/bn_order_book/require/0/value off-by-one: 100 → 101: by book",
+        "SURVIVED desk/book.yaml#/tools/bn_order_book/require/1 remove",
+    ] {
+        assert!(told.contains(line), "`{line}` is not in {told}");
+    }
+    // The same weakenings with the same fates as in one piece.
+    let one_piece = self::folder(POLICY, &[("pings", PINGS), ("unlisted", UNLISTED), ("book", BOOK)]);
+    let fates_of = |folder: &Path| {
+        let mut fates = fates(folder, &[]);
+        for (pointer, _, fate) in &mut fates {
+            *pointer = pointer.replace("desk/book.yaml#", "");
+            let is = fate["is"].take();
+            let by = fate["by"]["pointer"].as_str().map(|by| by.replace("desk/book.yaml#", ""));
+            *fate = by.map_or_else(|| is.clone(), |by| format!("{is} {by}").into());
+        }
+        fates
+    };
+    assert_eq!(fates_of(folder.path()), fates_of(one_piece.path()));
+    let (_, told, _) = mutate(folder.path(), &["--json"]);
+    let report: Value = serde_json::from_str(&told).expect("JSON");
+    let file = |pointer: &str| {
+        let mutant = report["mutants"].as_array().expect("mutants").iter().find(|one| one["pointer"] == pointer);
+        mutant.expect("a mutant")["file"].as_str().expect("a file").to_owned()
+    };
+    assert_eq!(file("/tools/bn_ping/limits/0"), "scenarios/policies/small.json");
+    assert_eq!(file("desk/book.yaml#/tools/bn_order_book/require/1"), "scenarios/policies/desk/book.yaml");
+
+    // A reason names the part, and is stale where it names none.
+    let reason = "- pointer: desk/book.yaml#/tools/bn_order_book/require/1\n  kind: remove\n  reason: the rule before it asks for less\n";
+    for (text, code) in [(reason.to_owned(), 0), (reason.replace("desk/book.yaml#", ""), 65)] {
+        fs::write(folder.path().join("reasons.yaml"), text).expect("a file");
+        let (ended, told, errors) = mutate(folder.path(), &["--equivalent", "reasons.yaml"]);
+        assert_eq!(ended, Some(code), "{told}{errors}");
+    }
+}
+
+#[test]
 fn what_cannot_be_weakened_is_said() {
     let folder = folder(POLICY, &[("pings", PINGS)]);
-    fs::write(folder.path().join("part.json"), r#"{ "tools": {} }"#).expect("a file");
     let with_parts = POLICY.replace(r#""tools": {"#, r#""include": ["part.json"], "tools": {"#);
     fs::write(folder.path().join("parts.json"), with_parts).expect("a file");
     let (code, _, errors) = rogue(folder.path(), &["mutate", "--policy", "parts.json"]);
     assert_eq!(code, Some(65), "{errors}");
-    assert!(errors.contains("in several files"), "{errors}");
+    assert!(errors.contains("`part.json` cannot be loaded"), "{errors}");
     let (code, told, errors) = rogue(folder.path(), &["mutate", "--policy", "no-such-file.json"]);
     assert_eq!(code, Some(65), "{told}{errors}");
 }

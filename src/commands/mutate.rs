@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use rogue_harness::mcp_policy::strict;
-use rogue_harness::mutate::{self, Equivalent, Mutation};
-use rogue_harness::scenario::{PolicyFile, Problem};
+use rogue_harness::mutate::{self, Document, Equivalent, Mutation};
+use rogue_harness::scenario::Problem;
 use rogue_harness::verdict::ExitClass;
-use serde_json::Value;
 
 use crate::args::Mutate;
 use crate::find;
@@ -15,7 +13,7 @@ use crate::output::{Failure, Output};
 
 pub(crate) fn mutate(args: &Mutate, folder: Option<&Path>, output: &mut Output) -> Result<ExitClass, Failure> {
     let policy = super::run::policy(&args.policy, output)?;
-    let document = document(&policy)?;
+    let document = Document::of(&policy).map_err(|problem| Failure::Files(vec![problem]))?;
     let (equivalents, source) = match &args.equivalent {
         Some(path) => {
             let unreadable = |error: std::io::Error| vec![Problem::error("unreadable", path, error.to_string())];
@@ -66,21 +64,6 @@ pub(crate) fn mutate(args: &Mutate, folder: Option<&Path>, output: &mut Output) 
         return Err(Failure::Files(stale));
     }
     Ok(if found.survivors() == 0 { ExitClass::Good } else { ExitClass::Breached })
-}
-
-fn document(policy: &PolicyFile) -> Result<Value, Failure> {
-    let wrong = |message: String| Failure::Files(vec![Problem::error("policy", &policy.path, message)]);
-    let text = policy.in_json().ok_or_else(|| wrong("the policy cannot be read".to_owned()))?;
-    let limits = strict::Limits::default().with_comments();
-    let document = strict::parse(text.as_bytes(), limits).map_err(|error| wrong(error.to_string()))?;
-    if document.get("include").is_some() {
-        let problem =
-            Problem::error("include", &policy.path, "a policy in several files cannot be weakened rule by rule");
-        return Err(Failure::Files(vec![
-            problem.help("put the parts into one document for this, and take out `include`"),
-        ]));
-    }
-    Ok(document)
 }
 
 /// A reason that is none any more hides a rule that somebody relies on.

@@ -43,7 +43,7 @@ impl fmt::Display for Kind {
 /// A weakening: what is changed where.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// The place, as a JSON pointer into the document.
+    /// The place, as a JSON pointer into the document, or into a part of it: `limits.json#/tools/bn_ping/limits/0`.
     pub pointer: String,
     /// In which way.
     pub kind: Kind,
@@ -58,15 +58,6 @@ pub struct Change {
 }
 
 impl Change {
-    /// The document with the change in it; nothing when the place is not there.
-    pub fn applied(&self, document: &Value) -> Option<Value> {
-        let mut changed = document.clone();
-        for pointer in self.also.iter().chain([&self.pointer]) {
-            put(&mut changed, pointer, self.after.as_ref())?;
-        }
-        Some(changed)
-    }
-
     /// Whether what another changes is part of what this one changes further: who does not notice this one cannot be
     /// expected to notice the other.
     pub(super) fn covers(&self, other: &Self) -> bool {
@@ -81,7 +72,7 @@ impl Change {
 }
 
 /// Puts a value at a pointer, or takes out what stands there; a list that is empty then goes with its last element.
-fn put(document: &mut Value, pointer: &str, after: Option<&Value>) -> Option<()> {
+pub(super) fn put(document: &mut Value, pointer: &str, after: Option<&Value>) -> Option<()> {
     let (parent, key) = pointer.rsplit_once('/')?;
     let key = name(key);
     let holder = document.pointer_mut(parent)?;
@@ -114,27 +105,32 @@ mod tests {
 
     use super::*;
 
-    fn change(pointer: &str, kind: Kind, after: Option<Value>) -> Change {
-        Change { pointer: pointer.to_owned(), kind, before: None, after, tools: Vec::new(), also: Vec::new() }
+    fn change(pointer: &str, kind: Kind) -> Change {
+        Change { pointer: pointer.to_owned(), kind, before: None, after: None, tools: Vec::new(), also: Vec::new() }
     }
 
     #[test]
     fn a_change_is_made_at_its_place() {
         let document = json!({ "a": [1, 2], "b": { "x/y": 3 } });
-        let made = |pointer: &str, after| change(pointer, Kind::Remove, after).applied(&document);
+        let made = |pointer: &str, after: Option<Value>| {
+            let mut changed = document.clone();
+            put(&mut changed, pointer, after.as_ref()).map(|()| changed)
+        };
         assert_eq!(made("/a/0", None), Some(json!({ "a": [2], "b": { "x/y": 3 } })));
         assert_eq!(made("/a/2", Some(json!(7))), Some(json!({ "a": [1, 2, 7], "b": { "x/y": 3 } })));
         assert_eq!(made("/b/x~1y", Some(json!(4))), Some(json!({ "a": [1, 2], "b": { "x/y": 4 } })));
         assert_eq!(made("/a/3", Some(json!(7))), None);
         assert_eq!(made("/c/d", None), None);
-        assert_eq!(change("/a/0", Kind::Remove, None).applied(&json!({ "a": [1], "b": 2 })), Some(json!({ "b": 2 })));
+        let mut last = json!({ "a": [1], "b": 2 });
+        assert_eq!(put(&mut last, "/a/0", None), Some(()));
+        assert_eq!(last, json!({ "b": 2 }));
     }
 
     #[test]
     fn who_misses_a_whole_rule_misses_its_parts() {
-        let (whole, part) = (change("/l/1", Kind::Remove, None), change("/l/1/max", Kind::OffByOne, None));
+        let (whole, part) = (change("/l/1", Kind::Remove), change("/l/1/max", Kind::OffByOne));
         assert!(whole.covers(&part) && !part.covers(&whole));
-        assert!(!whole.covers(&change("/l/10/max", Kind::OffByOne, None)));
-        assert!(change("/l/1/max", Kind::Loosen, None).covers(&part));
+        assert!(!whole.covers(&change("/l/10/max", Kind::OffByOne)));
+        assert!(change("/l/1/max", Kind::Loosen).covers(&part));
     }
 }

@@ -6,21 +6,28 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::change::Kind;
+use super::change::{Change, Kind};
 use crate::scenario::{Located, Problem, from_yaml, schema_of};
 
 /// A weakening that changes nothing, and why.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Equivalent {
-    /// Where it is made, as a JSON pointer into the policy.
-    #[schemars(regex(pattern = "^/"))]
+    /// Where it is made, as a JSON pointer into the policy, or into a part of it: `limits.json#/tools/bn_ping/limits/0`.
+    #[schemars(regex(pattern = "^([^/#][^#]*#)?/"))]
     pub pointer: Located<String>,
     /// In which way.
     pub kind: Kind,
     /// Why nobody can notice it.
     #[schemars(length(min = 1))]
     pub reason: String,
+}
+
+impl Equivalent {
+    /// Whether it is about this weakening.
+    pub fn is_about(&self, change: &Change) -> bool {
+        self.pointer.value == change.pointer && self.kind == change.kind
+    }
 }
 
 /// The JSON Schema of a list of them, as it is kept in `scenarios/schema/equivalent.v1.json`.

@@ -14,9 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::{fs, io, thread};
 
-use serde_json::Value;
-
 use super::change::{Change, Kind};
+use super::document::Document;
 use super::equivalent::Equivalent;
 use super::names::without_names;
 use super::skeleton::skeleton;
@@ -154,7 +153,7 @@ fn canonical(path: &Path) -> PathBuf {
 /// The system gives no runtime.
 pub fn hunt(
     baseline: &Baseline,
-    document: &Value,
+    document: &Document,
     changes: &[Change],
     equivalents: &[Equivalent],
     mut progress: impl FnMut(usize),
@@ -213,7 +212,7 @@ fn groups(changes: &[Change]) -> Vec<Vec<&Change>> {
 
 fn judge_group(
     baseline: &Baseline,
-    document: &Value,
+    document: &Document,
     group: &[&Change],
     equivalents: &[Equivalent],
 ) -> io::Result<Vec<Judged>> {
@@ -228,7 +227,7 @@ fn judge_group(
             Fate::Covered { pointer: cover.change.pointer.clone(), kind: cover.change.kind }
         } else {
             let fate = judge(baseline, document, change, last.as_deref())?;
-            let reason = equivalents.iter().find(|entry| is_about(entry, change));
+            let reason = equivalents.iter().find(|entry| entry.is_about(change));
             match (fate, reason) {
                 (Fate::Survived { .. }, Some(entry)) => Fate::Reasoned(entry.reason.trim().to_owned()),
                 (fate, _) => fate,
@@ -242,17 +241,10 @@ fn judge_group(
     Ok(judged)
 }
 
-fn is_about(entry: &Equivalent, change: &Change) -> bool {
-    entry.pointer.value == change.pointer && entry.kind == change.kind
-}
-
-fn judge(baseline: &Baseline, document: &Value, change: &Change, first: Option<&str>) -> io::Result<Fate> {
-    let Some(weakened) = change.applied(document) else {
+fn judge(baseline: &Baseline, document: &Document, change: &Change, first: Option<&str>) -> io::Result<Fate> {
+    let Some(policy) = document.changed(&baseline.policy, change) else {
         return Ok(Fate::Refused("the place is not in the document".to_owned()));
     };
-    // It is JSON now, whatever it was, and its parts still stand beside it.
-    let path = baseline.policy.path.with_extension("json");
-    let policy = PolicyFile::beside(&path, format!("{weakened:#}"));
     if let Err(errors) = policy.document().parse() {
         return Ok(Fate::Refused(errors.to_string()));
     }
@@ -304,7 +296,7 @@ impl Usable {
 }
 
 fn stale(judged: &[Judged], equivalents: &[Equivalent]) -> Vec<(usize, String)> {
-    let why = |entry: &Equivalent| match judged.iter().find(|judged| is_about(entry, &judged.change)) {
+    let why = |entry: &Equivalent| match judged.iter().find(|judged| entry.is_about(&judged.change)) {
         None => Some("the policy has no such rule, or it is not weakened in this way".to_owned()),
         Some(Judged { fate: Fate::Reasoned(_), .. }) => None,
         Some(Judged { fate: Fate::Killed { by, .. }, .. }) => Some(format!("`{by}` notices it")),

@@ -12,6 +12,7 @@
 
 mod change;
 mod conditions;
+mod document;
 mod equivalent;
 mod hunt;
 mod names;
@@ -20,6 +21,7 @@ mod rules;
 mod skeleton;
 
 pub use change::{Change, Kind};
+pub use document::Document;
 pub use equivalent::{Equivalent, json_schema, read_equivalents};
 pub use hunt::{Baseline, Fate, Judged, Mutation, baseline, hunt};
 pub use report::{in_json, in_words};

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::change::Change;
+use super::document::Document;
 use super::hunt::{Fate, Mutation};
 
 fn shown(value: Option<&Value>) -> String {
@@ -73,6 +74,7 @@ pub fn in_json(found: &Mutation) -> Value {
             Fate::Covered { pointer, kind } => json!({ "is": "covered", "by": { "pointer": pointer, "kind": kind } }),
         };
         json!({
+            "file": Document::file(&found.policy, &change.pointer).display().to_string(),
             "pointer": change.pointer, "kind": change.kind, "also": change.also,
             "before": change.before, "after": change.after, "fate": fate,
         })

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::change::{Change, Kind};
 use super::conditions::{Toward, further, weaker};
+use super::document::Document;
 use crate::pointer::below;
 use crate::soft;
 
@@ -25,14 +26,14 @@ const LISTS: [&str; 10] = [
 const SWITCHES: [&str; 4] = ["own_orders_only", "own_listen_keys_only", "no_self_cross", "rate_limit"];
 
 /// Every way to weaken a document, rule by rule, those first that cover others.
-pub fn changes(document: &Value) -> Vec<Change> {
+pub fn changes(document: &Document) -> Vec<Change> {
     let mut walk = Walk { document, tools: Vec::new(), found: Vec::new() };
     walk.top();
     walk.found
 }
 
 struct Walk<'a> {
-    document: &'a Value,
+    document: &'a Document,
     tools: Vec<String>,
     found: Vec<Change>,
 }
@@ -53,15 +54,18 @@ impl Walk<'_> {
 
     fn top(&mut self) {
         self.default();
-        for (place, name) in self.items("/hide").iter().enumerate() {
-            // What no entry allows stays denied without being hidden.
-            self.tools = name.as_str().map(str::to_owned).into_iter().collect();
-            self.add(format!("/hide/{place}"), Kind::Remove, None);
+        let prefixes = self.document.prefixes();
+        for prefix in &prefixes {
+            for (place, name) in self.items(&format!("{prefix}/hide")).iter().enumerate() {
+                // What no entry allows stays denied without being hidden.
+                self.tools = name.as_str().map(str::to_owned).into_iter().collect();
+                self.add(format!("{prefix}/hide/{place}"), Kind::Remove, None);
+            }
         }
         self.tools = Vec::new();
         let safe = self.items("/safety_tools");
-        let unsafe_tools: Vec<Value> = self
-            .members("/tools")
+        let tools = self.document.members("tools");
+        let unsafe_tools: Vec<Value> = tools
             .keys()
             .filter(|name| !name.contains('*') && !safe.contains(&json!(name)))
             .map(|name| json!(name))
@@ -70,21 +74,32 @@ impl Walk<'_> {
             let all = safe.into_iter().chain(unsafe_tools).collect();
             self.add("/safety_tools".to_owned(), Kind::Widen, Some(Value::Array(all)));
         }
-        for (symbol, price) in self.members("/references") {
-            let price = price.as_str().and_then(|price| price.parse::<rust_decimal::Decimal>().ok());
-            if let Some(half) = price.and_then(|price| price.checked_div(2.into())) {
-                let half = json!(half.normalize().to_string());
-                self.add(below("/references", &symbol), Kind::Undervalue, Some(half));
+        for prefix in &prefixes {
+            for (symbol, price) in self.members(&format!("{prefix}/references")) {
+                let price = price.as_str().and_then(|price| price.parse::<rust_decimal::Decimal>().ok());
+                if let Some(half) = price.and_then(|price| price.checked_div(2.into())) {
+                    let half = json!(half.normalize().to_string());
+                    self.add(below(&format!("{prefix}/references"), &symbol), Kind::Undervalue, Some(half));
+                }
             }
         }
         for key in ["max_age", "max_move_percent", "agree_percent"] {
             self.number(&format!("/live_references/{key}"), true);
         }
-        self.rules("/all_tools");
-        for tool in self.members("/tools").keys() {
-            self.tools = vec![tool.clone()];
-            self.rules(&below("/tools", tool));
+        for (at, tool) in self.entries() {
+            self.tools = tool.into_iter().collect();
+            self.rules(&at);
         }
+    }
+
+    /// Where rules stand, in each file: `all_tools`, and the entries of tools with their names.
+    fn entries(&self) -> Vec<(String, Option<String>)> {
+        let of_file = |prefix: &String| {
+            let tools = format!("{prefix}/tools");
+            let entries = self.members(&tools).into_iter().map(move |(tool, _)| (below(&tools, &tool), Some(tool)));
+            std::iter::once((format!("{prefix}/all_tools"), None)).chain(entries).collect::<Vec<_>>()
+        };
+        self.document.prefixes().iter().flat_map(of_file).collect()
     }
 
     /// What is not listed is allowed: by the word in version "1", by an entry for everything else in version "2".
@@ -96,7 +111,7 @@ impl Walk<'_> {
             self.add("/default".to_owned(), Kind::Allow, Some(json!("allow")));
             return;
         }
-        let listed: Vec<String> = self.members("/tools").keys().cloned().collect();
+        let listed: Vec<String> = self.document.members("tools").keys().cloned().collect();
         let is_listed = |name: &str| {
             listed.iter().any(|entry| match entry.strip_suffix('*') {
                 Some(begin) => name.starts_with(begin),
@@ -110,7 +125,7 @@ impl Walk<'_> {
         let unlisted: Vec<String> = known.into_iter().filter(|name| !is_listed(name)).map(str::to_owned).collect();
         if !unlisted.is_empty() {
             self.tools = unlisted;
-            self.add("/tools/*".to_owned(), Kind::Allow, Some(json!({})));
+            self.add(format!("{}/tools/*", self.document.home("tools")), Kind::Allow, Some(json!({})));
             self.tools = Vec::new();
         }
     }
@@ -193,10 +208,7 @@ impl Walk<'_> {
     fn share(&mut self, rule: &str, key: &str) {
         let Some(counter) = self.document.pointer(&format!("{rule}/counter")).cloned() else { return };
         let mut places = Vec::new();
-        let tools = self.members("/tools");
-        let entries = std::iter::once(("/all_tools".to_owned(), None))
-            .chain(tools.keys().map(|tool| (below("/tools", tool), Some(tool.clone()))));
-        for (entry, tool) in entries {
+        for (entry, tool) in self.entries() {
             for (place, limit) in self.items(&format!("{entry}/limits")).iter().enumerate() {
                 if limit.get("counter") == Some(&counter) {
                     places.push((format!("{entry}/limits/{place}/{key}"), tool.clone()));
@@ -225,5 +237,50 @@ fn shorter(window: &Value) -> Option<Value> {
         },
         Value::Number(number) => number.as_u64().filter(|seconds| *seconds > 1).map(|seconds| json!(seconds / 2)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::PolicyFile;
+
+    /// Every weakening, as `POINTER kind`, and with `+ POINTER` what has to say the same.
+    fn told(whole: &str, part: &str) -> Vec<String> {
+        let policy = PolicyFile::with_loader(Path::new("whole.json").to_owned(), whole, |_| Ok(part.to_owned()));
+        let line = |change: Change| {
+            let places: Vec<String> =
+                std::iter::once(format!("{} {}", change.pointer, change.kind)).chain(change.also).collect();
+            places.join(" + ")
+        };
+        changes(&Document::of(&policy).unwrap()).into_iter().map(line).collect()
+    }
+
+    const RULES: &str = r#""references": { "BTCUSDT": "60000" }, "hide": ["bn_withdraw"], "all_tools": { "limits": [{ "counter": "all", "window": "minute", "max": 9 }] },
+        "tools": { "bn_ping": { "limits": [{ "counter": "c", "window": "minute", "max": 3 }] } }"#;
+
+    #[test]
+    fn what_stands_in_a_part_is_weakened_as_it_is_in_the_document() {
+        let head = r#""version": "2", "default": "deny", "manifest": "binance-mcp""#;
+        let alone = told(&format!("{{ {head}, {RULES} }}"), "");
+        let apart = told(&format!(r#"{{ {head}, "include": ["p.json"] }}"#), &format!("{{ {RULES} }}"));
+        assert_eq!(apart, alone.iter().map(|line| format!("p.json#{line}")).collect::<Vec<_>>());
+        assert!(apart.contains(&"p.json#/tools/* allow".to_owned()), "{apart:?}");
+        assert!(apart.contains(&"p.json#/tools/bn_ping/limits/0/max off-by-one".to_owned()), "{apart:?}");
+    }
+
+    #[test]
+    fn a_counter_that_two_files_share_is_changed_in_both() {
+        let head = r#""version": "2", "default": "deny", "manifest": "binance-mcp", "include": ["p.json"]"#;
+        let limit = r#"{ "limits": [{ "counter": "c", "window": "minute", "max": 3, "scope": "grant" }] }"#;
+        let whole = format!(r#"{{ {head}, "tools": {{ "bn_server_time": {limit} }} }}"#);
+        let told = told(&whole, &format!(r#"{{ "tools": {{ "bn_ping": {limit} }} }}"#));
+        let shared = "/tools/bn_server_time/limits/0/max off-by-one + p.json#/tools/bn_ping/limits/0/max";
+        assert!(told.contains(&shared.to_owned()), "{told:?}");
+        assert!(!told.iter().any(|line| line.starts_with("p.json#/tools/bn_ping/limits/0/max")), "{told:?}");
+        // One of the two can be taken out by itself.
+        assert!(told.contains(&"p.json#/tools/bn_ping/limits/0 remove".to_owned()), "{told:?}");
     }
 }

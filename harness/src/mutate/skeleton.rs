@@ -6,13 +6,14 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Value, json};
 
 use super::change::Change;
+use super::document::Document;
 use crate::soft;
 
 /// About what a whole bitcoin costs where the policy says nothing.
 const PRICE: &str = "60000";
 
 /// The scenario as YAML. It is sound, and its story is still to be told.
-pub(super) fn skeleton(policy: &Path, document: &Value, change: &Change) -> String {
+pub(super) fn skeleton(policy: &Path, document: &Document, change: &Change) -> String {
     let stem = policy.file_stem().map_or_else(|| "policy".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let tool = tool_of(change);
     let plan = Plan::of(document, change, &tool);
@@ -73,7 +74,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(document: &Value, change: &Change, tool: &str) -> Self {
+    fn of(document: &Document, change: &Change, tool: &str) -> Self {
         let within = usual(document, tool);
         let mut plan = Self { beyond: within.clone(), within, times: 1 };
         let Some(rule) = rule_of(document, &change.pointer) else { return plan };
@@ -86,7 +87,7 @@ impl Plan {
     }
 
     /// So many calls that the last is one too many.
-    fn many(&mut self, document: &Value, rule: &Value, max: Decimal) {
+    fn many(&mut self, document: &Document, rule: &Value, max: Decimal) {
         let each = match rule.get("of").and_then(Value::as_str) {
             None if rule.get("asset").is_none() => Decimal::ONE,
             Some("facts.notional") => worth(document, &self.within).unwrap_or(Decimal::ONE),
@@ -96,7 +97,7 @@ impl Plan {
         self.times = whole.unwrap_or(1).saturating_add(1).min(10_000);
     }
 
-    fn condition(&mut self, document: &Value, rule: &Value, refuses: bool) {
+    fn condition(&mut self, document: &Document, rule: &Value, refuses: bool) {
         for word in ["all", "conditions", "any"] {
             if let Some(parts) = rule.get(word).and_then(Value::as_array) {
                 return parts.iter().for_each(|part| self.condition(document, part, refuses));
@@ -143,7 +144,7 @@ impl Plan {
 }
 
 /// The nearest rule above a place: what has a condition or a bound of its own.
-fn rule_of<'a>(document: &'a Value, pointer: &str) -> Option<&'a Value> {
+fn rule_of<'a>(document: &'a Document, pointer: &str) -> Option<&'a Value> {
     let mut at = pointer;
     let mut found = None;
     while let Some((above, _)) = at.rsplit_once('/') {
@@ -160,11 +161,11 @@ fn rule_of<'a>(document: &'a Value, pointer: &str) -> Option<&'a Value> {
 }
 
 /// Arguments with which the tool usually works.
-fn usual(document: &Value, tool: &str) -> Map<String, Value> {
+fn usual(document: &Document, tool: &str) -> Map<String, Value> {
     let mut args = Map::new();
     let Some(spec) = soft::tools().iter().find(|known| known.name == tool) else { return args };
-    let symbol = document.get("references").and_then(Value::as_object).and_then(|all| all.keys().next());
-    let symbol = symbol.map_or("BTCUSDT", String::as_str);
+    let references = document.members("references");
+    let symbol = references.keys().next().map_or("BTCUSDT", String::as_str);
     let is_order = spec.declares("quantity");
     for argument in spec.arguments {
         let required = argument.strip_suffix('*');
@@ -204,12 +205,12 @@ fn stepped(value: &Value, by: i64) -> Option<Value> {
     }
 }
 
-fn reference(document: &Value, args: &Map<String, Value>) -> Option<Decimal> {
+fn reference(document: &Document, args: &Map<String, Value>) -> Option<Decimal> {
     let symbol = args.get("symbol").and_then(Value::as_str)?;
-    document.get("references").and_then(|all| all.get(symbol)).and_then(number)
+    document.members("references").get(symbol).and_then(number)
 }
 
-fn worth(document: &Value, args: &Map<String, Value>) -> Option<Decimal> {
+fn worth(document: &Document, args: &Map<String, Value>) -> Option<Decimal> {
     let price = args.get("price").and_then(number).or_else(|| reference(document, args))?;
     args.get("quantity").and_then(number)?.checked_mul(price)
 }

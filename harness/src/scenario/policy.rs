@@ -16,23 +16,25 @@ pub(crate) fn problems(
     policy: &PolicyFile,
     parsed: Result<&mcp_gateway::mcp_policy::Policy, &mcp_gateway::mcp_policy::PolicyErrors>,
 ) -> Vec<Problem> {
-    let place = |line: usize, column: usize| (line as u64, column as u64);
+    // What is wrong in a part is told in its file.
+    let files = policy.files();
+    let told = |pointer: &str, message: &str, place: mcp_gateway::mcp_policy::Place, code| {
+        let part = pointer.split_once('#').filter(|(part, _)| !part.starts_with('/'));
+        let path = part.map_or_else(|| policy.path.clone(), |(part, _)| policy.path.with_file_name(part));
+        let text = files.iter().find(|(file, _)| *file == path).and_then(|(_, text)| *text).unwrap_or_default();
+        let problem = Problem::error(code, &path, format!("{message} (at `{pointer}`)"));
+        problem.at(text, place.line() as u64, place.column() as u64)
+    };
     match parsed {
         Ok(parsed) => parsed
             .warnings()
             .iter()
-            .map(|warning| {
-                let (line, column) = place(warning.place().line(), warning.place().column());
-                let message = format!("{} (at `{}`)", warning.message(), warning.pointer());
-                Problem::error(warning.code(), &policy.path, message).at(policy.text(), line, column).as_warning()
-            })
+            .map(|warning| told(warning.pointer(), warning.message(), warning.place(), warning.code()).as_warning())
             .collect(),
         Err(errors) => errors
             .iter()
             .map(|error| {
-                let (line, column) = place(error.place().line(), error.place().column());
-                let message = format!("{} (at `{}`)", error.message(), error.pointer());
-                let problem = Problem::error("policy", &policy.path, message).at(policy.text(), line, column);
+                let problem = told(error.pointer(), error.message(), error.place(), "policy");
                 match error.remedy() {
                     Some(remedy) => problem.help(remedy),
                     None => problem,

@@ -45,6 +45,16 @@ impl PolicyFile {
         file
     }
 
+    /// A document of JSON whose parts `load` hands over by their paths below its folder.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn with_loader(
+        path: PathBuf,
+        text: impl Into<String>,
+        load: impl Fn(&str) -> Result<String, String>,
+    ) -> Self {
+        Self { path, document: mcp_gateway::PolicyDocument::with_loader(text, load) }
+    }
+
     /// The text of the document itself.
     pub fn text(&self) -> &str {
         #[cfg(feature = "embedded")]
@@ -54,6 +64,18 @@ impl PolicyFile {
         text
     }
 
+    /// The files that it is made of, its own first, and the text of each; nothing where a part cannot be read.
+    pub fn files(&self) -> Vec<(PathBuf, Option<&str>)> {
+        #[cfg_attr(not(feature = "embedded"), expect(unused_mut, reason = "parts are known to our gateway alone"))]
+        let mut files = vec![(self.path.clone(), Some(self.text()))];
+        #[cfg(feature = "embedded")]
+        {
+            let folder = self.path.parent().unwrap_or(Path::new(""));
+            files.extend(self.document.sources().skip(1).map(|(name, text, _)| (folder.join(name), text)));
+        }
+        files
+    }
+
     /// By which tapes and audits name it: it covers the parts.
     pub fn digest(&self) -> String {
         #[cfg(feature = "embedded")]
@@ -61,12 +83,6 @@ impl PolicyFile {
         #[cfg(not(feature = "embedded"))]
         let digest = crate::run::tape::digest(self.text.as_bytes());
         digest
-    }
-
-    /// The document itself as JSON, whatever it is written in; nothing when its YAML cannot be read.
-    #[cfg(feature = "embedded")]
-    pub fn in_json(&self) -> Option<&str> {
-        self.document.json()
     }
 
     /// What the gateway reads.

@@ -119,6 +119,15 @@ impl PolicyDocument {
         std::iter::once(&self.text).chain(parts).filter_map(|text| text.json().ok())
     }
 
+    /// The document itself and then its parts, in the order in which they are included: the path of each below the document's
+    /// folder, its text as it is written, and the same as JSON; nothing where it could not be read.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
+        let parts = self.parts.iter().map(|(path, part)| (path.as_str(), part.as_ref().ok()));
+        std::iter::once(("", Some(&self.text)))
+            .chain(parts)
+            .map(|(path, text)| (path, text.map(|text| text.written.as_str()), text.and_then(|text| text.json().ok())))
+    }
+
     /// Reads the policy. Places in errors and warnings are those of the text as it is written.
     ///
     /// # Errors
@@ -234,6 +243,9 @@ mod tests {
             Ok(EMPTY.to_owned())
         });
         assert!(document.parse().is_ok() && document.parse().is_ok());
+        let sources: Vec<_> = document.sources().map(|(name, text, json)| (name, text == json, text)).collect();
+        let part = |name| (name, true, Some(EMPTY));
+        assert_eq!(sources, [("", true, Some(DOCUMENT)), part("limits.json"), part("desk/orders.json")]);
         assert_eq!(asked.into_inner(), 2, "each part is asked for once");
     }
 
