@@ -8,6 +8,7 @@ mod replay;
 mod residual;
 mod serve;
 mod tapes;
+mod watch;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -29,6 +30,7 @@ pub(crate) use self::replay::{Part, Repeats, Replay, WhenOld};
 pub(crate) use self::residual::Residual;
 pub(crate) use self::serve::{ClockChoice, Serve};
 pub(crate) use self::tapes::ToScenario;
+pub(crate) use self::watch::Watch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,6 +88,9 @@ pub(crate) enum Command {
     /// Run scenarios and judge the target by them
     #[command(after_help = EXAMPLES)]
     Run(Run),
+    /// Run again what a changed file touches, and tell what is different
+    #[command(after_help = watch::HELP)]
+    Watch(Watch),
     /// List scenarios
     List(List),
     /// Check scenario and policy files without running them

@@ -12,14 +12,23 @@ use crate::output::Failure;
 pub(crate) fn chosen(choice: &Choice, folder: Option<&Path>) -> Result<Loaded, Failure> {
     let mut loaded = all(&choice.paths, folder)?;
     if let Some(filter) = &choice.filter {
-        let wanted = filter.to_lowercase();
-        let holds = |text: &str| text.to_lowercase().contains(&wanted);
-        loaded.cases.retain(|case: &Case| holds(&case.scenario.id) || holds(&case.scenario.title));
+        loaded.cases.retain(|case| choice.wants(case));
         if loaded.cases.is_empty() {
             return Err(Failure::usage(format!("no scenario's id or title holds `{filter}`"), "see `rogue list`"));
         }
     }
     Ok(loaded)
+}
+
+impl Choice {
+    /// Whether the filter, if there is one, lets a scenario through.
+    pub(crate) fn wants(&self, case: &Case) -> bool {
+        self.filter.as_ref().is_none_or(|filter| {
+            let wanted = filter.to_lowercase();
+            let holds = |text: &str| text.to_lowercase().contains(&wanted);
+            holds(&case.scenario.id) || holds(&case.scenario.title)
+        })
+    }
 }
 
 /// Reads the scenarios of `paths`, or all.

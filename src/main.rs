@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let command = cli.command.unwrap_or_else(|| Command::Run(Run::default()));
     let class = match &command {
         Command::Run(run) => commands::run(run, folder, &mut output),
+        Command::Watch(watch) => commands::watch(watch, folder, &mut output),
         Command::List(list) => commands::list(list, folder, &mut output),
         Command::Lint(lint) => commands::lint(lint, folder, &mut output),
         Command::Show(show) => commands::show(show, folder, &mut output),

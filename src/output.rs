@@ -1,6 +1,7 @@
 //! Where text goes, and with which colours.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use rogue_harness::scenario::{Problem, Severity};
@@ -32,6 +33,16 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn usage(message: String, remedy: &str) -> Self {
         Self::Usage { message, remedy: remedy.to_owned() }
+    }
+
+    /// What went wrong, as problems of `path` where it is not of another file.
+    pub(crate) fn into_problems(self, path: &Path) -> Vec<Problem> {
+        match self {
+            Self::Files(problems) => problems,
+            Self::Usage { message, remedy } => vec![Problem::error("usage", path, message).help(remedy)],
+            Self::Broken(message) => vec![Problem::error("broken", path, message)],
+            Self::Write(error) => vec![Problem::error("unreadable", path, error.to_string())],
+        }
     }
 
     /// Says what went wrong, and what class of failure it is.

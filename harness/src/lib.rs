@@ -32,6 +32,8 @@ pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod verdict;
+#[cfg(feature = "embedded")]
+pub mod watch;
 mod witness;
 
 #[cfg(feature = "embedded")]

@@ -22,6 +22,8 @@ mod show;
 mod shrink;
 mod signal;
 mod to_scenario;
+mod watch;
+mod watch_files;
 
 pub(crate) use audit::audit;
 pub(crate) use backtest::backtest;
@@ -40,3 +42,4 @@ pub(crate) use run::run;
 pub(crate) use schema::{completions, schema};
 pub(crate) use serve::serve;
 pub(crate) use show::show;
+pub(crate) use watch::watch;

@@ -190,7 +190,7 @@ fn gateway(text: &str) -> Result<GatewayCommand, Failure> {
 }
 
 /// A gateway that a file describes.
-fn described(path: &Path, installed: &Path) -> Result<GatewayCommand, Failure> {
+pub(super) fn described(path: &Path, installed: &Path) -> Result<GatewayCommand, Failure> {
     let file = TargetFile::read(path).map_err(|problem| Failure::Files(vec![problem]))?;
     GatewayCommand::described(file, installed, bridge()?).map_err(|error| {
         let remedy = "correct its `command`: a list of words, of which one is `{upstream}`";

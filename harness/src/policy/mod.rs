@@ -13,5 +13,5 @@ pub use diff::{Before, Callers, Change, Difference, Said, Sequence, diff};
 pub use import::{Imported, import};
 pub use read::read_policy;
 pub use suggest::{BadList, Class, Judged, Tool, judge, policy_for, shipped_tools, tools_of};
-pub use suite::{Failure, Suite, TestRun, Tested, load};
+pub use suite::{Failure, Suite, TestRun, Tested, load, policy_of_tests};
 pub use words::{in_words, message_in_words};

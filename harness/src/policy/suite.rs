@@ -17,7 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mcp_gateway::mcp_policy::{Call, Decision, Guard, Moment, Outcome, Policy, Settlement, Timestamp};
 use serde::Deserialize;
@@ -176,6 +176,15 @@ struct Verdict {
     shadow: Vec<String>,
 }
 
+/// The policy that a file of tests is about.
+///
+/// # Errors
+/// The file cannot be read or is no file of tests.
+pub fn policy_of_tests(path: &Path) -> Result<PathBuf, Problem> {
+    let source = fs::read_to_string(path).map_err(|error| Problem::error("unreadable", path, error.to_string()))?;
+    from_yaml(path, &source).map(|suite: Suite| suite.policy_beside(path))
+}
+
 /// Reads a file of tests and carries them out.
 ///
 /// # Errors
@@ -188,11 +197,14 @@ pub fn load(path: &Path) -> Result<Tested, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let policy = path.parent().unwrap_or(Path::new("")).join(&suite.policy);
-    suite.carry_out(&policy)
+    suite.carry_out(&suite.policy_beside(path))
 }
 
 impl Suite {
+    fn policy_beside(&self, path: &Path) -> PathBuf {
+        path.parent().unwrap_or(Path::new("")).join(&self.policy)
+    }
+
     fn problems(&self, path: &Path, source: &str) -> Vec<Problem> {
         let mut problems = Vec::new();
         for step in self.tests.iter().flat_map(|test| &test.steps) {

@@ -28,7 +28,8 @@ pub fn failure(scenario: &ScenarioResult, options: &TextOptions) -> String {
     text
 }
 
-pub(super) fn reasons(run: &RunResult) -> Vec<String> {
+/// Why a run is not clean, a line for each reason.
+pub(crate) fn reasons(run: &RunResult) -> Vec<String> {
     let mut reasons = Vec::new();
     reasons.extend(run.error.clone());
     reasons.extend(run.untestable.clone());

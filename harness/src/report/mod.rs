@@ -31,6 +31,8 @@ mod words;
 
 pub use catalogue::catalogue;
 pub use failure::failure;
+#[cfg(feature = "embedded")]
+pub(crate) use failure::reasons;
 pub use json::{FORMAT, Report, RunReport, ScenarioReport, Summary, Tally, Timing, json_schema};
 pub use junit::junit;
 pub use markdown::markdown;

@@ -143,6 +143,11 @@ impl TargetFile {
         &self.description.command
     }
 
+    /// The policies in its own language, as files.
+    pub fn policies(&self) -> impl Iterator<Item = PathBuf> {
+        self.description.policies.values().map(|file| self.folder.join(file))
+    }
+
     /// Its file in the place of one of our policies: the scenario's own when it says nothing of policies, and nothing when
     /// it has none in that place.
     pub(super) fn policy(&self, ours: &Path) -> InPlace {
