@@ -63,6 +63,30 @@ pub struct GatewayLimits {
     /// How long the end of a session waits for answers, and then for the server to close, in
     /// milliseconds each. 5 seconds.
     pub drain_ms: u64,
+    /// How often a server that died is started again.
+    pub restart: RestartLimits,
+}
+
+/// How often, and after which waits, a server that died while its client was there is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartLimits {
+    /// How often in a row; the session ends with the next death. 0 is never. 5.
+    pub max: u32,
+    /// How long after a first death the next server is started, in milliseconds; the wait doubles with each of a row. 200.
+    pub wait_ms: u64,
+    /// The longest of these waits, in milliseconds. 30 seconds.
+    pub wait_max_ms: u64,
+    /// After how long a server counts as one that holds, which ends the row, in milliseconds. One minute.
+    pub holds_ms: u64,
+    /// How long a new server may take until it is where the one before was, in milliseconds; after that it counts as dead.
+    /// 10 seconds.
+    pub handshake_ms: u64,
+}
+
+impl Default for RestartLimits {
+    fn default() -> Self {
+        Self { max: 5, wait_ms: 200, wait_max_ms: 30_000, holds_ms: 60_000, handshake_ms: 10_000 }
+    }
 }
 
 impl Default for GatewayLimits {
@@ -75,6 +99,7 @@ impl Default for GatewayLimits {
             stall_ms: 30_000,
             price_wait_ms: 5_000,
             drain_ms: 5_000,
+            restart: RestartLimits::default(),
         }
     }
 }

@@ -84,7 +84,7 @@ pub use audit::{
     Rotation, SharedAudit, WriterAudit, is_decision, policy_digest,
 };
 pub use clock::{NowMs, system_clock};
-pub use config::{GatewayConfig, GatewayLimits, Identity};
+pub use config::{GatewayConfig, GatewayLimits, Identity, RestartLimits};
 pub use error::GatewayError;
 pub use gateway::Gateway;
 pub use grant::{Grant, GrantBook, GrantError, Token};

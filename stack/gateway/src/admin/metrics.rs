@@ -50,6 +50,20 @@ pub(super) fn text(seen: &Seen, now: &Now) -> String {
         series(&mut out, "mcp_gateway_upstream_milliseconds_sum", &[server], latency.sum);
         series(&mut out, "mcp_gateway_upstream_milliseconds_count", &[server], latency.count);
     }
+    for (event, name, help) in [
+        ("server_lost", "mcp_gateway_upstream_lost_total", "Servers that died while their client was there."),
+        ("server_restarted", "mcp_gateway_upstream_restarts_total", "Servers that took the place of one that died."),
+        (
+            "server_given_up",
+            "mcp_gateway_upstream_given_up_total",
+            "Sessions that ended because their server was not started again.",
+        ),
+    ] {
+        head(&mut out, name, "counter", help);
+        for ([server, _], count) in seen.deaths.iter().filter(|([_, told], _)| told == event) {
+            series(&mut out, name, &[("server", server)], count);
+        }
+    }
     let name = "mcp_gateway_approvals_pending";
     head(&mut out, name, "gauge", "Requests that wait for a person, by server.");
     for (server, pending) in &now.pending {
@@ -88,6 +102,7 @@ mod tests {
         let mut seen = Seen::default();
         let labels = ["s", "deny", "a\"} 1\nmcp_gateway_halted 1"].map(str::to_owned);
         seen.calls.insert(labels, 3);
+        seen.deaths.insert(["s", "server_restarted"].map(str::to_owned), 4);
         let text = text(&seen, &Now { pending: vec![("s".to_owned(), 2)], halted: false });
         assert!(
             text.contains(
@@ -100,5 +115,7 @@ mod tests {
                 && text.contains("\nmcp_gateway_approvals_pending{server=\"s\"} 2\n")
         );
         assert!(!text.contains("\nmcp_gateway_halted 1"));
+        assert!(text.contains("\nmcp_gateway_upstream_restarts_total{server=\"s\"} 4\n"), "{text}");
+        assert!(!text.contains("\nmcp_gateway_upstream_lost_total{"), "{text}");
     }
 }

@@ -32,10 +32,17 @@ pub(super) struct Seen {
     pub(super) outcomes: BTreeMap<[String; 2], u64>,
     /// How long each server took to answer, in milliseconds.
     pub(super) latency: BTreeMap<String, Latency>,
+    /// What befell servers while their clients were there, by server and event.
+    pub(super) deaths: BTreeMap<[String; 2], u64>,
     /// Records that the audit has taken.
     pub(super) records: u64,
     /// Records that it has not taken.
     pub(super) lost: u64,
+}
+
+impl Seen {
+    /// The events that tell of servers that died.
+    pub(super) const DEATHS: [&str; 3] = ["server_lost", "server_restarted", "server_given_up"];
 }
 
 /// A histogram: how many answers took at most so long.
@@ -73,6 +80,8 @@ struct Record<'a> {
     #[serde(borrow)]
     outcome: Option<std::borrow::Cow<'a, str>>,
     latency_ms: Option<u64>,
+    #[serde(borrow)]
+    event: Option<std::borrow::Cow<'a, str>>,
 }
 
 impl Watch {
@@ -109,6 +118,8 @@ impl Watch {
             if let Some(ms) = record.latency_ms {
                 seen.latency.entry(server.into_owned()).or_default().add(ms);
             }
+        } else if let Some(event) = record.event.filter(|event| Seen::DEATHS.contains(&event.as_ref())) {
+            *seen.deaths.entry([server.into_owned(), event.into_owned()]).or_default() += 1;
         }
     }
 }

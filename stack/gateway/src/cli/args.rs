@@ -112,6 +112,26 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     pub(crate) drain: u64,
 
+    /// How often in a row a server that dies is started again; the session ends with the next death. 0 is never.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) restarts: u32,
+
+    /// How long after a first death the next server is started, in milliseconds; the wait doubles with each of a row.
+    #[arg(long, value_name = "MS", default_value_t = 200)]
+    pub(crate) restart_wait: u64,
+
+    /// The longest of these waits, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    pub(crate) restart_wait_max: u64,
+
+    /// After how long a server counts as one that holds, in milliseconds: a death after that is the first of a row.
+    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    pub(crate) restart_holds: u64,
+
+    /// How long a server that was started again may take for the handshake, in milliseconds; then it counts as dead.
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    pub(crate) restart_handshake: u64,
+
     /// Read the configuration and the policies, print what is wrong or vain in them, and stop.
     #[arg(long)]
     pub(crate) check: bool,
@@ -377,6 +397,13 @@ Audit:
   FILE.head says how far the chain has come. A file is created readable by
   its owner only. `rogue audit verify | show | query` reads it.
 
+A server that dies:
+  Calls in flight are answered with [OUTCOME UNKNOWN] or [NOT SENT]; it is
+  started again after --restart-wait, at most --restarts times in a row, and
+  brought to where the one before was. Until then requests are refused with
+  `server_restarting`, and charged nothing. One that has another version, or
+  a capability less, ends the session.
+
 Standard streams:
   Input and output carry MCP messages, one a line. Logs, warnings about the
   policy and the server's own standard error go to standard error.
@@ -420,7 +447,7 @@ Exit codes:
   3  the policy cannot be read or is not valid
   4  the audit or its key cannot be opened
   5  the server cannot be started
-  6  the server ended before the client did
+  6  the server ended before the client did, and was not started again
   7  the kill switch cannot be set
   8  the state folder cannot be used
   9  there is no such pending approval

@@ -42,8 +42,6 @@ pub(super) enum Failure {
     AuditKeyShort(#[from] AuditKeyTooShort),
     #[error("cannot start the server `{command}`: {source}")]
     Start { command: String, source: io::Error },
-    #[error("the server cannot be reached: {0}")]
-    Connect(io::Error),
     #[error("{0}")]
     Upstream(#[from] BadUpstream),
     #[error("cannot read the server's token `{}`: {source}", path.display())]
@@ -105,11 +103,13 @@ impl From<GrantError> for Failure {
 impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
+            Self::Session(GatewayError::Unreached { .. }) => 5,
+            Self::Session(GatewayError::NotRestarted { .. }) => 6,
             Self::Session(_) | Self::Runtime(_) | Self::Output(_) => 1,
             Self::Log(_) | Self::Usage(_) => 2,
             Self::PolicyUnread { .. } | Self::PolicyInvalid { .. } | Self::NotOwn { .. } | Self::Reload(_) => 3,
             Self::Audit { .. } | Self::AuditKeyUnread { .. } | Self::AuditKeyShort(_) => 4,
-            Self::Start { .. } | Self::Connect(_) | Self::Upstream(_) | Self::TokenUnread { .. } => 5,
+            Self::Start { .. } | Self::Upstream(_) | Self::TokenUnread { .. } => 5,
             Self::ServerLeft => 6,
             Self::Kill { .. } => 7,
             Self::State(_) => 8,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use mcp_gateway::admin::Watch;
-use mcp_gateway::{Connection, Identity, SessionSummary};
+use mcp_gateway::{Identity, SessionSummary};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Action, Args, GatewayArgs, Position};
@@ -131,14 +131,11 @@ async fn serve(args: &GatewayArgs, guarded: &Guarded, reread: Reread) -> Result<
     let Guarded { server, gateway } = guarded;
     let drain = Duration::from_millis(args.drain);
     let upstream = server::upstream(server, drain, gateway.limits().answer_bytes_max)?;
-    let Connection { read, write, ended } = upstream.connect().await.map_err(Failure::Connect)?;
     // One process serves one client, so its number and its start name the session.
     let identity = Identity::new(&*args.grant, format!("stdio-{}-{}", gateway.now_ms(), std::process::id()));
     let _signals = signals::heed(reread);
     let front = rmcp::transport::io::stdio_pipes();
-    let served = gateway.serve_until(identity, front, (read, write), shutdown()).await;
-    ended.await;
-    Ok(served?)
+    Ok(gateway.serve_upstream(identity, front, upstream, shutdown()).await?)
 }
 
 /// Ready when the process is asked to end.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use mcp_gateway::admin::Watch;
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
-    GatewayLimits, GrantBook, GrantJudge, KillSwitch, Ledger, Pins, PolicyDocument, Rotation, SharedAudit,
-    SharedLimits, StateDir, WriterAudit, check_own, system_clock,
+    GatewayLimits, GrantBook, GrantJudge, KillSwitch, Ledger, Pins, PolicyDocument, RestartLimits, Rotation,
+    SharedAudit, SharedLimits, StateDir, WriterAudit, check_own, system_clock,
 };
 #[cfg(feature = "redis")]
 use mcp_gateway::{RedisLimits, check_shared};
@@ -185,6 +185,13 @@ fn gateway(
             in_flight_max: args.max_in_flight,
             frame_bytes_max: args.max_frame,
             drain_ms: args.drain,
+            restart: RestartLimits {
+                max: args.restarts,
+                wait_ms: args.restart_wait,
+                wait_max_ms: args.restart_wait_max,
+                holds_ms: args.restart_holds,
+                handshake_ms: args.restart_handshake,
+            },
             ..GatewayLimits::default()
         },
         ..GatewayConfig::new(clock, |_: &str| Ok(()), server.name.clone())

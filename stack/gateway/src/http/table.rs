@@ -14,7 +14,7 @@ use super::config::{Holder, HttpConfig, HttpLimits};
 use super::front::{HttpFront, Said};
 use crate::config::Identity;
 use crate::gateway::Gateway;
-use crate::serve::Pump;
+use crate::serve::{Pump, Restart};
 use crate::session::Session;
 use crate::upstream::{Connection, Upstream};
 
@@ -203,19 +203,19 @@ impl Table {
     }
 
     fn run(&self, identity: Identity, said: mpsc::Receiver<Said>, connection: Connection, shared: bool) {
-        let gateway = self.gateway.clone();
+        let (gateway, upstream) = (self.gateway.clone(), Arc::clone(&self.upstream));
         let alive = lock(&self.alive).clone();
         tokio::spawn(async move {
             let Connection { read, write, ended } = connection;
+            let restart = Restart::new(upstream, ended, gateway.limits().restart, gateway.now_ms());
             let name = identity.session.clone();
             let session = Session::new(gateway.clone(), identity);
             let session = if shared { session.shared() } else { session };
             let front = HttpFront::new(said, shared);
-            match Pump::new(gateway, session, front, (read, write)).run(pending()).await {
+            match Pump::new(gateway, session, front, (read, write)).restarting(restart).run(pending()).await {
                 Ok(summary) => tracing::info!(session = name, ?summary, "ended"),
                 Err(error) => tracing::warn!(session = name, %error, "a session ended badly"),
             }
-            ended.await;
             drop(alive);
         });
     }

@@ -12,21 +12,32 @@ use crate::wire::lines::LineBuffer;
 
 /// One peer's stream of frames.
 pub(super) struct Source<R> {
-    reader: R,
+    /// Absent once it is let go.
+    reader: Option<R>,
     pub(super) lines: LineBuffer,
     pub(super) ended: bool,
 }
 
 impl<R: AsyncRead + Unpin> Source<R> {
     pub(super) fn new(reader: R, max_frame: usize) -> Self {
-        Self { reader, lines: LineBuffer::new(max_frame), ended: false }
+        Self { reader: Some(reader), lines: LineBuffer::new(max_frame), ended: false }
     }
 
     /// Reads what is there; 0 means that the stream has ended. Dropping the wait loses nothing.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let count = ready!(pin!(self.reader.read_buf(self.lines.space())).poll(cx));
+        let Some(reader) = &mut self.reader else {
+            self.ended = true;
+            return Poll::Ready(Ok(0));
+        };
+        let count = ready!(pin!(reader.read_buf(self.lines.space())).poll(cx));
         self.ended = !matches!(count, Ok(1..));
         Poll::Ready(count)
+    }
+
+    /// Hears nothing more, not even that the peer has closed.
+    pub(super) fn let_go(&mut self) {
+        self.reader = None;
+        self.ended = true;
     }
 }
 
@@ -56,6 +67,11 @@ impl<W: AsyncWrite + Unpin> Outlet<W> {
             self.writer = None;
         }
         driven
+    }
+
+    /// Closes without a word.
+    pub(super) fn let_go(&mut self) {
+        self.writer = None;
     }
 
     /// Tells the peer that nothing more will come.

@@ -12,13 +12,17 @@
 mod ends;
 mod front;
 mod pump;
+mod restart;
 
 #[cfg(feature = "http")]
 pub(crate) use front::Front;
 #[cfg(feature = "http")]
 pub(crate) use pump::Pump;
+#[cfg(feature = "http")]
+pub(crate) use restart::Restart;
 
 use std::future::{Future, pending};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -26,6 +30,7 @@ use crate::config::Identity;
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
 use crate::session::{Session, SessionSummary};
+use crate::upstream::{Connection, Upstream};
 
 impl Gateway {
     /// Serves one client connection against one server connection until either closes.
@@ -74,5 +79,35 @@ impl Gateway {
         let session = Session::new(self.clone(), identity);
         let front = front::ByteFront::new(front.0, front.1, self.limits().frame_bytes_max);
         pump::Pump::new(self.clone(), session, front, back).run(stop).await
+    }
+
+    /// Serves one client against connections of `upstream`: when the server dies while its client is there, another takes
+    /// its place, as [`GatewayLimits::restart`](crate::GatewayLimits::restart) has it.
+    ///
+    /// What was in flight is answered as lost; until the next server is where the one before was, requests are refused and
+    /// charged nothing. The end of the last server is waited for. A server that dies before it has answered anything is not
+    /// started again: it would do no better.
+    ///
+    /// # Errors
+    ///
+    /// [`GatewayError`] when there is no server to begin with or none that could take its place, or when a transport breaks
+    /// in another way than by closing.
+    pub async fn serve_upstream<FR, FW>(
+        &self,
+        identity: Identity,
+        front: (FR, FW),
+        upstream: Arc<dyn Upstream>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<SessionSummary, GatewayError>
+    where
+        FR: AsyncRead + Unpin,
+        FW: AsyncWrite + Unpin,
+    {
+        let connected = upstream.connect().await;
+        let Connection { read, write, ended } = connected.map_err(|source| GatewayError::Unreached { source })?;
+        let session = Session::new(self.clone(), identity);
+        let front = front::ByteFront::new(front.0, front.1, self.limits().frame_bytes_max);
+        let restart = restart::Restart::new(upstream, ended, self.limits().restart, self.now_ms());
+        pump::Pump::new(self.clone(), session, front, (read, write)).restarting(restart).run(stop).await
     }
 }

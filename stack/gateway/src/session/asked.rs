@@ -194,6 +194,14 @@ impl Session {
         }
     }
 
+    /// The server is gone, and what it asked with it: the client need not answer any more.
+    pub(super) fn server_asks_no_more(&mut self, out: &mut Outbox) {
+        for ours in std::mem::take(&mut self.asked.waiting).into_keys() {
+            let params = json!({"requestId": ours, "reason": "the server was lost"});
+            reply::push_message(out.to_client.tail(), None, methods::CANCELLED, params.as_object());
+        }
+    }
+
     /// The client sends no more: whoever waits for its answers need not.
     pub fn client_left(&mut self, out: &mut Outbox) {
         self.asked.nobody = true;

@@ -96,11 +96,16 @@ impl Session {
         };
         let asked = match method {
             Method::CallTool => return self.call(now_ms, id, params, out),
-            Method::Initialize | Method::Discover => Asked::Capabilities,
-            Method::ListTools => Asked::Tools,
+            Method::Initialize => Asked::Initialize(params.clone().unwrap_or_default()),
+            Method::Discover => Asked::Capabilities,
+            Method::ListTools => {
+                self.kept.lists(params.as_ref());
+                Asked::Tools
+            }
             Method::Ping => Asked::Plain,
             Method::Ruled(ruled) => match self.rule_message(now_ms, &id, ruled, params.as_ref()) {
                 Judged::Passes if ruled.lists.is_some() => Asked::List(ruled),
+                Judged::Passes if ruled.for_connection => Asked::Setting(ruled, params.clone().unwrap_or_default()),
                 Judged::Passes => Asked::Plain,
                 Judged::Refused(refusal) => return self.answer_denied(&id, &refusal, out),
                 Judged::Unruled => {
@@ -149,10 +154,8 @@ impl Session {
         if let Method::Ruled(_) = method {
             check_carried(params)?;
         }
-        match self.upstream {
-            Upstream::Reading => {}
-            Upstream::Stalled => return Err(Refusal::ServerStalled),
-            Upstream::Gone => return Err(Refusal::ServerGone),
+        if let Some(refusal) = self.unready() {
+            return Err(refusal);
         }
         let limit = self.gateway.limits().in_flight_max;
         if self.waited_for() >= limit {
@@ -269,6 +272,9 @@ impl Session {
     }
 
     fn notification(&mut self, now_ms: u64, name: &str, params: Option<Params>, out: &mut Outbox) {
+        if Notification::named(name) == Some(Notification::Initialized) {
+            self.kept.initialized(params.as_ref());
+        }
         let refusal = match (Notification::named(name), params) {
             (None, _) => match Method::named(name) {
                 Some(method) if !matches!(method, Method::Ruled(_)) => Refusal::MissingId { method: method.name() },

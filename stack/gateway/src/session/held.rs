@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::client::read_call;
 use super::denial::Shape;
 use super::methods::Method;
-use super::{Lane, Outbox, Session, Upstream};
+use super::{Lane, Outbox, Session};
 use crate::gateway::Case;
 use crate::held::{Arrived, Desk, Held};
 use crate::wire::{Refusal, RequestId};
@@ -67,12 +67,7 @@ impl Session {
         };
         self.lane = lane;
         let now_ms = self.gateway.now_ms();
-        let refusal = match self.upstream {
-            Upstream::Reading => None,
-            Upstream::Stalled => Some(Refusal::ServerStalled),
-            Upstream::Gone => Some(Refusal::ServerGone),
-        };
-        match (refusal, read_call(&params)) {
+        match (self.unready(), read_call(&params)) {
             (None, Ok((tool, arguments))) => {
                 let (identity, desk) = (&self.identity, &self.held.desk);
                 let case = Case { identity, id: &id, tool, arguments: &arguments, now_ms, desk };
@@ -105,11 +100,12 @@ impl Session {
 
     /// The server is gone: nothing that waits can leave.
     pub(super) fn held_lost(&mut self, out: &mut Outbox) {
+        let refusal = self.unready().unwrap_or(Refusal::ServerGone);
         for Waiting { id, lane, held, .. } in std::mem::take(&mut self.held.waiting).into_values() {
             self.gateway.withdraw(*held, None);
             self.lane = lane;
             let now_ms = self.gateway.now_ms();
-            self.refuse(now_ms, Some(id), Some(Method::CallTool.name()), &Refusal::ServerGone, out);
+            self.refuse(now_ms, Some(id), Some(Method::CallTool.name()), &refusal, out);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::gateway::Ticket;
 use crate::session::denial::Shape;
@@ -13,12 +13,16 @@ use crate::wire::RequestId;
 /// What was asked, as far as its answer is treated differently.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// `initialize` and `server/discover`: capabilities are trimmed.
+    /// `initialize`, with what the client gave: capabilities are trimmed, and the next server will be asked the same.
+    Initialize(Map<String, Value>),
+    /// `server/discover`: capabilities are trimmed.
     Capabilities,
     /// `tools/list`: tools are filtered.
     Tools,
     /// `tools/call`: the ticket is settled.
     Call(Ticket),
+    /// Something for the whole connection, which the next server will be asked as well.
+    Setting(Ruled, Map<String, Value>),
     /// A list of which only what may be asked for is shown.
     List(Ruled),
     /// Anything else.

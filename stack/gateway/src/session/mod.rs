@@ -19,6 +19,7 @@ mod lane;
 mod listed;
 mod methods;
 mod priced;
+mod restore;
 mod summary;
 mod upstream;
 
@@ -38,12 +39,16 @@ use held::HeldCalls;
 use in_flight::{Asked, InFlight, Pending};
 use listed::Listed;
 use priced::Priced;
+use restore::Kept;
+pub(crate) use restore::Unrestored;
 
 /// Whether requests can be sent to the server at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Upstream {
     Reading,
     Stalled,
+    /// It died, and the next one is not ready yet.
+    Restarting,
     Gone,
 }
 
@@ -68,6 +73,8 @@ pub struct Session {
     with_output_schema: BTreeSet<String>,
     /// Which tools are what was pinned.
     listed: Listed,
+    /// What the next server must be told if this one dies.
+    kept: Kept,
     summary: SessionSummary,
     /// The `params` of the frame at hand, for the mutant that forwards them as they came.
     #[cfg(feature = "mutants")]
@@ -89,6 +96,7 @@ impl Session {
             held: HeldCalls::new(),
             with_output_schema: BTreeSet::new(),
             listed: Listed::default(),
+            kept: Kept::default(),
             summary: SessionSummary::default(),
             #[cfg(feature = "mutants")]
             raw_params: None,
@@ -115,7 +123,7 @@ impl Session {
     /// Tells whether the server takes what is sent to it. While it does not, requests are answered
     /// with an error at once and never queued.
     pub fn set_stalled(&mut self, stalled: bool) {
-        if self.upstream != Upstream::Gone {
+        if matches!(self.upstream, Upstream::Reading | Upstream::Stalled) {
             self.upstream = if stalled { Upstream::Stalled } else { Upstream::Reading };
         }
     }
@@ -124,6 +132,20 @@ impl Session {
     /// no byte has left had no effect; of every other the outcome is unknown.
     pub fn upstream_lost(&mut self, out: &mut Outbox) {
         self.upstream = Upstream::Gone;
+        self.lose_in_flight(out);
+    }
+
+    /// Why no request can be sent at present.
+    fn unready(&self) -> Option<Refusal> {
+        match self.upstream {
+            Upstream::Reading => None,
+            Upstream::Stalled => Some(Refusal::ServerStalled),
+            Upstream::Restarting => Some(Refusal::ServerRestarting),
+            Upstream::Gone => Some(Refusal::ServerGone),
+        }
+    }
+
+    fn lose_in_flight(&mut self, out: &mut Outbox) {
         let sent = out.to_upstream.sent();
         out.to_upstream.discard();
         self.prices_lost(out);
@@ -152,7 +174,9 @@ impl Session {
             }
             _ if pending.cancelled => {}
             _ => {
-                let (id, why) = (Some(&pending.client_id), Refusal::ServerGone);
+                let is_followed = self.upstream == Upstream::Restarting;
+                let why = if is_followed { Refusal::ServerLost } else { Refusal::ServerGone };
+                let id = Some(&pending.client_id);
                 out.tell(lane, |out| crate::wire::reply::push_refusal(out, id, &why));
             }
         }

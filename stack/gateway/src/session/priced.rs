@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use super::denial::Shape;
 use super::listed::Trust;
 use super::methods::Method;
-use super::{Lane, Outbox, Session, Upstream, catalogue};
+use super::{Lane, Outbox, Session, catalogue};
 use crate::wire::{Refusal, RequestId, answer, reply};
 
 type Params = Map<String, Value>;
@@ -85,6 +85,16 @@ impl Priced {
     }
 }
 
+/// What a request of the gateway's own takes over of a client's: the `_meta` of the stateless era, where there is one.
+pub(super) fn protocol_meta(of: &Params) -> Option<(String, Value)> {
+    let meta = of.get("_meta").and_then(Value::as_object).into_iter().flatten();
+    let meta: Params = meta
+        .filter(|(key, _)| key.starts_with(PROTOCOL_META))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    (!meta.is_empty()).then(|| ("_meta".to_owned(), Value::Object(meta)))
+}
+
 impl Session {
     /// Lets a call wait for the prices that it cannot be judged without. Hands it back if it wants none that could be
     /// fetched.
@@ -119,14 +129,7 @@ impl Session {
         let mut params = Params::new();
         params.insert("name".to_owned(), json!(request.tool));
         params.insert("arguments".to_owned(), Value::Object(request.arguments()));
-        let meta = of.get("_meta").and_then(Value::as_object).into_iter().flatten();
-        let meta: Params = meta
-            .filter(|(key, _)| key.starts_with(PROTOCOL_META))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        if !meta.is_empty() {
-            params.insert("_meta".to_owned(), Value::Object(meta));
-        }
+        params.extend(protocol_meta(of));
         catalogue::trim_client_capabilities(&mut params, &self.gateway, &self.identity);
         let id = self.in_flight.next_id();
         reply::push_message(out.to_upstream.tail(), Some(id), Method::CallTool.name(), Some(&params));
@@ -158,10 +161,9 @@ impl Session {
         for Waiting { id, lane, params, shape, .. } in ready {
             self.lane = lane;
             let now_ms = self.gateway.now_ms();
-            match self.upstream {
-                Upstream::Reading => self.rule(now_ms, id, params, shape, out),
-                Upstream::Stalled => self.refuse_call(now_ms, id, &Refusal::ServerStalled, out),
-                Upstream::Gone => self.refuse_call(now_ms, id, &Refusal::ServerGone, out),
+            match self.unready() {
+                None => self.rule(now_ms, id, params, shape, out),
+                Some(refusal) => self.refuse_call(now_ms, id, &refusal, out),
             }
         }
     }
@@ -169,11 +171,13 @@ impl Session {
     /// When [`Session::on_time`] is to be called at the latest, by the gateway's clock. There may be nothing to wait for.
     pub fn next_deadline(&self) -> Option<u64> {
         let patience = self.gateway.limits().price_wait_ms;
-        self.priced.fetches.values().map(|fetch| fetch.asked_ms.saturating_add(patience)).min()
+        let fetches = self.priced.fetches.values().map(|fetch| fetch.asked_ms.saturating_add(patience));
+        fetches.chain(self.kept.deadline()).min()
     }
 
     /// Gives up what was asked for too long ago.
     pub fn on_time(&mut self, now_ms: u64, out: &mut Outbox) {
+        self.kept.on_time(now_ms);
         let patience = self.gateway.limits().price_wait_ms;
         let late = |fetch: &Fetch| fetch.asked_ms.saturating_add(patience) <= now_ms;
         let given_up: Vec<u64> =
@@ -186,9 +190,10 @@ impl Session {
     /// The server is gone: so is what would have told a price.
     pub(super) fn prices_lost(&mut self, out: &mut Outbox) {
         self.priced.fetches.clear();
+        let refusal = self.unready().unwrap_or(Refusal::ServerGone);
         for waiting in std::mem::take(&mut self.priced.waiting) {
             self.lane = waiting.lane;
-            self.refuse_call(self.gateway.now_ms(), waiting.id, &Refusal::ServerGone, out);
+            self.refuse_call(self.gateway.now_ms(), waiting.id, &refusal, out);
         }
     }
 

@@ -18,6 +18,8 @@ pub struct SessionSummary {
     pub dropped_from_server: u64,
     /// Forwarded calls whose outcome is unknown.
     pub unknown_outcomes: u64,
+    /// How often the server was started again.
+    pub restarts: u64,
     /// The server closed its end while its client was still there.
     pub server_left_first: bool,
 }

@@ -21,12 +21,12 @@ impl Session {
         match answer::read(frame) {
             Ok(Answer::Result { id, result }) => match self.in_flight.take(id) {
                 Some(pending) => self.result(pending, result, out),
-                None if self.price_answered(id, Some(result), out) => {}
+                None if self.price_answered(id, Some(result), out) || self.replay_answered(id, Some(result), out) => {}
                 None => self.drop_from_server("a response to no request in flight"),
             },
             Ok(Answer::Error { id, error }) => match self.in_flight.take(id) {
                 Some(pending) => self.error(pending, &error, out),
-                None if self.price_answered(id, None, out) => {}
+                None if self.price_answered(id, None, out) || self.replay_answered(id, None, out) => {}
                 None => self.drop_from_server("an error for no request in flight"),
             },
             Ok(Answer::LooseError { error }) => {
@@ -78,6 +78,7 @@ impl Session {
 
     fn result(&mut self, pending: Pending, result: &RawValue, out: &mut Outbox) {
         let (lane, id) = (pending.lane, &pending.client_id);
+        self.kept.answered();
         match pending.asked {
             Asked::Call(ticket) => match answer::call_outcome(result) {
                 Ok(outcome) if outcome.complete => {
@@ -119,7 +120,9 @@ impl Session {
                 }
             }
             // Such a result asks the client for something, like requests that the policy would have to let through.
-            Asked::Plain | Asked::List(_) if !answer::is_complete(result) => self.answer_bad(pending, out),
+            Asked::Plain | Asked::List(_) | Asked::Setting(..) if !answer::is_complete(result) => {
+                self.answer_bad(pending, out);
+            }
             Asked::List(ruled) => match catalogue::filter_named(result, ruled, &self.gateway, &self.identity) {
                 Ok(filtered) => out.tell(lane, |client| reply::push_members(client, id, &filtered)),
                 Err(error) => {
@@ -127,13 +130,24 @@ impl Session {
                     self.answer_bad(pending, out);
                 }
             },
-            Asked::Capabilities => match catalogue::trim_server_capabilities(result, &self.gateway, &self.identity) {
-                Ok(trimmed) => out.tell(lane, |client| reply::push_members(client, id, &trimmed)),
-                Err(error) => {
-                    tracing::warn!(%error, "a handshake cannot be read and was not passed on");
-                    self.answer_bad(pending, out);
+            Asked::Initialize(_) | Asked::Capabilities => {
+                match catalogue::trim_server_capabilities(result, &self.gateway, &self.identity) {
+                    Ok(trimmed) => {
+                        if let Asked::Initialize(params) = pending.asked {
+                            self.kept.shook_hands(params, result);
+                        }
+                        out.tell(lane, |client| reply::push_members(client, id, &trimmed));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a handshake cannot be read and was not passed on");
+                        self.answer_bad(pending, out);
+                    }
                 }
-            },
+            }
+            Asked::Setting(ruled, params) => {
+                self.kept.set(ruled, params);
+                out.tell(lane, |client| reply::push_raw_result(client, id, result));
+            }
             Asked::Plain => out.tell(lane, |client| reply::push_raw_result(client, id, result)),
         }
     }
@@ -141,6 +155,7 @@ impl Session {
     /// An error in place of a result, which the policy has the same say in.
     fn error(&mut self, pending: Pending, error: &ErrorData, out: &mut Outbox) {
         let (lane, id) = (pending.lane, &pending.client_id);
+        self.kept.answered();
         let Asked::Call(ticket) = pending.asked else {
             return out.tell(lane, |client| reply::push_error(client, Some(id), error));
         };
@@ -169,7 +184,7 @@ impl Session {
         };
         match id.and_then(|id| self.in_flight.take(id)) {
             Some(pending) => self.answer_bad(pending, out),
-            None if id.is_some_and(|id| self.price_answered(id, None, out)) => {}
+            None if id.is_some_and(|id| self.price_answered(id, None, out) || self.replay_answered(id, None, out)) => {}
             None => self.drop_from_server("a frame that cannot be read"),
         }
     }

@@ -160,6 +160,12 @@ pub enum Refusal {
     /// The server has stopped reading.
     #[error("the server does not take requests at present: nothing was sent, try again later")]
     ServerStalled,
+    /// The server died, and the next one is not ready yet.
+    #[error("the server is being started again: nothing was sent, try again later")]
+    ServerRestarting,
+    /// The server died before it answered a request that is no call, and the next one is being started.
+    #[error("the server was lost before it answered, and is being started again: ask again later")]
+    ServerLost,
     /// The server is gone.
     #[error("the server is gone: nothing was sent")]
     ServerGone,
@@ -199,6 +205,8 @@ impl Refusal {
             Self::NoSession => "no_session",
             Self::TooManyInFlight { .. } => "too_many_in_flight",
             Self::ServerStalled => "server_stalled",
+            Self::ServerRestarting => "server_restarting",
+            Self::ServerLost => "server_lost",
             Self::ServerGone => "server_gone",
         }
     }
@@ -238,8 +246,8 @@ impl Refusal {
             Self::MethodRefused { .. } | Self::Denied { .. } => ErrorCode::METHOD_NOT_FOUND,
             Self::HeaderMismatch { .. } => HEADER_MISMATCH,
             Self::UnsupportedVersion { .. } => UNSUPPORTED_VERSION,
-            Self::TooManyInFlight { .. } | Self::ServerStalled => OVERLOADED,
-            Self::ServerGone => ErrorCode::INTERNAL_ERROR,
+            Self::TooManyInFlight { .. } | Self::ServerStalled | Self::ServerRestarting => OVERLOADED,
+            Self::ServerLost | Self::ServerGone => ErrorCode::INTERNAL_ERROR,
             _ => ErrorCode::INVALID_REQUEST,
         })
     }

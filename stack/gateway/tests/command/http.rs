@@ -19,20 +19,23 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 pub(crate) struct Listening {
     pub(crate) child: Child,
     pub(crate) url: String,
+    /// Where the admin page is, if there is one.
+    pub(crate) admin: Option<String>,
 }
 
 impl Listening {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let (mut line, mut admin) = (String::new(), None);
         while !line.starts_with("listening on ") {
             line.clear();
             assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it listened");
+            admin = admin.or_else(|| line.strip_prefix("admin page on ").map(|url| url.trim().to_owned()));
         }
         // Nobody reads on, and a full pipe would hold it up.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, url: line.trim_start_matches("listening on ").trim().to_owned() }
+        Self { child, url: line.trim_start_matches("listening on ").trim().to_owned(), admin }
     }
 
     /// The reason of a denial, or null, of a call without a session.

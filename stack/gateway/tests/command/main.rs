@@ -8,6 +8,7 @@ mod config;
 mod http;
 mod kills;
 mod policies;
+mod restart;
 #[path = "../support/server.rs"]
 mod server;
 
@@ -49,6 +50,10 @@ fn main() -> ExitCode {
         trial("what_cannot_be_opened_has_its_own_exit_code", unopenable),
         trial("what_gateways_cannot_share_starts_nothing", unshareable),
         trial("a_server_that_dies_in_a_call_is_told", server_dies),
+        trial("a_server_that_dies_is_started_again", restart::over_streams),
+        trial("a_server_that_keeps_dying_is_given_up", restart::given_up),
+        trial("the_next_server_waits_until_the_one_before_is_gone", restart::one_at_a_time),
+        trial("over_http_each_session_has_its_own_server_started_again", restart::over_http),
         trial("the_audit_goes_to_standard_error_by_default", audit_to_stderr),
         trial("a_full_disk_denies_before_the_call_leaves", full_disk),
         trial("the_server_does_not_see_the_gateways_settings", environment),
@@ -87,6 +92,7 @@ fn fixture(kind: &str) {
             let call = std::io::stdin().lines().find(|line| line.as_ref().unwrap().contains("tools/call"));
             assert!(call.is_some());
         }
+        "fragile" => restart::fragile(),
         "exchange" => kills::exchange(),
         "stubborn" => loop {
             std::thread::park();

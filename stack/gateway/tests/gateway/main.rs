@@ -27,6 +27,7 @@ mod peers;
 mod pins;
 mod prices;
 mod reload;
+mod restart;
 mod results;
 mod server_side;
 mod shared;

@@ -65,6 +65,7 @@ fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) ->
         let mut layer = Layer { args, given };
         let mut top = Section::top(&reader, document.get_ref());
         layer.general(&mut top);
+        layer.restart(&mut top);
         layer.audit(&mut top);
         layer.http(&mut top);
         layer.admin(&mut top);
@@ -114,6 +115,16 @@ impl Layer<'_> {
         self.set("max_frame", top.number("max_frame_bytes", 1), |args| &mut args.max_frame);
         self.set("drain", top.number("drain_ms", 0), |args| &mut args.drain);
         self.set("log", top.text("log"), |args| &mut args.log);
+    }
+
+    fn restart(&mut self, top: &mut Section<'_, '_>) {
+        let Some(mut restart) = top.section("restart") else { return };
+        self.set("restarts", restart.number("max", 0), |args| &mut args.restarts);
+        self.set("restart_wait", restart.number("wait_ms", 0), |args| &mut args.restart_wait);
+        self.set("restart_wait_max", restart.number("wait_max_ms", 0), |args| &mut args.restart_wait_max);
+        self.set("restart_holds", restart.number("holds_ms", 0), |args| &mut args.restart_holds);
+        self.set("restart_handshake", restart.number("handshake_ms", 1), |args| &mut args.restart_handshake);
+        restart.end();
     }
 
     fn audit(&mut self, top: &mut Section<'_, '_>) {

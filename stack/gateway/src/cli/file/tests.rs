@@ -79,6 +79,15 @@ fn the_example_tells_the_defaults() {
         (args.grant, args.log, args.audit_rotate, args.audit_sync, args.max_sessions),
         (usual.grant, usual.log, usual.audit_rotate, usual.audit_sync, usual.max_sessions)
     );
+    assert_eq!(
+        (args.restarts, args.restart_wait, args.restart_wait_max, args.restart_holds, args.restart_handshake),
+        (usual.restarts, usual.restart_wait, usual.restart_wait_max, usual.restart_holds, usual.restart_handshake)
+    );
+    let limits = mcp_gateway::RestartLimits::default();
+    assert_eq!(
+        (usual.restarts, usual.restart_wait, usual.restart_wait_max, usual.restart_holds, usual.restart_handshake),
+        (limits.max, limits.wait_ms, limits.wait_max_ms, limits.holds_ms, limits.handshake_ms)
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod asked;
 mod bodies;
 mod door;
 mod grants;
+mod restart;
 mod sessions;
 mod several;
 mod stateless;

@@ -121,8 +121,9 @@ async fn stopping_answers_what_waits_and_settles_it() {
 }
 
 #[tokio::test]
-async fn a_session_whose_server_died_is_gone_and_its_call_unknown() {
-    let mut site = Site::by_hand().await;
+async fn a_session_whose_server_died_for_good_is_gone_and_its_call_unknown() {
+    let bench = Bench::with(|config| config.limits.restart.max = 0);
+    let mut site = Site::with(bench, None, |_| {}).await;
     let mut server = site.open_by_hand().await;
     let waiting = tokio::spawn(send(site.in_session("session-1", &call(5, "echo", json!({})))));
     server.next().await;
