@@ -13,7 +13,7 @@ run *ARGS:
 test *ARGS:
     cargo test --workspace {{ARGS}}
 
-# The same tests, one process each. `just nextest --test scenarios` runs the scenarios alone.
+# The same tests, one process each. `just nextest --workspace --test scenarios` runs the scenarios alone.
 nextest *ARGS:
     cargo nextest run {{ARGS}}
 
@@ -42,7 +42,7 @@ bench *ARGS:
 
 # Every bench once, unmeasured, to see that it runs.
 bench-smoke:
-    cargo test --locked --benches
+    cargo test --locked --workspace --bench '*'
 
 # What the mock bears, against its targets: speed, memory, REST, subscribers. `just load --small` is the form for CI.
 load *ARGS:
@@ -80,7 +80,7 @@ ci: lint
     just tls
     just bench-smoke
     just load --small
-    just nextest --locked --test scenarios
+    just nextest --locked --workspace --test scenarios
 
 # Real, unmodified clients in Python against the mock; they are installed under the target folder.
 clients:
