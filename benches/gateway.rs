@@ -86,7 +86,7 @@ async fn guarded(folder: &Path, kept: Option<Durability>) -> Client {
         let mut ledger = Ledger::open(&state, "bench").expect("a ledger");
         ledger.refill(&mut guard, 0).expect("an empty one");
         config.ledger = Some(match durability {
-            Durability::Power => ledger.in_groups(&state).expect("a thread"),
+            Durability::Power => ledger.in_groups().expect("a thread"),
             Durability::Process => ledger,
         });
     }

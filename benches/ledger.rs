@@ -36,7 +36,7 @@ fn session(kept: Kept, folder: &tempfile::TempDir) -> Session {
         let mut ledger = Ledger::open(&state, "bench").expect("a ledger");
         ledger.refill(&mut guard, 0).expect("an empty one");
         let together = matches!(kept, Kept::Together(_));
-        config.ledger = Some(if together { ledger.in_groups(&state).expect("a thread") } else { ledger });
+        config.ledger = Some(if together { ledger.in_groups().expect("a thread") } else { ledger });
     }
     Session::new(Gateway::new(guard, config), Identity::new("desk", "s-1"))
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use sha2::{Digest as _, Sha256};
 
+use crate::ledger::carry_over;
+
 /// How long one process waits for another that is writing.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -64,9 +66,20 @@ const SCHEMA_4: &str = "
     INSERT INTO notes_4 SELECT server, '', kind, grant_name, key, value FROM notes;
     DROP TABLE notes;
     ALTER TABLE notes_4 RENAME TO notes;
-    PRAGMA user_version = 4;
 ";
-const VERSION: i64 = 4;
+/// What version 5 has beside version 4: a row for all that a call was charged, and how far each server's journal has been
+/// taken up.
+const SCHEMA_5: &str = "
+    CREATE TABLE charges (
+        server TEXT NOT NULL, call INTEGER NOT NULL, policy_of TEXT NOT NULL, until_ms INTEGER NOT NULL,
+        charges TEXT NOT NULL, PRIMARY KEY (server, call, policy_of)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX charges_by_end ON charges (server, until_ms);
+    CREATE TABLE journals (server TEXT PRIMARY KEY, taken_up INTEGER NOT NULL) STRICT;
+";
+/// What makes a version of the one before.
+const STEPS: [&str; 5] = [SCHEMA, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5];
+const VERSION: i64 = 5;
 
 /// Why what outlives a gateway cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +88,14 @@ pub enum StateError {
     #[error("cannot use the state folder `{}`: {source}", path.display())]
     Folder {
         /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file in it cannot be read or written.
+    #[error("cannot read or write the state's file `{}`: {source}", path.display())]
+    File {
+        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -100,6 +121,13 @@ pub enum StateError {
     /// What stands in the file cannot be.
     #[error("the state is damaged: {0}")]
     Damaged(String),
+}
+
+impl StateError {
+    /// What the system said of a file.
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
 }
 
 /// How much a record on disk survives.
@@ -148,11 +176,16 @@ impl StateDir {
         self.durability
     }
 
+    /// A file of `server` alone. Whatever its name is, it is one of a file.
+    pub(crate) fn beside(&self, server: &str, ending: &str) -> PathBuf {
+        let name = hex::encode(Sha256::digest(server));
+        self.file.with_file_name(format!("{}{ending}", name.get(..16).unwrap_or_default()))
+    }
+
     /// Makes the caller the only one in front of `server`, as long as the file is open.
     pub(crate) fn lock(&self, server: &str) -> Result<std::fs::File, StateError> {
-        let name = hex::encode(Sha256::digest(server));
-        let path = self.file.with_file_name(format!("{}.lock", name.get(..16).unwrap_or_default()));
-        let failed = |source| StateError::Folder { path: path.clone(), source };
+        let path = self.beside(server, ".lock");
+        let failed = |source| StateError::file(&path, source);
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
@@ -212,13 +245,17 @@ fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
 }
 
 /// Makes an empty file, or one of an older build, one of this build.
-fn bring_up_to_date(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+fn bring_up_to_date(connection: &mut Connection) -> Result<(), StateError> {
     let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have done it meanwhile.
-    if version(&change)? < VERSION {
-        change.execute_batch(&format!("{SCHEMA} {SCHEMA_2} {SCHEMA_3} {SCHEMA_4}"))?;
+    for (step, to) in STEPS.iter().zip(1_i64..).skip(usize::try_from(version(&change)?).unwrap_or_default()) {
+        change.execute_batch(step)?;
+        if to == 5 {
+            carry_over(&change)?;
+        }
+        change.pragma_update(None, "user_version", to)?;
     }
-    change.commit()
+    Ok(change.commit()?)
 }
 
 /// Integers in the file have a sign. Times and numbers of rows never need the last bit, and are cut off there.
@@ -234,6 +271,7 @@ pub(crate) fn unsigned(number: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Ledger;
 
     #[test]
     fn the_file_is_its_owners_and_of_one_version() {
@@ -249,22 +287,32 @@ mod tests {
             assert_eq!(found & 0o777, mode, "{}", path.display());
         }
         // A file of an older version becomes one of this one, and keeps what it has.
-        let older = [SCHEMA.to_owned(), format!("{SCHEMA}{SCHEMA_2}"), format!("{SCHEMA}{SCHEMA_2}{SCHEMA_3}")];
-        for (n, schema) in older.iter().enumerate() {
+        for n in 0..STEPS.len() - 1 {
+            let schema: String = STEPS[..=n].concat();
             let path = folder.path().join(format!("older-{n}"));
             let state = StateDir::new(&path, Durability::Power).unwrap();
             let file = Connection::open(path.join("state.db")).unwrap();
             file.execute_batch(&format!("{schema} PRAGMA user_version = {};", n + 1)).unwrap();
-            file.execute("INSERT INTO reservations VALUES (1, 's', 'c', NULL, NULL, NULL, 1, 1, 2)", []).unwrap();
+            let insert = |what: &str| assert_eq!(file.execute(&format!("INSERT INTO {what}"), []), Ok(1), "{what}");
+            for counter in ["c", "d"] {
+                insert(&format!(
+                    "reservations (call, server, counter, at_ms, amount, until_ms) VALUES (7, 's', '{counter}', 1, -1, 2)"
+                ));
+            }
             if n > 0 {
-                file.execute("INSERT INTO grants VALUES ('desk', x'00', 1, NULL, NULL)", []).unwrap();
+                insert("grants (name, digest, made_ms) VALUES ('desk', x'00', 1)");
             }
             if n > 1 {
-                file.execute("INSERT INTO notes VALUES ('s', 'order', 'desk', 'k', '{}')", []).unwrap();
+                let (column, value) = if n > 2 { ("policy_of, ", "'', ") } else { ("", "") };
+                insert(&format!(
+                    "notes ({column}server, kind, grant_name, key, value) VALUES ({value}'s', 'order', 'desk', 'k', '{{}}')"
+                ));
             }
+            let counted = Ledger::open(&state, "s").unwrap().reserved(1).unwrap();
+            let counted: Vec<_> = counted.iter().map(|one| (one.counter.as_str(), one.at_ms, one.amount)).collect();
+            assert_eq!(counted, [("c", 1, u64::MAX), ("d", 1, u64::MAX)], "version {}", n + 1);
             let upgraded = state.connect().unwrap();
             let told = |sql: &str| upgraded.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-            assert_eq!(told("SELECT count(*) FROM reservations WHERE policy_of = ''"), 1, "version {}", n + 1);
             assert_eq!(told("SELECT count(*) FROM grants WHERE policy IS NULL"), i64::from(n > 0));
             assert_eq!(told("SELECT count(*) FROM notes WHERE policy_of = '' AND key = 'k'"), i64::from(n > 1));
             assert_eq!(version(&upgraded), Ok(VERSION));

@@ -165,7 +165,7 @@ fn gateway(
         }
         // Whoever waits for the disk should not wait for the others, nor the others for it.
         ledger = Some(match durability {
-            Durability::Power => reserved.in_groups(&state)?,
+            Durability::Power => reserved.in_groups()?,
             Durability::Process => reserved,
         });
     }

@@ -3,7 +3,8 @@
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use super::store::{Job, Store};
+use super::book::Book;
+use super::job::Job;
 use crate::state_dir::StateError;
 
 /// How many jobs one commit takes at most, so that the first of them does not wait for ever.
@@ -20,9 +21,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(store: Store) -> Result<Self, StateError> {
+    pub(super) fn start(book: Book) -> Result<Self, StateError> {
         let (jobs, given) = mpsc::channel();
-        let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || write(store, &given));
+        let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || write(book, &given));
         let thread = thread.map_err(|error| StateError::NotWritten(error.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -44,11 +45,11 @@ impl Drop for Writer {
     }
 }
 
-fn write(mut store: Store, given: &mpsc::Receiver<(Job, Option<Tells>)>) {
+fn write(mut book: Book, given: &mpsc::Receiver<(Job, Option<Tells>)>) {
     while let Ok(first) = given.recv() {
         let group = std::iter::once(first).chain(given.try_iter().take(GROUP_MAX - 1));
         let (jobs, tells): (Vec<Job>, Vec<Option<Tells>>) = group.unzip();
-        let written = store.commit(jobs);
+        let written = book.commit(jobs);
         if let Err(error) = &written {
             tracing::error!(%error, "the store takes nothing");
         }

@@ -56,14 +56,14 @@ fn what_never_left_is_given_back_on_disk_too() {
 #[test]
 fn a_store_that_takes_nothing_denies_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let state = StateDir::new(folder.path(), Durability::Process).unwrap();
+    let here = folder.path().join("state");
+    let state = StateDir::new(&here, Durability::Process).unwrap();
     let ledger = Ledger::open(&state, "fixture").unwrap();
     let bench = Bench::with(|config| config.ledger = Some(ledger));
     let gateway = bench.gateway.clone();
-    assert!(passes(&gateway, "twice", START_MS));
-    // The table is gone, as in a file that was damaged or replaced.
-    let other = rusqlite::Connection::open(folder.path().join("state.db")).unwrap();
-    other.execute_batch("DROP TABLE reservations").unwrap();
+    // The folder is gone, as with a disk that was taken away.
+    let away = folder.path().join("away");
+    std::fs::rename(&here, &away).unwrap();
     let mut session = Session::new(gateway.clone(), Identity::new("agent", "s"));
     let mut out = Outbox::default();
     session.from_client(call(1, "twice", json!({})).as_bytes(), START_MS, &mut out);
@@ -73,6 +73,8 @@ fn a_store_that_takes_nothing_denies_with_a_reason() {
     assert_eq!(bench.last_audit()["reason"], "store_unavailable");
     // What is charged to nobody needs no store.
     assert!(passes(&gateway, "echo", START_MS));
+    std::fs::rename(&away, &here).unwrap();
+    assert!(passes(&gateway, "twice", START_MS), "it is there again, and the denied call was charged to nobody");
 }
 
 /// A gateway over orders that takes up what the one before left on disk.

@@ -1,6 +1,7 @@
 //! Calls that wait for a store, seen from the session.
 
 use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader};
 use std::sync::{Arc, Mutex};
 
 use mcp_gateway::mcp_policy::Due;
@@ -9,6 +10,7 @@ use mcp_gateway::{
     SharedLimits, StateDir,
 };
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::support::{Bench, POLICY, Rig, START_MS, answer, call, in_time};
@@ -215,35 +217,37 @@ fn a_policy_that_gateways_cannot_share_is_not_put_in_force() {
     assert!(bench.gateway.reload(POLICY).is_ok());
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_call_waits_for_a_disk_that_several_share() {
     let folder = tempfile::tempdir().unwrap();
-    let state = StateDir::new(folder.path(), Durability::Power).unwrap();
-    let ledger = Ledger::open(&state, "fixture").unwrap().in_groups(&state).unwrap();
+    let here = folder.path().join("state");
+    let state = StateDir::new(&here, Durability::Process).unwrap();
+    let ledger = Ledger::open(&state, "fixture").unwrap().in_groups().unwrap();
     let bench = Bench::with(|config| config.ledger = Some(ledger));
     let mut rig = bench.open("s");
-    // Somebody else is writing.
-    let other = rusqlite::Connection::open(folder.path().join("state.db")).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // A disk that takes nothing denies, and what was charged is given back.
+    std::fs::rename(&here, folder.path().join("away")).unwrap();
+    for id in 10..13 {
+        rig.client.send(&call(id, "twice", json!({}))).await;
+        assert_eq!(rig.client.next().await["result"]["structuredContent"]["reason"], "store_unavailable");
+    }
+    std::fs::rename(folder.path().join("away"), &here).unwrap();
+    // A disk that is slow: whoever writes the journal waits until somebody reads it.
+    let server = hex::encode(Sha256::digest("fixture"));
+    let journal = here.join(format!("{}-{:020}.journal", &server[..16], 1));
+    assert!(std::process::Command::new("mkfifo").arg(&journal).status().unwrap().success());
     for id in 0..3 {
         rig.client.send(&call(id, "twice", json!({}))).await;
     }
     let told = rig.nothing_reached_the_server().await;
     assert_eq!(told.len(), 1, "the third is denied at once");
-    other.execute_batch("COMMIT").unwrap();
-    for _ in 0..2 {
+    let reads = move || BufReader::new(std::fs::File::open(journal).unwrap());
+    let mut written = tokio::task::spawn_blocking(reads).await.unwrap();
+    for call in 1..=2 {
         assert_eq!(rig.server.next().await["params"]["name"], "twice");
+        let mut line = String::new();
+        written.read_line(&mut line).unwrap();
+        assert!(line.contains(&format!(r#""call":{},"#, 3 + call)), "{line}");
     }
-    let count = || other.query_row("SELECT count(*) FROM reservations", [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(count(), 2);
-    // A disk that takes nothing denies, and what was charged is given back.
-    bench.advance_ms(3_600_000);
-    other.execute_batch("ALTER TABLE reservations RENAME TO away").unwrap();
-    for id in 10..13 {
-        rig.client.send(&call(id, "twice", json!({}))).await;
-        assert_eq!(rig.client.next().await["result"]["structuredContent"]["reason"], "store_unavailable");
-    }
-    other.execute_batch("ALTER TABLE away RENAME TO reservations").unwrap();
-    rig.client.send(&call(20, "twice", json!({}))).await;
-    assert_eq!(rig.server.next().await["params"]["name"], "twice");
 }
