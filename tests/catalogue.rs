@@ -22,6 +22,13 @@ fn the_page_is_what_the_scenarios_say() {
     );
     // Of every pattern it says either what shows it or why nothing does.
     assert!(!page.contains("not yet"), "a pattern has neither a scenario nor a reason");
+    // Every feature of policies stops something, or it is said why that cannot be shown; and what is said to hold it instead is there.
+    let features =
+        page.split("### Policy features").nth(1).expect("the features").split("\n## ").next().expect("their end");
+    assert!(!features.contains("none yet"), "a feature has neither a scenario nor a reason");
+    for held in page.split('`').filter(|word| word.starts_with("stack/") && word.contains("/tests/")) {
+        assert!(Path::new(held).exists(), "{held}");
+    }
     // Every link leads somewhere, and every scenario is there.
     for target in page.split("](../").skip(1).filter_map(|rest| rest.split(')').next()) {
         assert!(Path::new(target).is_file(), "{target}");

@@ -216,3 +216,18 @@ fn editors_accept_what_is_shipped_and_refuse_what_the_loader_refuses() {
         assert!(!validator.is_valid(&value(&wrong)), "the schema takes {to}");
     }
 }
+
+#[test]
+fn the_policy_of_a_grant_is_read_and_must_be_there() {
+    let own = |grant: &str| SOUND.replace("policy: p\n", &format!("policy: p\nagents: {{ helper: {{ {grant} }} }}\n"));
+    let (_folder, file) = folder(&own("grant: research, policy: p"), POLICY);
+    let (case, _) = load(&file).expect("sound");
+    assert_eq!(case.grants.get("research").map(rogue_harness::scenario::PolicyFile::text), Some(POLICY));
+    let (_folder, file) = folder(&own("grant: research"), POLICY);
+    assert!(load(&file).expect("sound").0.grants.is_empty());
+    let told = shown(&own("grant: research, policy: reader"), POLICY);
+    assert!(
+        told.starts_with("error[policy-missing]: there is no policy `reader`\n  --> workflows/x.yaml:6:"),
+        "{told}"
+    );
+}

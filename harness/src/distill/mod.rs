@@ -127,7 +127,7 @@ pub fn case(tape: &Path, policies: &[PathBuf]) -> Result<Case, DistillError> {
     // Read again, so that what went wrong has lines.
     let text = to_yaml(&scenario).map_err(DistillError::Written)?;
     let scenario = parse(tape, &text).map_err(|problem| DistillError::Written(problem.to_string()))?;
-    Ok(Case { scenario, path: tape.to_owned(), policy, reloads: BTreeMap::new() })
+    Ok(Case { scenario, path: tape.to_owned(), policy, reloads: BTreeMap::new(), grants: BTreeMap::new() })
 }
 
 /// The id that a tape's name makes: `daily-buyer.workflow.jsonl.zst` is `daily-buyer-workflow`.
@@ -142,7 +142,7 @@ pub fn id_of(tape: &Path) -> String {
 /// What is wrong with a scenario that was just written, were it to stand at `path`.
 pub fn check(path: &Path, text: &str, case: &Case) -> Vec<Problem> {
     match parse(path, text) {
-        Ok(scenario) => lint_case(path, text, &scenario, Some(&case.policy)),
+        Ok(scenario) => lint_case(path, text, &scenario, &[&case.policy]),
         Err(problem) => vec![problem],
     }
 }

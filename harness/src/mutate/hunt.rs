@@ -266,8 +266,9 @@ fn judge(baseline: &Baseline, document: &Document, change: &Change, first: Optio
     }
     for (usable, role) in order {
         let mut case = usable.case.clone();
-        for reload in case.reloads.values_mut().filter(|reload| canonical(&reload.path) == own_path) {
-            *reload = policy.clone();
+        let others = case.reloads.values_mut().chain(case.grants.values_mut());
+        for other in others.filter(|other| canonical(&other.path) == own_path) {
+            *other = policy.clone();
         }
         let run = runtime()?.block_on(run_alone(&case, &options, role)).map_err(io::Error::other)?;
         if let Some(what) = run.and_then(|run| noticed(&run, usable.clean.contains(&role))) {

@@ -187,7 +187,8 @@ fn beginnings(moves: &[Move], goal: Goal) -> Vec<Day> {
 fn play(options: &Options, day: &Day, moves: &[Move]) -> Result<(Damage, AgentTally), ResidualError> {
     let file = options.policy.clone().unwrap_or_else(|| PolicyFile::from("{}"));
     let scenario = case(day.steps(moves), Expect::default());
-    let case = Case { scenario, path: Path::new("residual.yaml").to_owned(), policy: file, reloads: BTreeMap::new() };
+    let (path, (reloads, grants)) = (Path::new("residual.yaml").to_owned(), Default::default());
+    let case = Case { scenario, path, policy: file, reloads, grants };
     let role = if options.policy.is_some() { Role::Session } else { Role::Control };
     let run = runtime()?.block_on(run_alone(&case, &RunOptions::default(), role))?;
     let run = run.ok_or_else(|| ResidualError::Run("there is nothing to run".to_owned()))?;

@@ -130,6 +130,7 @@ async fn carry_out(plan: &Plan<'_>, result: &mut RunResult) -> Result<(), String
         clock: stage.clock(),
         upstream: scenario.upstream,
         policy: plan.policy,
+        grants: &plan.case.grants,
         mutation: plan.mutation,
         durable: durable(scenario),
         pinned: scenario.pinned,

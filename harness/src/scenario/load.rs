@@ -9,7 +9,7 @@ use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, Options, Snippet
 
 use super::comments;
 use super::lint::lint_case;
-use super::policy::check_policy;
+use super::policy::{check_grant_policy, check_policy};
 use super::policy_file::PolicyFile;
 use super::problem::nearest;
 use super::{Located, Operator, Problem, Scenario, Severity, Step};
@@ -25,6 +25,8 @@ pub struct Case {
     pub policy: PolicyFile,
     /// The documents that its operator puts in force, by their names.
     pub reloads: BTreeMap<String, PolicyFile>,
+    /// The documents of grants that have a policy of their own, by the grant's name.
+    pub grants: BTreeMap<String, PolicyFile>,
 }
 
 /// Cases and what is doubtful about them.
@@ -58,16 +60,20 @@ pub fn load(path: &Path) -> Result<(Case, Vec<Problem>), Vec<Problem>> {
     let source = read(path).map_err(|problem| vec![problem])?;
     let scenario = parse(path, &source).map_err(|problem| vec![problem])?;
     let policy = find_policy(path, &source, &scenario.policy);
-    let (reloads, missing) = reloads(path, &source, &scenario);
-    let mut problems = lint_case(path, &source, &scenario, policy.as_ref().ok());
+    let (reloads, mut missing) = reloads(path, &source, &scenario);
+    let (grants, of_grants) = grants(path, &source, &scenario);
+    missing.extend(of_grants);
+    let policies: Vec<&PolicyFile> = policy.iter().chain(grants.values()).collect();
+    let mut problems = lint_case(path, &source, &scenario, &policies);
     problems.extend(policy.iter().chain(reloads.values()).flat_map(check_policy));
+    problems.extend(grants.values().flat_map(check_grant_policy));
     problems.extend(missing);
     let (mut errors, warnings): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity() == Severity::Error);
     match policy {
         Ok(policy) if errors.is_empty() => {
             let path = path.to_owned();
-            Ok((Case { scenario, path, policy, reloads }, warnings))
+            Ok((Case { scenario, path, policy, reloads, grants }, warnings))
         }
         Ok(_) => Err(errors),
         Err(problem) => {
@@ -184,6 +190,19 @@ fn reloads(path: &Path, source: &str, scenario: &Scenario) -> (BTreeMap<String, 
     for name in names {
         match find_policy(path, source, &name) {
             Ok(policy) => drop(found.insert(name.value, policy)),
+            Err(problem) => missing.push(problem),
+        }
+    }
+    (found, missing)
+}
+
+/// The policies of grants that have one of their own, and those that are not there.
+fn grants(path: &Path, source: &str, scenario: &Scenario) -> (BTreeMap<String, PolicyFile>, Vec<Problem>) {
+    let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
+    for agent in scenario.agents.values() {
+        let Some(name) = &agent.policy else { continue };
+        match find_policy(path, source, name) {
+            Ok(policy) => drop(found.insert(agent.grant.value.clone(), policy)),
             Err(problem) => missing.push(problem),
         }
     }

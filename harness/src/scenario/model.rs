@@ -16,7 +16,8 @@
 //! policy: binance                # policies/binance.json, beside or above the file
 //! upstream: ours                 # ours | soft
 //! pinned: false                  # whether the gateway knows the server's tools beforehand
-//! agents: { helper: { grant: research } }   # further agents beside the first, who is `agent` with the grant `desk`
+//! agents: { helper: { grant: research, policy: reader } }   # further agents beside the first, who is `agent` with the grant
+//!                                # `desk`; a grant may have a policy of its own, otherwise it is judged by the scenario's
 //! exchange:                      # the exchange before the run, see ExchangeSetup
 //!   balances: { USDT: "100000", BTC: "2" }
 //!   prices: { BTCUSDT: "60000.00" }

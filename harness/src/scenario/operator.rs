@@ -18,6 +18,10 @@ pub const FIRST_GRANT: &str = "desk";
 pub struct Agent {
     /// The grant that it was given: `desk` is the first agent's, so that the two share what is counted by grant.
     pub grant: Located<String>,
+    /// The policy that judges the calls of this grant in place of the scenario's, `policies/<name>.json`. What the scenario's
+    /// policy counts for all grants holds too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Located<String>>,
 }
 
 /// An agent hangs up and connects anew, under the same grant.

@@ -10,6 +10,15 @@ pub fn check_policy(policy: &PolicyFile) -> Vec<Problem> {
     problems(policy, policy.document().parse().as_ref())
 }
 
+/// The same of a policy of one grant, which cannot count what all grants do.
+#[cfg(feature = "embedded")]
+pub(crate) fn check_grant_policy(policy: &PolicyFile) -> Vec<Problem> {
+    let parsed = policy.document().parse();
+    let spans = parsed.as_ref().ok().and_then(|parsed| mcp_gateway::check_own(parsed).err());
+    let spans = spans.map(|error| Problem::error("spans-grants", &policy.path, error.to_string()));
+    problems(policy, parsed.as_ref()).into_iter().chain(spans).collect()
+}
+
 /// What the gateway has to say about a document that it has read.
 #[cfg(feature = "embedded")]
 pub(crate) fn problems(
@@ -47,5 +56,11 @@ pub(crate) fn problems(
 /// The errors and warnings of our gateway, which this build does not have.
 #[cfg(not(feature = "embedded"))]
 pub fn check_policy(_policy: &PolicyFile) -> Vec<Problem> {
+    Vec::new()
+}
+
+/// The same of a policy of one grant.
+#[cfg(not(feature = "embedded"))]
+pub(crate) fn check_grant_policy(_policy: &PolicyFile) -> Vec<Problem> {
     Vec::new()
 }

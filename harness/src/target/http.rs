@@ -1,6 +1,6 @@
 //! Our gateway in front of the MCP server, spoken to over streamable HTTP: a socket, a token for each grant, sessions.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,12 +23,13 @@ const TOKEN: &str = "the-token-of-";
 
 pub(super) struct Http;
 
-struct Tokens;
+/// The grants that have a policy of their own.
+struct Tokens(BTreeSet<String>);
 
 impl Doorkeeper for Tokens {
     fn holder(&self, token: Option<&str>, _: u64) -> Result<Option<Holder>, String> {
         let grant = token.and_then(|token| token.strip_prefix(TOKEN));
-        Ok(grant.map(|grant| Holder { grant: grant.to_owned(), has_policy: false }))
+        Ok(grant.map(|grant| Holder { grant: grant.to_owned(), has_policy: self.0.contains(grant) }))
     }
 }
 
@@ -92,7 +93,7 @@ impl Socket {
         let url = format!("http://{}/mcp", listener.local_addr().map_err(TargetError::Socket)?);
         let listener = tokio::net::TcpListener::from_std(listener).map_err(TargetError::Socket)?;
 
-        let mut config = HttpConfig::new(Arc::new(Tokens));
+        let mut config = HttpConfig::new(Arc::new(Tokens(self.gateway.own_policies())));
         // By the clock of a scenario, which may stand still, no bucket would fill; what agents do too much of is the policy's.
         (config.limits.address_rate, config.limits.grant_rate) = (0, 0);
         let (names, servers) = (self.next.clone(), self.next.clone());

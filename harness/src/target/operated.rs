@@ -1,14 +1,17 @@
 //! Our gateway with the people who run it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcp_gateway::{
-    ApprovalBook, ApprovalState, AuditKey, AuditSink, ChainedAudit, Durability, Gateway, GatewayConfig, Identity,
-    KillSwitch, Ledger, MemoryAudit, Pins, Rotation, StateDir, trail,
+    ApprovalBook, ApprovalState, AuditKey, AuditSink, ChainedAudit, Durability, Gateway, GatewayConfig, GrantJudge,
+    Identity, KillSwitch, Ledger, MemoryAudit, Pins, Rotation, StateDir, trail,
 };
+
+use mcp_gateway::mcp_policy::Guard;
 
 use super::kind::TargetError;
 use super::stack::{Deed, Setting};
@@ -29,6 +32,7 @@ pub(super) struct Operated {
     gateway: Option<Gateway>,
     clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     policy: PolicyFile,
+    grants: BTreeMap<String, PolicyFile>,
     mutation: Option<String>,
     audit: MemoryAudit,
     /// Whether the audit takes lines.
@@ -46,6 +50,7 @@ impl Operated {
             gateway: None,
             clock: setting.clock.clone(),
             policy: setting.policy.clone(),
+            grants: setting.grants.clone(),
             mutation: setting.mutation.map(str::to_owned),
             audit: MemoryAudit::new(),
             takes: Arc::new(AtomicBool::new(true)),
@@ -65,12 +70,22 @@ impl Operated {
         config.kill = self.kill_switch()?;
         config.approval_window_ms = APPROVAL_WINDOW_MS;
         let mut guard = defect::guard(policy, self.mutation.as_deref(), &mut config)?;
+        for (grant, own) in &self.grants {
+            let parsed = own.document().parse().map_err(|errors| TargetError::Policy(errors.to_string()))?;
+            let own = GrantJudge::Guard(Box::new(Guard::new(parsed)), own.digest());
+            config.grants.insert(grant.clone(), own);
+        }
         if let Some(folder) = &self.folder {
             let failed = |error: &dyn std::fmt::Display| TargetError::State(error.to_string());
             let state = StateDir::new(&folder.path().join("state"), Durability::Process).map_err(|e| failed(&e))?;
             config.approvals = Some(ApprovalBook::open(&state).map_err(|e| failed(&e))?);
             let mut ledger = Ledger::open(&state, SERVER).map_err(|e| failed(&e))?;
             ledger.refill(&mut guard, (self.clock)()).map_err(|e| failed(&e))?;
+            for (grant, judge) in &mut config.grants {
+                if let GrantJudge::Guard(own, _) = judge {
+                    ledger.refill_of(Some(grant), own, (self.clock)()).map_err(|e| failed(&e))?;
+                }
+            }
             config.ledger = Some(ledger);
             let (chain, key) = (self.chain(), chain_key().map_err(|e| failed(&e))?);
             let mut chain = ChainedAudit::open(&chain, Some(&key), Rotation::default()).map_err(|e| failed(&e))?;
@@ -108,7 +123,12 @@ impl Operated {
     /// Another connection of this grant's holder.
     pub(super) fn identity(&mut self, grant: &str) -> Identity {
         self.sessions += 1;
-        Identity::new(grant, format!("session-{}", self.sessions))
+        Identity::new(grant, format!("session-{}", self.sessions)).with_policy(self.grants.contains_key(grant))
+    }
+
+    /// The grants that have a policy of their own.
+    pub(super) fn own_policies(&self) -> BTreeSet<String> {
+        self.grants.keys().cloned().collect()
     }
 
     /// The gateway as it is up now.

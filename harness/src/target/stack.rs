@@ -1,5 +1,6 @@
 //! A stack that is up, and what it was opened with.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,9 @@ pub(crate) struct Setting<'a> {
     pub(crate) upstream: Upstream,
     /// The policy document's text.
     pub(crate) policy: &'a PolicyFile,
+    /// Those of grants that have one of their own.
+    #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway knows grants"))]
+    pub(crate) grants: &'a BTreeMap<String, PolicyFile>,
     /// The name of a deliberate defect.
     #[cfg_attr(not(feature = "embedded"), expect(dead_code, reason = "only a gateway has one"))]
     pub(crate) mutation: Option<&'a str>,

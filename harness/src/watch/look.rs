@@ -175,7 +175,7 @@ fn made_of(case: &Case, file: &Path, under: &Under) -> Made {
     made.add(file, fs::read(file).ok().as_deref());
     // A policy in place of its own: its own then changes nothing.
     let own = under.policy.is_none().then_some(&case.policy);
-    for policy in own.into_iter().chain(case.reloads.values()) {
+    for policy in own.into_iter().chain(case.reloads.values()).chain(case.grants.values()) {
         add_policy(&mut made, policy);
     }
     made

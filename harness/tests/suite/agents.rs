@@ -7,7 +7,7 @@ use rogue_harness::scenario::{Case, PolicyFile, parse};
 use rogue_harness::target::{GatewayCommand, TargetKind};
 use rogue_harness::verdict::{Role, RunResult, ScenarioResult, Verdict};
 
-use crate::support::{ALLOW, case};
+use crate::support::{ALLOW, case, run_on};
 
 const KINDS: [TargetKind; 2] = [TargetKind::Embedded, TargetKind::Http];
 
@@ -171,7 +171,41 @@ fn who_is_called_must_be_named() {
     );
     let path = std::path::Path::new("probe.yaml");
     let scenario = parse(path, &source).unwrap();
-    let problems = rogue_harness::scenario::lint_case(path, &source, &scenario, None);
+    let problems = rogue_harness::scenario::lint_case(path, &source, &scenario, &[]);
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(told.len() == 1 && told[0].contains("did you mean `helper`"), "{told:?}");
+}
+
+const ONCE: &str = r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp", "tools": { "bn_ping": { "limits": [
+    { "counter": "c", "window": "minute", "max": 1, "scope": "grant" }] } } }"#;
+const THRICE: &str = r#"{ "version": "2", "default": "deny", "manifest": "binance-mcp", "tools": { "bn_ping": { "limits": [
+    { "counter": "c", "window": "minute", "max": 3, "scope": "grant" }] } } }"#;
+
+/// A grant is judged by its own policy, in whichever way it comes, and what it has used up outlives a restart.
+#[test]
+fn a_grant_may_have_a_policy_of_its_own() {
+    let mut case = case(
+        &format!(
+            "kind: workflow\nupstream: soft\n{TWO}\nsteps:\n\
+             \x20 - repeat: {{ times: 3, steps: [{{ call: {{ tool: bn_ping }} }}] }}\n\
+             \x20 - call: {{ by: double, tool: bn_ping, expect: {{ outcome: denied }} }}\n\
+             \x20 - call: {{ by: helper, tool: bn_ping }}\n\
+             \x20 - call: {{ by: helper, tool: bn_ping, expect: {{ outcome: denied }} }}\n\
+             \x20 - operator: restart\n\
+             \x20 - call: {{ by: helper, tool: bn_ping, expect: {{ outcome: denied }} }}\n\
+             expect: {{ agent: {{ allowed: 4, denied: 3 }} }}\n"
+        ),
+        THRICE,
+    );
+    case.grants.insert("research".to_owned(), PolicyFile::of_text("once.json", ONCE));
+    for target in KINDS {
+        let result = run_on(target, &case);
+        assert_eq!(result.verdict, Verdict::Passed, "{:#?}", result.runs);
+    }
+    case.grants.clear();
+    assert_eq!(
+        run_on(TargetKind::Embedded, &case).verdict,
+        Verdict::Blocked,
+        "the desk's policy would judge otherwise"
+    );
 }

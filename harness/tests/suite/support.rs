@@ -18,7 +18,13 @@ pub(crate) fn case(body: &str, policy: &str) -> Case {
     let path = PathBuf::from("probe.yaml");
     let scenario = parse(&path, &format!("{HEAD}{body}")).unwrap_or_else(|problem| panic!("{problem}"));
     let policy = PolicyFile::of_text("inline.json", policy);
-    Case { scenario, path, policy, reloads: std::collections::BTreeMap::new() }
+    Case {
+        scenario,
+        path,
+        policy,
+        reloads: std::collections::BTreeMap::new(),
+        grants: std::collections::BTreeMap::new(),
+    }
 }
 
 /// A workflow on the naive server, from its steps and what is expected of it.

@@ -12,6 +12,7 @@ mod report;
 mod rules;
 mod shrink;
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use crate::cassette::{End, Header, Message, TapeError, TapeReader};
@@ -41,6 +42,8 @@ pub struct Stand {
     /// Whether the gateway keeps something in a folder, and whether it knows the server's tools beforehand.
     durable: bool,
     pinned: bool,
+    /// The policies of grants that have one of their own.
+    grants: BTreeMap<String, PolicyFile>,
     /// What the scenario of the tape calls harm.
     harm: Option<ExchangeCheck>,
     /// What no tape holds of the scenario.
@@ -100,6 +103,7 @@ impl Stand {
             mutation: None,
             durable: run::durable(scenario),
             pinned: scenario.pinned,
+            grants: case.grants.clone(),
             harm: (scenario.kind == Kind::Attack).then(|| scenario.harm.clone()),
             notes,
         })
@@ -125,6 +129,7 @@ impl Stand {
             mutation: None,
             durable: false,
             pinned: false,
+            grants: BTreeMap::new(),
             harm: None,
             notes,
         })
@@ -138,6 +143,7 @@ impl Stand {
             seed,
             target: self.target.target()?,
             policy: &self.policy,
+            grants: &self.grants,
             upstream: self.upstream,
             mutation: self.mutation.as_deref(),
             durable: self.durable,

@@ -10,16 +10,19 @@ use crate::soft;
 /// What a denial names when no rule of the document decided.
 const WORDS: [&str; 3] = ["(hidden)", "(default deny)", "(no policy)"];
 
-pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario, policy: Option<&PolicyFile>) {
+pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario, policies: &[&PolicyFile]) {
     if scenario.kind == Kind::Attack && !scenario.harm.is_empty() && scenario.harm.holds_when_idle() {
         let place = findings.key("harm");
         let help = "add something that only the attack can do, for example `orders_booked: { min: 1 }`";
         findings.add("harm-idle", place, "a run in which nothing happens would show this harm", help);
     }
-    let document = policy
-        .and_then(|policy| serde_json::from_str::<Value>(&crate::scenario::comments::blanked(policy.text())).ok());
+    let documents: Option<Vec<Value>> = policies
+        .iter()
+        .map(|policy| serde_json::from_str(&crate::scenario::comments::blanked(policy.text())).ok())
+        .collect();
+    let documents = documents.filter(|documents| !documents.is_empty());
     let name = scenario.policy.value.as_str();
-    let mut checks = Checks { findings, document: document.as_ref(), name };
+    let mut checks = Checks { findings, documents: documents.as_deref(), name };
     checks.paths("harm", &scenario.harm);
     checks.expect("hold", &scenario.hold);
     checks.expect("expect", &scenario.expect);
@@ -33,7 +36,7 @@ pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario, policy: Opt
 
 struct Checks<'a, 'b> {
     findings: &'a mut Findings<'b>,
-    document: Option<&'a Value>,
+    documents: Option<&'a [Value]>,
     name: &'a str,
 }
 
@@ -112,8 +115,8 @@ impl Checks<'_, '_> {
         if WORDS.contains(&rule) {
             return;
         }
-        let Some(document) = self.document else { return };
-        if !rule.starts_with('/') || document.pointer(rule).is_none() {
+        let Some(documents) = self.documents else { return };
+        if !rule.starts_with('/') || !documents.iter().any(|document| document.pointer(rule).is_some()) {
             let help = format!("write a JSON pointer into the document, or one of {}", WORDS.join(", "));
             let message = format!("the policy `{}` has no rule `{rule}`", self.name);
             self.findings.add("rule-missing", place, message, help);

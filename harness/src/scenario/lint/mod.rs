@@ -14,12 +14,13 @@ use std::path::Path;
 use super::policy_file::PolicyFile;
 use super::{Problem, Scenario};
 
-/// Everything that is wrong or doubtful within one scenario. Without the policy its rules are not looked up.
-pub fn lint_case(path: &Path, source: &str, scenario: &Scenario, policy: Option<&PolicyFile>) -> Vec<Problem> {
+/// Everything that is wrong or doubtful within one scenario. Without its policies, its own and those of grants, rules are not
+/// looked up.
+pub fn lint_case(path: &Path, source: &str, scenario: &Scenario, policies: &[&PolicyFile]) -> Vec<Problem> {
     let mut findings = Findings { path, source, problems: Vec::new() };
     shape::lint(&mut findings, scenario);
     steps::lint(&mut findings, scenario);
-    checks::lint(&mut findings, scenario, policy);
+    checks::lint(&mut findings, scenario, policies);
     findings.problems
 }
 

@@ -4,7 +4,7 @@ use mock_binance::Fault;
 use serde_json::Value;
 
 use super::Findings;
-use crate::scenario::{ExchangeCheck, Expect, FIRST_AGENT, Kind, Located, Scenario, Upstream};
+use crate::scenario::{Agent, ExchangeCheck, Expect, FIRST_AGENT, FIRST_GRANT, Kind, Located, Scenario, Upstream};
 
 pub(super) fn lint(findings: &mut Findings<'_>, scenario: &Scenario) {
     id(findings, scenario);
@@ -39,6 +39,16 @@ fn agents(findings: &mut Findings<'_>, scenario: &Scenario) {
         }
         if !word(&agent.grant) {
             findings.add("agent", place, format!("`{}` cannot be the name of a grant", agent.grant), help);
+        }
+        let named = |agent: &Agent| agent.policy.as_ref().map(|policy| policy.value.clone());
+        if agent.policy.is_some() && agent.grant.value == FIRST_GRANT {
+            let help = "name it as the scenario's `policy`, or give the agent another grant";
+            findings.add("grant-policy", place, format!("`{FIRST_GRANT}` is judged by the scenario's policy"), help);
+        }
+        let other = scenario.agents.values().find(|other| other.grant.value == agent.grant.value);
+        if other.is_some_and(|other| named(other) != named(agent)) {
+            let message = format!("agents of the grant `{}` name different policies", agent.grant);
+            findings.add("grant-policy", place, message, "a grant has one policy: name it at each of its agents");
         }
     }
 }

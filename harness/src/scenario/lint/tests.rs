@@ -45,7 +45,7 @@ fn findings(source: &str) -> Vec<(&'static str, u64)> {
     let path = Path::new("x.yaml");
     let scenario = parse(path, source).unwrap_or_else(|problem| panic!("{problem}\n{source}"));
     let policy = PolicyFile::of_text("p.json", r#"{ "tools": { "bn_ping": {} } }"#);
-    let problems = lint_case(path, source, &scenario, Some(&policy));
+    let problems = lint_case(path, source, &scenario, &[&policy]);
     for problem in &problems {
         assert!(problem.remedy().is_some_and(|remedy| !remedy.is_empty()), "no remedy: {problem}");
     }
@@ -171,6 +171,12 @@ fn agents_and_what_happens_round_them() {
     check(&two, "advance: 1s", "reconnect: { by: nobody }", &[("agent", 19)]);
     check(&two, "helper: {", "agent: {", &[("agent", 10)]);
     check(&two, "grant: research", "grant: Research", &[("agent", 10)]);
+    check(&two, "grant: research", "grant: research, policy: reader", &[]);
+    check(&two, "grant: research", "grant: desk, policy: reader", &[("grant-policy", 10)]);
+    let three = two.replace("research }", "research, policy: a }, third: { grant: research, policy: a }");
+    check(&three, "policy: a }, third", "policy: b }, third", &[("grant-policy", 10)]);
+    check(&three, ", policy: a }, third", " }, third", &[("grant-policy", 10)]);
+    check(&three, "third", "fourth", &[]);
     check(ATTACK, "advance: 1s", "direct: { method: GET, path: api }", &[("path", 18)]);
     check(ATTACK, "advance: 1s", "direct: { method: GET, path: /api, key: \"${nobody.key}\" }", &[("reference", 18)]);
     check(ATTACK, "advance: 1s", "server_change: { tool: bn_ping, hangs_up: true }", &[("server-change", 18)]);
@@ -215,6 +221,6 @@ fn what_can_be_run_all_the_same_is_a_warning() {
     let path = Path::new("x.yaml");
     let source = ATTACK.replace("tool: bn_new_order", "unknown_tool: true, tool: bn_new_order");
     let scenario = parse(path, &source).expect("well formed");
-    let severities: Vec<_> = lint_case(path, &source, &scenario, None).iter().map(Problem::severity).collect();
+    let severities: Vec<_> = lint_case(path, &source, &scenario, &[]).iter().map(Problem::severity).collect();
     assert_eq!(severities, [Severity::Warning]);
 }
