@@ -70,6 +70,11 @@ fn forge(path: &Path, records: &[&str]) -> Result<(), String> {
 /// thing on, as with a full disk, and can still read.
 pub(super) fn let_store_take(state: &Path, takes: bool) -> Result<String, String> {
     let told = |error: rusqlite::Error| error.to_string();
+    // The journal beside the database is begun with the first charge: no file of it can be made in a folder that is gone.
+    let away = state.with_extension("away");
+    if takes {
+        fs::rename(&away, state).map_err(|error| error.to_string())?;
+    }
     let connection = Connection::open(state.join("state.db")).map_err(told)?;
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
     let mut tables = connection.prepare(tables).map_err(told)?;
@@ -83,6 +88,9 @@ pub(super) fn let_store_take(state: &Path, takes: bool) -> Result<String, String
             format!("CREATE TRIGGER \"{name} is full\" BEFORE INSERT ON \"{name}\" {refuses}")
         };
         connection.execute_batch(&change).map_err(told)?;
+    }
+    if !takes {
+        fs::rename(state, &away).map_err(|error| error.to_string())?;
     }
     Ok(if takes { "the store takes what it is given again" } else { "the store takes nothing more" }.to_owned())
 }
