@@ -1,11 +1,13 @@
 //! A call that needs a person's approval.
 
-use mcp_policy::Escalation;
+use std::sync::Arc;
 
-use crate::approval::{ApprovalError, Asked, Meeting, meet};
+use mcp_policy::{Escalation, Guard};
+
+use crate::approval::{Approval, ApprovalError, ApprovalState, Asked, Meeting, Notice, meet};
 use crate::audit::{Record, Verdict, event};
 use crate::gateway::{Case, Court, Gateway, Ruling, Told};
-use crate::judges::{Judgement, Plea};
+use crate::judges::{Judgement, Plea, Under};
 use crate::state_dir::StateError;
 
 impl Gateway {
@@ -37,7 +39,7 @@ impl Gateway {
         let arguments = if seam.binds_no_arguments() { String::new() } else { asked.arguments.clone() };
         let asked = Asked { arguments, ..asked };
         let asked = asked.by(&court.policy_under(plea.under), &escalation.rule, &escalation.message);
-        match self.meet(court, asked, case.now_ms) {
+        match self.meet(court, plea.under, asked, case.now_ms) {
             Ok((id, Meeting::Use)) => self.use_up(court, case, plea, &id, record),
             Ok((id, Meeting::Refused)) => {
                 let message = "a person has denied this call";
@@ -61,7 +63,13 @@ impl Gateway {
     }
 
     /// What the newest request for the call is, and its id; asks if there is none. All changes are on record before.
-    fn meet(&self, court: &mut Court, asked: Asked, now: u64) -> Result<(String, Meeting), ApprovalError> {
+    fn meet(
+        &self,
+        court: &mut Court,
+        under: &Under,
+        asked: Asked,
+        now: u64,
+    ) -> Result<(String, Meeting), ApprovalError> {
         let window_ms = self.approval_window_ms();
         let Some(book) = &mut court.approvals else {
             return Err(StateError::Damaged("there is no book".to_owned()).into());
@@ -69,16 +77,57 @@ impl Gateway {
         book.expire(now)?;
         let newest = book.newest(&asked.fingerprint())?;
         let meeting = meet(newest.as_ref(), now);
+        let mut new = None;
         let id = match (newest, meeting) {
             (Some(newest), Meeting::Wait | Meeting::Refused) => {
                 book.met(&newest.id)?;
                 newest.id
             }
             (Some(newest), Meeting::Use) => newest.id,
-            _ => book.ask(asked, now, window_ms)?.id,
+            _ => {
+                let asked = book.ask(asked, now, window_ms)?;
+                let id = asked.id.clone();
+                new = Some(asked);
+                id
+            }
         };
         self.tell_changes(court)?;
+        if let Some(new) = new {
+            self.notify(court, under, &new);
+        }
         Ok((id, meeting))
+    }
+
+    /// Lets somebody know of a request that waits, with those values of its arguments that its policy shows.
+    fn notify(&self, court: &Court, under: &Under, approval: &Approval) {
+        let Some(notifier) = &self.shared.notifier else { return };
+        let policy = court.guard_under(under).and_then(Guard::policy);
+        let handling = policy.map(|policy| policy.handling(&approval.asked.tool));
+        notifier.notify(Notice::of(approval, handling.map_or(&[], |handling| handling.shown())));
+    }
+
+    /// Lets somebody know of every request that still waits, as after a start: what an earlier process has told of them is
+    /// not known.
+    pub fn notify_pending(&self) {
+        if self.shared.notifier.is_none() {
+            return;
+        }
+        let now = self.now_ms();
+        let Ok(court) = self.shared.court.lock() else { return };
+        let listed = court.approvals.as_ref().map_or_else(|| Ok(Vec::new()), |book| book.list(now));
+        let listed = listed.unwrap_or_else(|error| {
+            tracing::error!(%error, "requests for approval cannot be read, so nobody is told of those that wait");
+            Vec::new()
+        });
+        for (approval, _) in listed
+            .iter()
+            .rev()
+            .filter(|(approval, state)| *state == ApprovalState::Pending && approval.asked.server == self.shared.server)
+        {
+            let own = court.grants.get_key_value(approval.asked.grant.as_str()).filter(|(_, seat)| seat.in_force);
+            let under = own.map(|(name, _)| Arc::clone(name));
+            self.notify(&court, &under, approval);
+        }
     }
 
     /// Judges an approved call again, and lets it through if nothing but the question was in its way.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::approval::ApprovalBook;
+use crate::approval::{ApprovalBook, Notifier};
 use crate::audit::{AuditKey, AuditSink};
 use crate::clock::NowMs;
 use crate::judges::GrantJudge;
@@ -120,6 +120,8 @@ pub struct GatewayConfig {
     pub grants: BTreeMap<String, GrantJudge>,
     /// Where people are asked. Without it a call that needs approval is denied.
     pub approvals: Option<ApprovalBook>,
+    /// Who is told of each new request for approval. Without it people have to look.
+    pub notifier: Option<Arc<dyn Notifier>>,
     /// How long a request waits for a decision, and an approval for its call, in milliseconds. 15 minutes.
     pub approval_window_ms: u64,
     /// What calls were charged, on disk before they leave. Without it a restart forgets what was counted.
@@ -151,6 +153,7 @@ impl GatewayConfig {
             policy: String::new(),
             grants: BTreeMap::new(),
             approvals: None,
+            notifier: None,
             approval_window_ms: 15 * 60 * 1000,
             ledger: None,
             shared_limits: None,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use mcp_policy::{Call, Denial, Guard, Moment, Outcome, ResultRules, Settlement, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::approval::ApprovalBook;
+use crate::approval::{ApprovalBook, Notifier};
 use crate::audit::{AuditKey, AuditSink, Record, Settled, Stamp, Verdict, event, shown};
 use crate::clock::NowMs;
 use crate::config::{GatewayConfig, GatewayLimits, Identity};
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pins: Option<Pins>,
     /// Where several gateways count.
     pub(crate) store: Option<Arc<dyn SharedLimits>>,
+    pub(crate) notifier: Option<Arc<dyn Notifier>>,
     approval_window_ms: AtomicU64,
     limits: GatewayLimits,
     audit_key: Option<AuditKey>,
@@ -205,6 +206,7 @@ impl Gateway {
                 kill: config.kill,
                 pins: config.pins,
                 store: config.shared_limits,
+                notifier: config.notifier,
                 approval_window_ms: config.approval_window_ms.into(),
                 limits: config.limits,
                 audit_key: config.audit_key,

@@ -76,9 +76,13 @@ mod source;
 mod state_dir;
 pub mod trail;
 mod upstream;
+#[cfg(feature = "http")]
+pub mod webhook;
 mod wire;
 
-pub use approval::{Approval, ApprovalBook, ApprovalChange, ApprovalError, ApprovalState, Asked, NotOpen};
+pub use approval::{
+    Approval, ApprovalBook, ApprovalChange, ApprovalError, ApprovalState, Asked, NotOpen, Notice, Notifier,
+};
 pub use audit::{
     AuditKey, AuditKeyTooShort, AuditSink, ChainedAudit, ChainedAuditError, FileAudit, MAX_LINE_BYTES, MemoryAudit,
     Rotation, SharedAudit, WriterAudit, is_decision, policy_digest,

@@ -9,6 +9,8 @@ pub(super) struct Now {
     /// By server.
     pub(super) pending: Vec<(String, usize)>,
     pub(super) halted: bool,
+    /// What became of notices, if there is a webhook.
+    pub(super) notices: Option<[(&'static str, u64); 4]>,
 }
 
 /// All figures. No argument of any call is among them.
@@ -69,6 +71,13 @@ pub(super) fn text(seen: &Seen, now: &Now) -> String {
     for (server, pending) in &now.pending {
         series(&mut out, name, &[("server", server)], pending);
     }
+    if let Some(notices) = now.notices {
+        let name = "mcp_gateway_approval_notices_total";
+        head(&mut out, name, "counter", "What became of notices to the approval webhook; `retried` counts attempts.");
+        for (outcome, count) in notices {
+            series(&mut out, name, &[("outcome", outcome)], count);
+        }
+    }
     for (name, kind, help, value) in [
         ("mcp_gateway_audit_records_total", "counter", "Records that the audit has taken.", seen.records),
         ("mcp_gateway_audit_lost_total", "counter", "Records that the audit has not taken.", seen.lost),
@@ -103,7 +112,7 @@ mod tests {
         let labels = ["s", "deny", "a\"} 1\nmcp_gateway_halted 1"].map(str::to_owned);
         seen.calls.insert(labels, 3);
         seen.deaths.insert(["s", "server_restarted"].map(str::to_owned), 4);
-        let text = text(&seen, &Now { pending: vec![("s".to_owned(), 2)], halted: false });
+        let text = text(&seen, &Now { pending: vec![("s".to_owned(), 2)], halted: false, notices: None });
         assert!(
             text.contains(
                 r#"mcp_gateway_calls_total{server="s",decision="deny",tool="a\"} 1\nmcp_gateway_halted 1"} 3"#

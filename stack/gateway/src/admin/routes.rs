@@ -24,6 +24,7 @@ use super::page::{self, View};
 use super::watch::Watch;
 use crate::approval::{Approval, ApprovalBook, ApprovalError, ApprovalState};
 use crate::gateway::Gateway;
+use crate::webhook::WebhookCounts;
 
 const COOKIE_NAME: &str = "mcp-gateway-admin";
 /// A token of fewer characters could be guessed.
@@ -35,6 +36,8 @@ pub struct AdminConfig {
     pub watch: Watch,
     /// Where people are asked; without it there is nothing to decide.
     pub approvals: Option<ApprovalBook>,
+    /// What became of notices, where a webhook is told of requests.
+    pub notices: Option<Arc<WebhookCounts>>,
     /// Makes secrets of 32 random bytes for cookies and forms.
     pub secrets: Arc<dyn Fn() -> io::Result<[u8; 32]> + Send + Sync>,
     token: [u8; 32],
@@ -59,7 +62,7 @@ impl AdminConfig {
             getrandom::fill(&mut secret).map_err(io::Error::other)?;
             Ok(secret)
         };
-        Ok(Self { watch, approvals, secrets: Arc::new(secrets), token: Sha256::digest(token).into() })
+        Ok(Self { watch, approvals, notices: None, secrets: Arc::new(secrets), token: Sha256::digest(token).into() })
     }
 }
 
@@ -79,6 +82,7 @@ struct Desk {
     others: Vec<Gateway>,
     watch: Watch,
     book: Option<Mutex<ApprovalBook>>,
+    notices: Option<Arc<WebhookCounts>>,
     secrets: Arc<dyn Fn() -> io::Result<[u8; 32]> + Send + Sync>,
     token: [u8; 32],
     logins: Logins,
@@ -93,9 +97,9 @@ impl Admin {
     /// The admin listener of several gateways in one process, which share clock, approval window, kill switch, state folder
     /// and audit.
     pub fn several(gateway: Gateway, others: Vec<Gateway>, config: AdminConfig) -> Self {
-        let AdminConfig { watch, approvals, secrets, token } = config;
+        let AdminConfig { watch, approvals, notices, secrets, token } = config;
         let book = approvals.map(Mutex::new);
-        Self(Arc::new(Desk { gateway, others, watch, book, secrets, token, logins: Logins::default() }))
+        Self(Arc::new(Desk { gateway, others, watch, book, notices, secrets, token, logins: Logins::default() }))
     }
 
     /// Serves until `stop` is ready.
@@ -364,7 +368,8 @@ async fn figures(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Re
         (server.to_owned(), approvals.iter().filter(of_server).count())
     };
     let pending = desk.gateways().map(|gateway| waits(gateway.server())).collect();
-    let now = Now { pending, halted: desk.gateway.kill_switch().is_on() };
+    let notices = desk.notices.as_ref().map(|notices| notices.all());
+    let now = Now { pending, halted: desk.gateway.kill_switch().is_on(), notices };
     let told = metrics::text(&desk.watch.seen(), &now);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], told).into_response())
 }

@@ -16,8 +16,10 @@
 //! * [`state`](Approval) is pure; [`ApprovalBook`] keeps it in a file that people reach and agents do not.
 
 mod book;
+mod notice;
 mod state;
 
 pub use book::{ApprovalBook, ApprovalChange, ApprovalError};
+pub use notice::{Notice, Notifier};
 pub use state::{Approval, ApprovalState, Asked, NotOpen};
 pub(crate) use state::{Meeting, meet};

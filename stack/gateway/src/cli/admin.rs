@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mcp_gateway::admin::{Admin, AdminConfig, Watch};
+use mcp_gateway::webhook::WebhookCounts;
 use mcp_gateway::{ApprovalBook, Durability, StateDir};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -27,7 +29,12 @@ impl Drop for Serving {
 }
 
 /// Starts the admin listener if one is asked for.
-pub(super) async fn start(args: &GatewayArgs, guarded: &[Guarded], watch: Watch) -> Result<Option<Serving>, Failure> {
+pub(super) async fn start(
+    args: &GatewayArgs,
+    guarded: &[Guarded],
+    watch: Watch,
+    notices: Option<Arc<WebhookCounts>>,
+) -> Result<Option<Serving>, Failure> {
     let (Some(address), Some(path)) = (args.admin, &args.admin_token_file) else { return Ok(None) };
     if !address.ip().is_loopback() {
         return Err(Failure::NotLoopback(address));
@@ -35,7 +42,8 @@ pub(super) async fn start(args: &GatewayArgs, guarded: &[Guarded], watch: Watch)
     let token =
         std::fs::read_to_string(path).map_err(|source| Failure::AdminTokenUnread { path: path.clone(), source })?;
     let book = args.state.as_deref().map(|folder| ApprovalBook::open(&StateDir::new(folder, Durability::Power)?));
-    let config = AdminConfig::new(token.trim(), watch, book.transpose()?).map_err(Failure::AdminToken)?;
+    let mut config = AdminConfig::new(token.trim(), watch, book.transpose()?).map_err(Failure::AdminToken)?;
+    config.notices = notices;
     let bound = |source| Failure::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(bound)?;
     let address: SocketAddr = listener.local_addr().map_err(bound)?;

@@ -23,6 +23,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct GatewayArgs {
     /// A TOML file with everything that flags say, and with the servers that there are. What is given here or in the
     /// environment goes before it.
@@ -85,6 +86,19 @@ pub(crate) struct GatewayArgs {
     /// How long a request for approval waits for a person, and an approval for its call, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     pub(crate) approval_window: u64,
+
+    /// Tell this address of each new request for approval: `https://desk.example/hook`, or `http` on the loopback. Each notice
+    /// is signed with the secret of --approval-webhook-secret-file or of `MCP_GATEWAY_APPROVAL_WEBHOOK_SECRET`.
+    #[arg(long, value_name = "URL", env = "MCP_GATEWAY_APPROVAL_WEBHOOK", hide_env_values = true)]
+    pub(crate) approval_webhook: Option<String>,
+
+    /// The file with the secret that notices are signed with, of 16 bytes or more; `whsec_` and Base64 will do.
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_APPROVAL_WEBHOOK_SECRET_FILE")]
+    pub(crate) approval_webhook_secret_file: Option<PathBuf>,
+
+    /// Tell the webhook without encryption beyond this machine: whoever is on the way reads the requests.
+    #[arg(long)]
+    pub(crate) approval_webhook_plain_text: bool,
 
     /// The tool definitions that somebody has looked at, as `mcp-gateway pin` writes them. A tool whose definition is
     /// another is quarantined; one that was not listed yet may not be called.
@@ -457,6 +471,7 @@ Exit codes:
   13 the shared store cannot be used, or the policy has rules that it does not share
   14 the client's configuration cannot be guarded
   15 the configuration file cannot be read or is not valid
+  16 the approval webhook cannot be used
 
 Examples:
   mcp-gateway --policy policy.json --audit audit.jsonl -- binance-mcp

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use mcp_gateway::admin::AdminTokenTooShort;
+use mcp_gateway::webhook::BadWebhook;
 use mcp_gateway::{
     ApprovalError, AuditKeyTooShort, BadUpstream, ChainedAuditError, GatewayError, GrantError, SpansGrants, StateError,
     Unshared,
@@ -78,6 +79,15 @@ pub(super) enum Failure {
     #[cfg(feature = "redis")]
     #[error("cannot read the password of the shared store `{}`: {source}", path.display())]
     PasswordUnread { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Webhook(#[from] BadWebhook),
+    #[error("cannot read the secret of the approval webhook `{}`: {source}", path.display())]
+    WebhookSecretUnread { path: PathBuf, source: io::Error },
+    #[error(
+        "there is no secret for the approval webhook: give `--approval-webhook-secret-file FILE`, `secret_file` in the \
+         file, or MCP_GATEWAY_APPROVAL_WEBHOOK_SECRET"
+    )]
+    NoWebhookSecret,
     #[error("there is no randomness to make a token of: {0}")]
     Random(io::Error),
 }
@@ -121,6 +131,7 @@ impl Failure {
             #[cfg(feature = "redis")]
             Self::SharedStore(_) | Self::PasswordUnread { .. } => 13,
             Self::Init(_) => 14,
+            Self::Webhook(_) | Self::WebhookSecretUnread { .. } | Self::NoWebhookSecret => 16,
             Self::ConfigUnread { .. } | Self::Config(_) => 15,
         }
     }

@@ -16,5 +16,6 @@ mod settings;
 mod setup;
 mod shell;
 mod signals;
+mod webhook;
 
 pub(crate) use run::main;

@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::reread::Reread;
 use super::settings::{self, Settings};
 use super::setup::Guarded;
+use super::webhook::Telling;
 use super::{server, setup, signals};
 
 pub(crate) fn main() -> ExitCode {
@@ -71,7 +72,9 @@ fn run(settings: &Settings, matches: ArgMatches) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     // What the gateway talks to beside its clients and its server belongs to the same runtime.
     let entered = runtime.enter();
-    let guarded: Arc<[Guarded]> = setup::gateways(settings, &watch)?.into();
+    let telling = Telling::start(args)?;
+    let notifier = telling.as_ref().map(Telling::notifier);
+    let guarded: Arc<[Guarded]> = setup::gateways(settings, &watch, notifier.as_ref())?.into();
     for Guarded { gateway, .. } in guarded.iter() {
         let policy = gateway.policy();
         gateway.record_event("started", &[("version", env!("CARGO_PKG_VERSION")), ("policy", &policy)]);
@@ -82,15 +85,20 @@ fn run(settings: &Settings, matches: ArgMatches) -> Result<(), Failure> {
         put_together(args.gateway, &matches)
     };
     let served = runtime.block_on(async {
-        let _admin = super::admin::start(args, &guarded, watch).await?;
+        let notices = telling.as_ref().map(Telling::counts);
+        let _admin = super::admin::start(args, &guarded, watch, notices).await?;
         let reread = Reread::new(Arc::clone(&guarded), settings, again);
-        match (args.listen, &*guarded) {
+        let served = match (args.listen, &*guarded) {
             (Some(address), guarded) => {
                 super::listen::serve(settings, guarded, address, reread).await.map(|()| SessionSummary::default())
             }
             (None, [only]) => serve(args, only, reread).await,
             (None, _) => Ok(SessionSummary::default()),
+        };
+        if let Some(telling) = &telling {
+            telling.end(Duration::from_millis(args.drain)).await;
         }
+        served
     });
     drop(entered);
     // A read of standard input that is still waiting cannot be cancelled: leave it behind.

@@ -104,6 +104,16 @@ fn check(args: &GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<(), Failure
             "who may call a listener is told, and there is none: give `--listen ADDRESS`, or `listen` in `[http]`",
         ));
     }
+    if args.approval_webhook.is_some() && args.state.is_none() {
+        return Err(usage(
+            "nobody is asked for approval without a state folder: give `--state DIR`, or leave the approval webhook out",
+        ));
+    }
+    if args.approval_webhook.is_none()
+        && (args.approval_webhook_secret_file.is_some() || args.approval_webhook_plain_text)
+    {
+        return Err(usage("there is a secret for an approval webhook, and no address: give `--approval-webhook URL`"));
+    }
     match (args.admin, &args.admin_token_file) {
         (Some(_), None) => {
             Err(usage("the admin page needs a token: give `--admin-token-file FILE`, or `token_file` in `[admin]`"))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mcp_gateway::admin::Watch;
 use mcp_gateway::{
     ApprovalBook, AuditKey, AuditSink, ChainedAudit, ChainedAuditError, Durability, Gateway, GatewayConfig,
-    GatewayLimits, GrantBook, GrantJudge, KillSwitch, Ledger, Pins, PolicyDocument, RestartLimits, Rotation,
+    GatewayLimits, GrantBook, GrantJudge, KillSwitch, Ledger, Notifier, Pins, PolicyDocument, RestartLimits, Rotation,
     SharedAudit, SharedLimits, StateDir, WriterAudit, check_own, system_clock,
 };
 #[cfg(feature = "redis")]
@@ -83,7 +83,11 @@ pub(super) struct Guarded {
 /// A gateway for each server, under policies that are all read before anything is opened; whatever their audit takes,
 /// `watch` sees as well if somebody looks at it. Each has a guard, a lock, pins and a ledger of its own: what they share is
 /// the audit, the kill switch and the folder.
-pub(super) fn gateways(settings: &Settings, watch: &Watch) -> Result<Vec<Guarded>, Failure> {
+pub(super) fn gateways(
+    settings: &Settings,
+    watch: &Watch,
+    notifier: Option<&Arc<dyn Notifier>>,
+) -> Result<Vec<Guarded>, Failure> {
     let args = &settings.args;
     let sources = settings.servers.iter().map(|server| read_policy(&server.policy)).collect::<Result<Vec<_>, _>>()?;
     let own = own_policies(settings)?;
@@ -98,7 +102,12 @@ pub(super) fn gateways(settings: &Settings, watch: &Watch) -> Result<Vec<Guarded
     let shared_limits = shared_limits(args)?;
     let mut gateways = Vec::new();
     for (server, source) in settings.servers.iter().zip(sources) {
-        let common = Common { audit: audit.clone(), kill: kill.clone(), shared_limits: shared_limits.clone() };
+        let common = Common {
+            audit: audit.clone(),
+            kill: kill.clone(),
+            shared_limits: shared_limits.clone(),
+            notifier: notifier.cloned(),
+        };
         gateways.push(Guarded { server: server.clone(), gateway: gateway(args, server, source, &own, common)? });
     }
     Ok(gateways)
@@ -109,6 +118,7 @@ struct Common {
     audit: SharedAudit,
     kill: KillSwitch,
     shared_limits: Option<Arc<dyn SharedLimits>>,
+    notifier: Option<Arc<dyn Notifier>>,
 }
 
 fn audit_key(args: &GatewayArgs) -> Result<Option<AuditKey>, Failure> {
@@ -132,7 +142,7 @@ fn gateway(
     own: &BTreeMap<String, PathBuf>,
     common: Common,
 ) -> Result<Gateway, Failure> {
-    let Common { audit, kill, shared_limits } = common;
+    let Common { audit, kill, shared_limits, notifier } = common;
     check_policy(args, &source)?;
     let clock = system_clock();
     let mut guard = Guard::new(source.policy);
@@ -175,6 +185,7 @@ fn gateway(
         grants,
         pins,
         approvals,
+        notifier,
         approval_window_ms: args.approval_window.saturating_mul(1000),
         ledger,
         shared_limits,
@@ -201,6 +212,7 @@ fn gateway(
         gateway.record_event("policy_refused", &[("grant", grant), ("message", &message)]);
     }
     gateway.record_approvals();
+    gateway.notify_pending();
     Ok(gateway)
 }
 

@@ -11,6 +11,7 @@ mod policies;
 mod restart;
 #[path = "../support/server.rs"]
 mod server;
+mod webhook;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -54,6 +55,8 @@ fn main() -> ExitCode {
         trial("a_server_that_keeps_dying_is_given_up", restart::given_up),
         trial("the_next_server_waits_until_the_one_before_is_gone", restart::one_at_a_time),
         trial("over_http_each_session_has_its_own_server_started_again", restart::over_http),
+        trial("a_webhook_is_told_of_requests_for_approval", webhook::tells),
+        trial("a_webhook_that_is_not_safe_starts_nothing", webhook::refuses_what_is_not_safe),
         trial("the_audit_goes_to_standard_error_by_default", audit_to_stderr),
         trial("a_full_disk_denies_before_the_call_leaves", full_disk),
         trial("the_server_does_not_see_the_gateways_settings", environment),

@@ -32,4 +32,6 @@ mod results;
 mod server_side;
 mod shared;
 mod trail;
+#[cfg(feature = "http")]
+mod webhook;
 mod without_io;

@@ -67,6 +67,7 @@ fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) ->
         layer.general(&mut top);
         layer.restart(&mut top);
         layer.audit(&mut top);
+        layer.approval_webhook(&mut top);
         layer.http(&mut top);
         layer.admin(&mut top);
         layer.shared_store(&mut top);
@@ -134,6 +135,19 @@ impl Layer<'_> {
         self.set("audit_sync", audit.switch("sync"), |args| &mut args.audit_sync);
         self.set("audit_key_file", audit.path("key_file").map(Some), |args| &mut args.audit_key_file);
         audit.end();
+    }
+
+    fn approval_webhook(&mut self, top: &mut Section<'_, '_>) {
+        let Some(mut webhook) = top.section("approval_webhook") else { return };
+        self.set("approval_webhook", webhook.text("url").map(Some), |args| &mut args.approval_webhook);
+        let secret = webhook.path("secret_file").map(Some);
+        self.set("approval_webhook_secret_file", secret, |args| &mut args.approval_webhook_secret_file);
+        let plain = webhook.switch("plain_text_beyond_this_machine");
+        self.set("approval_webhook_plain_text", plain, |args| &mut args.approval_webhook_plain_text);
+        if webhook.place("url").is_none() && !(self.given)("approval_webhook") {
+            top.wrong("approval_webhook", "there is no `url` in it");
+        }
+        webhook.end();
     }
 
     fn http(&mut self, top: &mut Section<'_, '_>) {
