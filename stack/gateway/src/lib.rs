@@ -76,6 +76,7 @@ mod source;
 mod state_dir;
 pub mod trail;
 mod upstream;
+mod usage;
 #[cfg(feature = "http")]
 pub mod webhook;
 mod wire;
@@ -110,4 +111,5 @@ pub use state_dir::{Durability, StateDir, StateError};
 #[cfg(feature = "http")]
 pub use upstream::{BadUpstream, HttpUpstream};
 pub use upstream::{Connecting, Connection, Ended, Upstream};
+pub use usage::LimitUsage;
 pub use wire::{MAX_ID_BYTES, Queue, Refusal, RequestId};

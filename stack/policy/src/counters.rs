@@ -173,6 +173,19 @@ impl Counters {
         self.windows.len()
     }
 
+    /// Those that hold something at `now`, and how much. Nothing is forgotten on the way.
+    pub(crate) fn live<'a>(
+        &'a self,
+        specs: &'a [CounterSpec],
+        now: u64,
+    ) -> impl Iterator<Item = (&'a Key, &'a CounterSpec, u64)> {
+        self.windows.iter().filter_map(move |(key, window)| {
+            let spec = specs.get(key.limit)?;
+            let used = window.live_at(spec.measure, now);
+            (used > 0).then_some((key, spec, used))
+        })
+    }
+
     /// Checks that every limit has room for `call`, and charges nothing.
     pub(crate) fn check<'p>(
         &mut self,

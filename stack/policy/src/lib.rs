@@ -52,6 +52,7 @@ mod spanning;
 mod mutation;
 mod seam;
 mod state;
+mod usage;
 
 mod own_keys;
 mod pointer;
@@ -72,3 +73,4 @@ pub use moment::{Moment, Settlement};
 pub use mutation::{Mutation, UnknownMutation};
 pub use notes::{BadNote, Note, NoteKey, NoteKind};
 pub use prices::{NoPrice, PriceRequest};
+pub use usage::Usage;

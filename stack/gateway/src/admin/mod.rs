@@ -13,6 +13,7 @@ mod logins;
 mod metrics;
 mod page;
 mod routes;
+mod table;
 mod watch;
 
 pub use routes::{Admin, AdminConfig, AdminTokenTooShort};

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
+use super::table::Table;
 use crate::approval::{Approval, ApprovalState};
+use crate::usage::LimitUsage;
 
 pub(super) const STYLE: &str = include_str!("page.css");
 pub(super) const SCRIPT: &str = include_str!("page.js");
@@ -19,6 +21,8 @@ pub(super) struct View<'a> {
     pub(super) halted: bool,
     /// All requests, the newest first; nothing where there is no state folder or it cannot be read.
     pub(super) approvals: Result<Vec<(Approval, ApprovalState)>, String>,
+    /// Limits of which something is used, the fullest first, and how many there are.
+    pub(super) limits: (Vec<LimitUsage>, usize),
     /// Decisions, the oldest first, each a line of the audit.
     pub(super) latest: Vec<String>,
     /// What this browser's forms come with.
@@ -71,6 +75,7 @@ pub(super) fn part(view: &View<'_>) -> String {
             history(&mut out, &over);
         }
     }
+    limits(&mut out, &view.limits);
     decisions(&mut out, &view.latest);
     out
 }
@@ -133,23 +138,79 @@ fn history(out: &mut String, over: &[&(Approval, ApprovalState)]) {
     if over.is_empty() {
         return;
     }
-    out.push_str(
-        "<h2>Decided</h2><table><thead><tr><th>Request<th>Server<th>Tool<th>Arguments<th>What became of it<th>By<th>Note</thead><tbody>",
-    );
+    out.push_str("<h2>Decided</h2>");
+    let names = ["Request", "Server", "Tool", "Arguments", "What became of it", "By", "Note"];
+    let mut table = Table::new(out, "decided", &names);
     for (approval, state) in over.iter().take(HISTORY) {
         let asked = &approval.asked;
-        let _ = write!(
-            out,
-            "<tr><td>{}<td>{}<td>{}<td class=code>{}<td class={state}>{state}<td>{}<td>{}",
-            html(&approval.id),
-            html(&asked.server),
-            html(&asked.tool),
-            html(&asked.arguments),
-            html(&approval.by),
-            html(&approval.note)
+        table.row();
+        for text in [&approval.id, &asked.server, &asked.tool] {
+            table.cell("", &html(text));
+        }
+        table.cell("code", &html(&asked.arguments));
+        table.cell(state.name(), state.name());
+        table.cell("", &html(&approval.by));
+        table.cell("", &html(&approval.note));
+    }
+    table.end();
+}
+
+/// What is left of the limits that are in use.
+fn limits(out: &mut String, (used, count): &(Vec<LimitUsage>, usize)) {
+    out.push_str("<h2>Limits in use</h2>");
+    if used.is_empty() {
+        out.push_str("<p class=quiet>Nothing is used of any limit.</p>");
+        return;
+    }
+    let mut table =
+        Table::new(out, "limits", &["Server", "Whose", "Limit", "Window", "Used", "At most", "Left", "Share"]);
+    for usage in used {
+        let whose = match (&usage.grant, &usage.session) {
+            (Some(grant), Some(session)) => format!("{grant}, session {session}"),
+            (Some(grant), None) => grant.clone(),
+            (None, _) => format!("all together ({})", usage.scope),
+        };
+        let what =
+            [usage.of.as_ref().map(|of| format!("of {of}")), usage.each.as_ref().map(|each| format!("each {each}"))];
+        let what = what.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let what = if what.is_empty() { "calls".to_owned() } else { what };
+        let of_grant = usage.policy_of.as_ref().map(|grant| format!(" (policy of {grant})")).unwrap_or_default();
+        table.row();
+        table.cell("", &html(&usage.server));
+        table.cell("", &html(&whose));
+        table.cell("code", &html(&format!("{}: {what}{of_grant}", usage.limit)));
+        table.cell("", &html(&length(usage.window_ms)));
+        table.cell("number", &html(&usage.used));
+        table.cell("number", &html(&usage.max));
+        table.cell("number", &html(&usage.remaining));
+        let (percent, label) = (usage.permille.div_ceil(10), html(&format!("{} of {whose}", usage.limit)));
+        let class = if usage.permille >= 1000 {
+            "deny"
+        } else if usage.permille >= 800 {
+            "pending"
+        } else {
+            ""
+        };
+        table.cell(
+            class,
+            &format!(
+                "<meter min=0 max=1000 value={} aria-label=\"used of {label}\"></meter> {percent} %",
+                usage.permille
+            ),
         );
     }
-    out.push_str("</tbody></table>");
+    table.end();
+    if *count > used.len() {
+        let _ = write!(out, "<p class=quiet>{} more are in use, and less full.</p>", count - used.len());
+    }
+}
+
+/// A length of time in the largest unit that it is a whole number of.
+fn length(ms: u64) -> String {
+    let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000)];
+    let whole = units.into_iter().find(|(_, unit)| ms >= *unit && ms.is_multiple_of(*unit));
+    let (name, count) = whole.map_or(("millisecond", ms), |(name, unit)| (name, ms / unit));
+    if count == 1 { format!("1 {name}") } else { format!("{count} {name}s") }
 }
 
 fn decisions(out: &mut String, latest: &[String]) {
@@ -158,23 +219,20 @@ fn decisions(out: &mut String, latest: &[String]) {
         out.push_str("<p class=quiet>Nothing was asked yet.</p>");
         return;
     }
-    out.push_str("<table><thead><tr><th>Decision<th>Server<th>Tool<th>Grant<th>Session<th>Rule<th>Why</thead><tbody>");
+    let mut table = Table::new(out, "decisions", &["Decision", "Server", "Tool", "Grant", "Session", "Rule", "Why"]);
     for line in latest.iter().rev() {
         let record: Map<String, Value> = serde_json::from_str(line).unwrap_or_default();
         let text = |name: &str| html(record.get(name).and_then(Value::as_str).unwrap_or_default());
         let decision = text("decision");
-        let why = if record.contains_key("message") { text("message") } else { text("reason") };
-        let _ = write!(
-            out,
-            "<tr><td class=\"{decision}\">{decision}<td>{}<td>{}<td>{}<td>{}<td class=code>{}<td>{why}",
-            text("server"),
-            text("tool"),
-            text("grant"),
-            text("session"),
-            text("rule")
-        );
+        table.row();
+        table.cell(&decision, &decision);
+        for name in ["server", "tool", "grant", "session"] {
+            table.cell("", &text(name));
+        }
+        table.cell("code", &text("rule"));
+        table.cell("", &if record.contains_key("message") { text("message") } else { text("reason") });
     }
-    out.push_str("</tbody></table>");
+    table.end();
 }
 
 /// The arguments of a call, name by name, in the order of their canonical form.
@@ -228,6 +286,8 @@ mod tests {
             "a Cyrillic letter and a turn of direction show"
         );
         let shown = arguments(r#"{"a":"1","b":{"c":[2]},"d":3}"#);
+        let lengths = [86_400_000, 172_800_000, 90_000, 60_000, 1_500, 0].map(length);
+        assert_eq!(lengths, ["1 day", "2 days", "90 seconds", "1 minute", "1500 milliseconds", "0 milliseconds"]);
         let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(shown, [own("a", "1"), own("b", r#"{"c":[2]}"#), own("d", "3")]);
     }

@@ -24,6 +24,7 @@ use super::page::{self, View};
 use super::watch::Watch;
 use crate::approval::{Approval, ApprovalBook, ApprovalError, ApprovalState};
 use crate::gateway::Gateway;
+use crate::usage::LimitUsage;
 use crate::webhook::WebhookCounts;
 
 const COOKIE_NAME: &str = "mcp-gateway-admin";
@@ -128,6 +129,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/decide", post(decide))
         .route("/kill", post(kill))
         .route("/api/approvals", get(api_list))
+        .route("/api/limits", get(api_limits))
         .route("/api/approvals/{id}/{to}", post(api_decide))
         .route("/api/kill/{to}", post(api_kill))
         .route("/metrics", get(figures))
@@ -251,12 +253,25 @@ impl Desk {
         book.list(self.gateway.now_ms()).map_err(|error| error.to_string())
     }
 
+    /// The limits of which something is used at any server, the fullest first, and how many there are.
+    fn usage(&self) -> (Vec<LimitUsage>, usize) {
+        let mut all = (Vec::new(), 0);
+        for (used, count) in self.gateways().map(Gateway::usage) {
+            all.0.extend(used);
+            all.1 += count;
+        }
+        // Those of one server are in order already, and stay so.
+        all.0.sort_by_key(|usage| std::cmp::Reverse(usage.permille));
+        all
+    }
+
     fn view<'a>(&'a self, form: &'a str) -> View<'a> {
         View {
             servers: self.gateways().map(Gateway::server).collect(),
             now_ms: self.gateway.now_ms(),
             halted: self.gateway.kill_switch().is_on(),
             approvals: self.approvals(),
+            limits: self.usage(),
             latest: self.watch.seen().latest.iter().cloned().collect(),
             form,
         }
@@ -330,6 +345,12 @@ async fn api_list(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<R
     let all = desk.approvals().map_err(No::Broken)?;
     let told: Vec<Value> = all.iter().map(|(approval, state)| approval.told(*state)).collect();
     Ok(Json(told).into_response())
+}
+
+async fn api_limits(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, No> {
+    desk.sent_by_script(&headers)?;
+    let (limits, count) = desk.usage();
+    Ok(Json(json!({"limits": limits, "count": count})).into_response())
 }
 
 #[derive(Deserialize)]

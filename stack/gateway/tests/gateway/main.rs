@@ -33,5 +33,7 @@ mod server_side;
 mod shared;
 mod trail;
 #[cfg(feature = "http")]
+mod usage;
+#[cfg(feature = "http")]
 mod webhook;
 mod without_io;
