@@ -27,6 +27,7 @@ lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
     cargo clippy -p rogue-harness --no-default-features --locked -- -D warnings
     cargo clippy -p mcp-gateway --no-default-features --locked -- -D warnings
+    cargo clippy -p mcp-gateway --no-default-features --features cli --locked -- -D warnings
 
 # Documentation, with every warning an error.
 doc:

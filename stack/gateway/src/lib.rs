@@ -72,8 +72,12 @@ mod seam;
 mod serve;
 mod session;
 mod shared;
+#[cfg(feature = "http")]
+mod socket;
 mod source;
 mod state_dir;
+#[cfg(feature = "tls")]
+mod tls;
 pub mod trail;
 mod upstream;
 mod usage;
@@ -108,6 +112,8 @@ pub use shared::{Asking, Charge, SharedError, SharedLimits, Unshared, check_shar
 pub use shared::{BadRedis, RedisLimits};
 pub use source::PolicyDocument;
 pub use state_dir::{Durability, StateDir, StateError};
+#[cfg(feature = "tls")]
+pub use tls::{BadTls, CertificateFiles, ServerTls, TlsRenewal};
 #[cfg(feature = "http")]
 pub use upstream::{BadUpstream, HttpUpstream};
 pub use upstream::{Connecting, Connection, Ended, Upstream};

@@ -24,9 +24,15 @@ use super::page::{self, View};
 use super::watch::Watch;
 use crate::approval::{Approval, ApprovalBook, ApprovalError, ApprovalState};
 use crate::gateway::Gateway;
+use crate::socket::{Encryption, Listening};
+#[cfg(feature = "tls")]
+use crate::tls::ServerTls;
 use crate::usage::LimitUsage;
 use crate::webhook::WebhookCounts;
 
+/// How long agreeing upon encryption may take.
+#[cfg(feature = "tls")]
+const HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(10);
 const COOKIE_NAME: &str = "mcp-gateway-admin";
 /// A token of fewer characters could be guessed.
 const TOKEN_MIN: usize = 16;
@@ -41,6 +47,12 @@ pub struct AdminConfig {
     pub notices: Option<Arc<WebhookCounts>>,
     /// Makes secrets of 32 random bytes for cookies and forms.
     pub secrets: Arc<dyn Fn() -> io::Result<[u8; 32]> + Send + Sync>,
+    /// By which names the page may be called, as in `Host`, without the port. What is not here is refused, so that a page of
+    /// another site cannot reach it by a name of its own that leads here.
+    pub hosts: Vec<String>,
+    /// The certificate by which the listener encrypts; without one everything is sent in the clear.
+    #[cfg(feature = "tls")]
+    pub tls: Option<ServerTls>,
     token: [u8; 32],
 }
 
@@ -63,7 +75,26 @@ impl AdminConfig {
             getrandom::fill(&mut secret).map_err(io::Error::other)?;
             Ok(secret)
         };
-        Ok(Self { watch, approvals, notices: None, secrets: Arc::new(secrets), token: Sha256::digest(token).into() })
+        Ok(Self {
+            watch,
+            approvals,
+            notices: None,
+            secrets: Arc::new(secrets),
+            hosts: ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned).to_vec(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            token: Sha256::digest(token).into(),
+        })
+    }
+
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "with the feature it is asked"))]
+    fn encryption(&self) -> Encryption {
+        Encryption {
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            #[cfg(feature = "tls")]
+            within: HANDSHAKE,
+        }
     }
 }
 
@@ -87,6 +118,8 @@ struct Desk {
     secrets: Arc<dyn Fn() -> io::Result<[u8; 32]> + Send + Sync>,
     token: [u8; 32],
     logins: Logins,
+    hosts: Vec<String>,
+    encryption: Encryption,
 }
 
 impl Admin {
@@ -98,9 +131,10 @@ impl Admin {
     /// The admin listener of several gateways in one process, which share clock, approval window, kill switch, state folder
     /// and audit.
     pub fn several(gateway: Gateway, others: Vec<Gateway>, config: AdminConfig) -> Self {
-        let AdminConfig { watch, approvals, notices, secrets, token } = config;
-        let book = approvals.map(Mutex::new);
-        Self(Arc::new(Desk { gateway, others, watch, book, notices, secrets, token, logins: Logins::default() }))
+        let encryption = config.encryption();
+        let AdminConfig { watch, approvals, notices, secrets, token, hosts, .. } = config;
+        let (book, logins) = (approvals.map(Mutex::new), Logins::default());
+        Self(Arc::new(Desk { gateway, others, watch, book, notices, secrets, token, logins, hosts, encryption }))
     }
 
     /// Serves until `stop` is ready.
@@ -108,7 +142,8 @@ impl Admin {
     /// # Errors
     /// The listener breaks.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        axum::serve(listener, router(self.0)).with_graceful_shutdown(stop).await
+        let listening = Listening { listener, encryption: self.0.encryption.clone() };
+        axum::serve(listening, router(self.0)).with_graceful_shutdown(stop).await
     }
 }
 
@@ -135,19 +170,24 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/metrics", get(figures))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .layer(axum::middleware::from_fn(at_home))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&desk), at_home))
         .with_state(desk)
 }
 
 /// Turns away pages of others: those that bring a name of their own for this address, and those that send forms here.
-async fn at_home(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+async fn at_home(
+    State(desk): State<Arc<Desk>>,
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> Response {
     let headers = request.headers();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let home = ["127.0.0.1", "localhost", "[::1]"].contains(&name);
+    let name = crate::http::without_port(host);
+    let home = desk.hosts.iter().any(|home| home.eq_ignore_ascii_case(name));
     let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default().to_owned());
-    if !home || origin.is_some_and(|origin| origin != format!("http://{host}")) {
-        return (StatusCode::FORBIDDEN, "this page is for this machine, by its own name\n").into_response();
+    let scheme = if desk.encryption.is_on() { "https" } else { "http" };
+    if !home || origin.is_some_and(|origin| origin != format!("{scheme}://{host}")) {
+        return (StatusCode::FORBIDDEN, "this page is called by its own name, and by no other page\n").into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -304,7 +344,9 @@ async fn login(State(desk): State<Arc<Desk>>, Form(login): Form<Login>) -> Resul
         return Ok((StatusCode::UNAUTHORIZED, html(page::login(true))).into_response());
     }
     let (secret, form) = (desk.secret()?, desk.secret()?);
-    let cookie = format!("{COOKIE_NAME}={secret}; Path=/; HttpOnly; SameSite=Strict");
+    // What was logged in with encryption is told to no listener without.
+    let secure = if desk.encryption.is_on() { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE_NAME}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}");
     desk.logins.open(secret, form, desk.gateway.now_ms());
     Ok((StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, cookie)]).into_response())
 }

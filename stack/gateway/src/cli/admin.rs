@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::args::GatewayArgs;
+use super::encryption::Encryption;
 use super::failure::Failure;
 use super::setup::Guarded;
 
@@ -32,11 +33,13 @@ impl Drop for Serving {
 pub(super) async fn start(
     args: &GatewayArgs,
     guarded: &[Guarded],
+    encryption: &Encryption,
     watch: Watch,
     notices: Option<Arc<WebhookCounts>>,
 ) -> Result<Option<Serving>, Failure> {
     let (Some(address), Some(path)) = (args.admin, &args.admin_token_file) else { return Ok(None) };
-    if !address.ip().is_loopback() {
+    // What else encrypts for clients is no reason to let people's token go in the clear.
+    if !address.ip().is_loopback() && !encryption.is_on() {
         return Err(Failure::NotLoopback(address));
     }
     let token =
@@ -44,11 +47,13 @@ pub(super) async fn start(
     let book = args.state.as_deref().map(|folder| ApprovalBook::open(&StateDir::new(folder, Durability::Power)?));
     let mut config = AdminConfig::new(token.trim(), watch, book.transpose()?).map_err(Failure::AdminToken)?;
     config.notices = notices;
+    config.hosts.extend(args.allow_host.iter().cloned());
+    encryption.of_admin(&mut config);
     let bound = |source| Failure::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(bound)?;
     let address: SocketAddr = listener.local_addr().map_err(bound)?;
     // Nobody may be reading, which is no reason not to serve.
-    let _ = writeln!(io::stderr(), "admin page on http://{address}/");
+    let _ = writeln!(io::stderr(), "admin page on {}://{address}/", encryption.scheme());
     let (stop, stopped) = oneshot::channel();
     let mut gateways = guarded.iter().map(|guarded| guarded.gateway.clone());
     let Some(first) = gateways.next() else { return Ok(None) };

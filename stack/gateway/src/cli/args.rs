@@ -159,7 +159,7 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// Another name by which clients may call the listener, as in `Host`; those of the loopback are taken anyway.
+    /// Another name by which the listeners may be called, as in `Host`; those of the loopback are taken anyway.
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_host: Vec<String>,
 
@@ -167,13 +167,24 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
 
+    /// Encrypt what --listen and --admin serve, and show the certificate of this file: PEM, the server's own first, then
+    /// those that signed it. SIGHUP reads it anew.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The file with the private key of --tls-cert: PEM, without a password.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+
     /// Listen where other machines reach it, without encryption: whoever is on the way reads tokens and orders. Only
     /// behind something that encrypts.
     #[arg(long)]
     pub(crate) plain_text_beyond_this_machine: bool,
 
-    /// Show people what waits for them, what was decided and the kill switch, at this address of the loopback, and figures for
-    /// Prometheus at `/metrics`. Port 0 lets the system choose.
+    /// Show people what waits for them, what was decided and the kill switch, at this address, and figures for Prometheus at
+    /// `/metrics`. Port 0 lets the system choose. Without encryption it must be one of the loopback.
     #[arg(long, value_name = "ADDRESS", env = "MCP_GATEWAY_ADMIN")]
     pub(crate) admin: Option<SocketAddr>,
 
@@ -201,13 +212,19 @@ pub(crate) struct GatewayArgs {
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub(crate) grant_in_flight: usize,
 
-    /// The server's address, where it speaks streamable HTTP, in place of a command: `http://127.0.0.1:9000/mcp`.
+    /// The server's address, where it speaks streamable HTTP, in place of a command: `http://127.0.0.1:9000/mcp`. At
+    /// `https` it has to prove who it is, by an authority that this system believes.
     #[arg(long, value_name = "URL", env = "MCP_GATEWAY_UPSTREAM", conflicts_with = "command")]
     pub(crate) upstream: Option<String>,
 
     /// The file with the token that the server at --upstream wants as a bearer. Tokens of clients never reach it.
     #[arg(long, value_name = "FILE")]
     pub(crate) upstream_token_file: Option<PathBuf>,
+
+    /// Believe the server at --upstream if an authority of this file has signed its certificate, and no other: PEM.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) upstream_ca: Option<PathBuf>,
 
     /// The server's command and its arguments, after `--`.
     #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["check", "upstream", "config"])]
@@ -450,9 +467,9 @@ Configuration:
   --check reads it and the policies that it names.
 
 Signals:
-  SIGHUP reads the policies anew: they are taken whole or not at all, what was
-  counted stays, and the audit names which policy judged each call. SIGUSR1
-  throws the kill switch, SIGUSR2 releases it.
+  SIGHUP reads the policies and the certificate anew: they are taken whole or
+  not at all, what was counted stays, and the audit names which policy judged
+  each call. SIGUSR1 throws the kill switch, SIGUSR2 releases it.
 
 Exit codes:
   0  ended by the client or a signal, or the policy passed --check
@@ -466,7 +483,8 @@ Exit codes:
   8  the state folder cannot be used
   9  there is no such pending approval
   10 the pins cannot be read, or the tools cannot be pinned
-  11 an address cannot be listened on, or the admin token not be used
+  11 an address cannot be listened on, or the admin token or the certificate
+     not be used
   12 the grant cannot be given or taken back
   13 the shared store cannot be used, or the policy has rules that it does not share
   14 the client's configuration cannot be guarded
@@ -479,6 +497,10 @@ Examples:
   mcp-gateway grant add desk --state state
   mcp-gateway --policy policy.json --state state --audit audit.jsonl \\
     --listen 127.0.0.1:8700 -- binance-mcp
+
+  mcp-gateway --policy policy.json --state state --listen 0.0.0.0:8700 \\
+    --allow-host desk.example --tls-cert desk.crt --tls-key desk.key \\
+    -- binance-mcp
 
   mcp-gateway --policy policy.json --upstream http://127.0.0.1:9000/mcp
 

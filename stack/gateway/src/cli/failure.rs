@@ -12,6 +12,13 @@ use mcp_gateway::{
 };
 use mcp_policy::PolicyErrors;
 
+/// What to do in place of listening without encryption where others come by.
+#[cfg(feature = "tls")]
+const BEYOND: &str =
+    "use 127.0.0.1 or [::1], or give a certificate with `--tls-cert` and `--tls-key`, or `[tls]` in the file";
+#[cfg(not(feature = "tls"))]
+const BEYOND: &str = "use 127.0.0.1 or [::1]";
+
 /// One class of failure per exit code.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -61,8 +68,11 @@ pub(super) enum Failure {
     Kill { path: PathBuf, source: io::Error },
     #[error("the server ended before its client did")]
     ServerLeft,
-    #[error("`{0}` can be reached from other machines, and nothing is encrypted: use 127.0.0.1 or [::1]")]
+    #[error("`{0}` can be reached from other machines, and nothing is encrypted: {BEYOND}")]
     NotLoopback(SocketAddr),
+    #[cfg(feature = "tls")]
+    #[error("nothing is encrypted, so nothing was started: {0}")]
+    Tls(#[from] mcp_gateway::BadTls),
     #[error("cannot read the admin token `{}`: {source}", path.display())]
     AdminTokenUnread { path: PathBuf, source: io::Error },
     #[error("{0}")]
@@ -126,6 +136,8 @@ impl Failure {
             Self::Approval(_) => 9,
             Self::Pin(_) => 10,
             Self::NotLoopback(_) | Self::Listen { .. } | Self::AdminTokenUnread { .. } | Self::AdminToken(_) => 11,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => 11,
             Self::Grant(_) | Self::Random(_) => 12,
             Self::Unshared(_) => 13,
             #[cfg(feature = "redis")]

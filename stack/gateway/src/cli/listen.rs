@@ -8,6 +8,7 @@ use mcp_gateway::http::{HttpConfig, HttpGateway, HttpLimits, Served};
 use mcp_gateway::{Durability, GrantBook, StateDir};
 use tokio::net::TcpListener;
 
+use super::encryption::Encryption;
 use super::failure::Failure;
 use super::reread::Reread;
 use super::settings::Settings;
@@ -18,10 +19,11 @@ pub(super) async fn serve(
     settings: &Settings,
     guarded: &[Guarded],
     address: SocketAddr,
+    encryption: &Encryption,
     reread: Reread,
 ) -> Result<(), Failure> {
     let args = &settings.args;
-    if !address.ip().is_loopback() && !args.plain_text_beyond_this_machine {
+    if !address.ip().is_loopback() && !encryption.is_on() && !args.plain_text_beyond_this_machine {
         return Err(Failure::NotLoopback(address));
     }
     let folder = args.state.clone().unwrap_or_default();
@@ -29,6 +31,7 @@ pub(super) async fn serve(
     let mut config = HttpConfig::with_grants(grants);
     config.hosts.extend(args.allow_host.iter().cloned());
     config.origins.extend(args.allow_origin.iter().cloned());
+    encryption.of_listener(&mut config);
     config.limits = HttpLimits {
         sessions_max: args.max_sessions,
         sessions_per_grant_max: args.max_sessions,
@@ -53,7 +56,7 @@ pub(super) async fn serve(
     for Served { name, .. } in &servers {
         let path = if servers.len() > 1 { format!("/mcp/{name}") } else { "/mcp".to_owned() };
         // Nobody may be reading, which is no reason not to serve.
-        let _ = writeln!(stderr, "listening on http://{address}{path}");
+        let _ = writeln!(stderr, "listening on {}://{address}{path}", encryption.scheme());
     }
     let gateway = if settings.are_named {
         HttpGateway::several(servers, config)

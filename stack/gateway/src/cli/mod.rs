@@ -3,6 +3,7 @@
 mod admin;
 mod approvals;
 mod args;
+mod encryption;
 mod failure;
 mod file;
 mod grants;

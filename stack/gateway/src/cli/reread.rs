@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mcp_gateway::{Policies, PolicyDocument, Reloaded, reload_together};
 
 use super::args::GatewayArgs;
+use super::encryption::Encryption;
 use super::failure::Failure;
 use super::settings::{ServerSettings, Settings};
 use super::setup::{self, Guarded};
@@ -20,6 +21,7 @@ pub(super) struct Reread {
     /// What is in force, as far as it was not taken.
     args: Vec<(&'static str, String)>,
     servers: Vec<ServerSettings>,
+    encryption: Encryption,
     again: Again,
 }
 
@@ -28,9 +30,11 @@ impl Reread {
     pub(super) fn new(
         guarded: Arc<[Guarded]>,
         settings: &Settings,
+        encryption: Encryption,
         again: impl FnMut() -> Result<Settings, Failure> + Send + 'static,
     ) -> Self {
-        Self { guarded, args: fixed(&settings.args), servers: settings.servers.clone(), again: Box::new(again) }
+        let (args, servers) = (fixed(&settings.args), settings.servers.clone());
+        Self { guarded, args, servers, encryption, again: Box::new(again) }
     }
 
     pub(super) fn guarded(&self) -> Arc<[Guarded]> {
@@ -71,7 +75,9 @@ impl Reread {
             let grants = grants.collect::<Result<BTreeMap<_, _>, Failure>>()?;
             all.push((gateway.clone(), Policies::new(policy, grants)));
         }
+        let renewal = self.encryption.renewal(&settings.args)?;
         let reloaded = reload_together(&all).map_err(Failure::Reload)?;
+        self.encryption.renew(renewal);
         for Guarded { gateway, .. } in &*self.guarded {
             gateway.set_approval_window_ms(settings.args.approval_window.saturating_mul(1000));
         }
@@ -126,6 +132,9 @@ fn fixed(args: &GatewayArgs) -> Vec<(&'static str, String)> {
     add("http.address_in_flight", &args.address_in_flight);
     add("http.grant_rate", &args.grant_rate);
     add("http.grant_in_flight", &args.grant_in_flight);
+    // Which certificate it is may change at any time, whether there is one may not.
+    #[cfg(feature = "tls")]
+    add("tls", &args.tls_cert.is_some());
     add("admin.listen", &args.admin);
     add("admin.token_file", &args.admin_token_file);
     #[cfg(feature = "redis")]

@@ -13,6 +13,7 @@ use mcp_gateway::{Identity, SessionSummary};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Action, Args, GatewayArgs, Position};
+use super::encryption::Encryption;
 use super::failure::Failure;
 use super::reread::Reread;
 use super::settings::{self, Settings};
@@ -68,6 +69,7 @@ fn run(settings: &Settings, matches: ArgMatches) -> Result<(), Failure> {
     if args.check {
         return check(settings);
     }
+    let encryption = Encryption::read(args, warn)?;
     let watch = Watch::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     // What the gateway talks to beside its clients and its server belongs to the same runtime.
@@ -86,12 +88,12 @@ fn run(settings: &Settings, matches: ArgMatches) -> Result<(), Failure> {
     };
     let served = runtime.block_on(async {
         let notices = telling.as_ref().map(Telling::counts);
-        let _admin = super::admin::start(args, &guarded, watch, notices).await?;
-        let reread = Reread::new(Arc::clone(&guarded), settings, again);
+        let _admin = super::admin::start(args, &guarded, &encryption, watch, notices).await?;
+        let reread = Reread::new(Arc::clone(&guarded), settings, encryption.clone(), again);
         let served = match (args.listen, &*guarded) {
-            (Some(address), guarded) => {
-                super::listen::serve(settings, guarded, address, reread).await.map(|()| SessionSummary::default())
-            }
+            (Some(address), guarded) => super::listen::serve(settings, guarded, address, &encryption, reread)
+                .await
+                .map(|()| SessionSummary::default()),
             (None, [only]) => serve(args, only, reread).await,
             (None, _) => Ok(SessionSummary::default()),
         };
@@ -112,6 +114,12 @@ fn run(settings: &Settings, matches: ArgMatches) -> Result<(), Failure> {
     if summary.server_left_first { Err(Failure::ServerLeft) } else { Ok(()) }
 }
 
+/// Tells whoever starts the gateway.
+fn warn(what: &str) {
+    // Nobody may be reading, which is no reason not to start.
+    let _ = writeln!(io::stderr(), "warning: {what}");
+}
+
 /// Reads everything that the settings name, and says of each whether it is valid.
 fn check(settings: &Settings) -> Result<(), Failure> {
     let mut seen = Vec::new();
@@ -123,12 +131,14 @@ fn check(settings: &Settings) -> Result<(), Failure> {
             seen.push(&server.policy);
         }
         setup::pins(server)?;
+        server::check(server)?;
     }
     for (grant, path) in setup::own_policies(settings)? {
         let source = setup::read_own(&path)?;
         setup::check_policy(&settings.args, &source)?;
         let _ = writeln!(io::stderr(), "{}: valid for grant `{grant}`, sha256 {}", path.display(), source.digest);
     }
+    Encryption::read(&settings.args, warn)?;
     if let Some(file) = &settings.args.config {
         let _ = writeln!(io::stderr(), "{}: valid", file.display());
     }

@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_gateway::{Connecting, Connection, HttpUpstream, Upstream};
+use mcp_gateway::{BadUpstream, Connecting, Connection, HttpUpstream, Upstream};
 use tokio::process::{Child, Command};
 
 use super::failure::Failure;
@@ -20,12 +21,13 @@ pub(super) fn upstream(
     answer_bytes_max: usize,
 ) -> Result<Arc<dyn Upstream>, Failure> {
     let command = match &server.behind {
-        Some(Behind::Url { url, token_file }) => {
+        Some(Behind::Url { url, token_file, ca_file }) => {
             let read = |path: &std::path::PathBuf| {
                 std::fs::read_to_string(path).map_err(|source| Failure::TokenUnread { path: path.clone(), source })
             };
             let token = token_file.as_ref().map(read).transpose()?;
-            return Ok(Arc::new(HttpUpstream::new(url, token.as_deref().map(str::trim), answer_bytes_max)?));
+            let token = token.as_deref().map(str::trim);
+            return Ok(Arc::new(at(url, token, ca_file.as_deref(), answer_bytes_max)?));
         }
         Some(Behind::Command(command)) => command.clone(),
         None => Vec::new(),
@@ -33,6 +35,27 @@ pub(super) fn upstream(
     let command = PerSession { command, drain, first: Mutex::default() };
     let first = command.open()?;
     Ok(Arc::new(PerSession { first: Mutex::new(Some(first)), ..command }))
+}
+
+/// Reads what a server at an address has to prove who it is by.
+pub(super) fn check(server: &ServerSettings) -> Result<(), Failure> {
+    if let Some(Behind::Url { url, ca_file: Some(ca_file), .. }) = &server.behind {
+        at(url, None, Some(ca_file), 0)?;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "tls")]
+fn at(url: &str, token: Option<&str>, ca: Option<&Path>, max: usize) -> Result<HttpUpstream, BadUpstream> {
+    match ca {
+        Some(ca) => HttpUpstream::believing(ca, url, token, max),
+        None => HttpUpstream::new(url, token, max),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn at(url: &str, token: Option<&str>, _: Option<&Path>, max: usize) -> Result<HttpUpstream, BadUpstream> {
+    HttpUpstream::new(url, token, max)
 }
 
 /// A command that is started for each session.

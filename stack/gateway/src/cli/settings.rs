@@ -38,15 +38,21 @@ pub(super) enum Behind {
     /// A program with its arguments.
     Command(Vec<OsString>),
     /// An address.
-    Url { url: String, token_file: Option<PathBuf> },
+    Url {
+        url: String,
+        token_file: Option<PathBuf>,
+        /// The authorities by which it has to prove who it is, in place of the system's.
+        ca_file: Option<PathBuf>,
+    },
 }
 
 /// The settings that speak of one server, and their flags.
-const OF_ONE_SERVER: [(&str, &str); 5] = [
+const OF_ONE_SERVER: [(&str, &str); 6] = [
     ("policy", "--policy"),
     ("pins", "--pins"),
     ("upstream", "--upstream"),
     ("upstream_token_file", "--upstream-token-file"),
+    ("upstream_ca", "--upstream-ca"),
     ("command", "a command after `--`"),
 ];
 
@@ -97,9 +103,9 @@ fn check(args: &GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<(), Failure
     if args.listen.is_some() && args.state.is_none() {
         return Err(usage("a listener needs the grants of a state folder: give `--state DIR`, or `state` in the file"));
     }
-    let of_listener =
-        !args.allow_host.is_empty() || !args.allow_origin.is_empty() || args.plain_text_beyond_this_machine;
-    if args.listen.is_none() && of_listener {
+    let of_listener = !args.allow_origin.is_empty() || args.plain_text_beyond_this_machine;
+    let of_either = !args.allow_host.is_empty() && args.admin.is_none();
+    if args.listen.is_none() && (of_listener || of_either) {
         return Err(usage(
             "who may call a listener is told, and there is none: give `--listen ADDRESS`, or `listen` in `[http]`",
         ));
@@ -114,6 +120,8 @@ fn check(args: &GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<(), Failure
     {
         return Err(usage("there is a secret for an approval webhook, and no address: give `--approval-webhook URL`"));
     }
+    #[cfg(feature = "tls")]
+    check_tls(args)?;
     match (args.admin, &args.admin_token_file) {
         (Some(_), None) => {
             Err(usage("the admin page needs a token: give `--admin-token-file FILE`, or `token_file` in `[admin]`"))
@@ -131,6 +139,33 @@ fn check(args: &GatewayArgs, given: &dyn Fn(&str) -> bool) -> Result<(), Failure
     }
     #[cfg(not(feature = "redis"))]
     let _ = given;
+    Ok(())
+}
+
+#[cfg(feature = "tls")]
+fn check_tls(args: &GatewayArgs) -> Result<(), Failure> {
+    match (&args.tls_cert, &args.tls_key) {
+        (None, None) => return Ok(()),
+        (Some(_), None) => {
+            return Err(usage("a certificate needs its key: give `--tls-key FILE`, or `key_file` in `[tls]`"));
+        }
+        (None, Some(_)) => {
+            return Err(usage("there is a key of no certificate: give `--tls-cert FILE`, or `cert_file` in `[tls]`"));
+        }
+        (Some(_), Some(_)) => {}
+    }
+    if args.listen.is_none() && args.admin.is_none() {
+        return Err(usage(
+            "there is a certificate, and nobody to show it to: give `--listen ADDRESS` or `--admin ADDRESS`, or `listen` \
+             in `[http]` or `[admin]`",
+        ));
+    }
+    if args.plain_text_beyond_this_machine {
+        return Err(usage(
+            "with a certificate nothing goes in the clear: leave out `--plain-text-beyond-this-machine`, or the \
+             certificate",
+        ));
+    }
     Ok(())
 }
 
@@ -208,15 +243,30 @@ fn behind(args: &GatewayArgs, server: &FileServer) -> Result<Option<Behind>, Fai
         return Ok(Some(Behind::Command(args.command.clone())));
     }
     if let Some(url) = args.upstream.clone() {
-        // The token of the file is for the address of the file.
-        return Ok(Some(Behind::Url { url, token_file: args.upstream_token_file.clone() }));
+        // The token and the authorities of the file are for the address of the file.
+        let (token_file, ca_file) = (args.upstream_token_file.clone(), upstream_ca(args));
+        return Ok(Some(Behind::Url { url, token_file, ca_file }));
     }
     if let Some(url) = server.url.clone() {
         let token_file = args.upstream_token_file.clone().or_else(|| server.token_file.clone());
-        return Ok(Some(Behind::Url { url, token_file }));
+        let ca_file = upstream_ca(args).or_else(|| server.ca_file.clone());
+        return Ok(Some(Behind::Url { url, token_file, ca_file }));
     }
     if args.upstream_token_file.is_some() {
         return Err(usage("there is a token for a server at an address, and no address: give `--upstream URL`"));
     }
+    if upstream_ca(args).is_some() {
+        return Err(usage("there are authorities for a server at an address, and no address: give `--upstream URL`"));
+    }
     Ok((!server.command.is_empty()).then(|| Behind::Command(server.command.clone())))
+}
+
+#[cfg(feature = "tls")]
+fn upstream_ca(args: &GatewayArgs) -> Option<PathBuf> {
+    args.upstream_ca.clone()
+}
+
+#[cfg(not(feature = "tls"))]
+fn upstream_ca(_: &GatewayArgs) -> Option<PathBuf> {
+    None
 }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use crate::grant::{Grant, GrantBook};
+use crate::socket::Encryption;
+#[cfg(feature = "tls")]
+use crate::tls::ServerTls;
 
 /// Who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,8 @@ pub struct HttpLimits {
     pub grant_rate: u32,
     /// The same for one grant. 256.
     pub grant_in_flight: usize,
+    /// How long a client may take to agree upon encryption, in milliseconds from when it has connected. 10 seconds.
+    pub handshake_ms: u64,
     /// How long a client may take to send the head of a request, in milliseconds, from when the connection waits for it: an
     /// idle connection is closed after it as well, since HTTP's library knows one time for both. 10 seconds.
     pub head_ms: u64,
@@ -85,6 +90,7 @@ impl Default for HttpLimits {
             address_in_flight: 512,
             grant_rate: 500,
             grant_in_flight: 256,
+            handshake_ms: 10_000,
             head_ms: 10_000,
             body_ms: 10_000,
             idle_ms: 30 * 60 * 1000,
@@ -105,6 +111,9 @@ pub struct HttpConfig {
     pub limits: HttpLimits,
     /// How sessions are named.
     pub session_ids: SessionIds,
+    /// The certificate by which the listener encrypts; without one everything is sent in the clear.
+    #[cfg(feature = "tls")]
+    pub tls: Option<ServerTls>,
 }
 
 impl HttpConfig {
@@ -120,6 +129,18 @@ impl HttpConfig {
                 getrandom::fill(&mut id).map_err(std::io::Error::other)?;
                 Ok(hex::encode(id))
             }),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "with the feature it is asked"))]
+    pub(super) fn encryption(&self) -> Encryption {
+        Encryption {
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            #[cfg(feature = "tls")]
+            within: std::time::Duration::from_millis(self.limits.handshake_ms),
         }
     }
 

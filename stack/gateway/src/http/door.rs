@@ -108,7 +108,7 @@ fn is_of(origin: &str, host: &str) -> bool {
 }
 
 /// `[::1]:80` without its port is `[::1]`.
-fn without_port(host: &str) -> &str {
+pub(crate) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => name,
         _ => host,

@@ -19,7 +19,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::config::HttpConfig;
@@ -27,6 +27,7 @@ use super::door::Turned;
 use super::meter::{Meter, Who};
 use super::table::Table;
 use crate::gateway::Gateway;
+use crate::socket::Socket;
 use crate::upstream::Upstream;
 
 /// The path of the endpoint.
@@ -117,6 +118,7 @@ impl HttpGateway {
     pub async fn serve(mut self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
         let limits = self.config.limits;
         let connections = Arc::new(Semaphore::new(limits.connections_max));
+        let encryption = self.config.encryption();
         let graceful = GracefulShutdown::new();
         let mut stop = pin!(stop);
         let mut sweep = tokio::time::interval(Duration::from_millis((limits.idle_ms / 8).clamp(1000, 60_000)));
@@ -134,7 +136,9 @@ impl HttpGateway {
             };
             match accepted {
                 (Ok(permit), Ok((stream, peer))) => {
-                    let served = graceful.watch(self.connection(stream, Peer(Who::at(peer.ip()))));
+                    // Answers are written whole; waiting for more of them only makes them late.
+                    let _ = stream.set_nodelay(true);
+                    let served = graceful.watch(self.connection(encryption.meet(stream), Peer(Who::at(peer.ip()))));
                     tokio::spawn(async move {
                         if let Err(error) = served.await {
                             tracing::debug!(%error, "a connection broke");
@@ -168,11 +172,9 @@ impl HttpGateway {
 
     fn connection(
         &self,
-        stream: TcpStream,
+        socket: Socket,
         peer: Peer,
-    ) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
-        // Answers are written whole; waiting for more of them only makes them late.
-        let _ = stream.set_nodelay(true);
+    ) -> http1::Connection<TokioIo<Socket>, TowerToHyperService<Router>> {
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -180,7 +182,7 @@ impl HttpGateway {
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX);
         builder.serve_connection(
-            TokioIo::new(stream),
+            TokioIo::new(socket),
             TowerToHyperService::new(router(&self.servers).layer(Extension(peer))),
         )
     }

@@ -22,4 +22,5 @@ mod post;
 mod table;
 
 pub use config::{Doorkeeper, Holder, HttpConfig, HttpLimits, Open, SessionIds};
+pub(crate) use door::without_port;
 pub use listen::{HttpGateway, Served};

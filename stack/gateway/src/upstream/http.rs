@@ -12,9 +12,12 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode, Uri};
 use futures_util::StreamExt as _;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::Response;
+use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sse_stream::SseStream;
@@ -23,6 +26,7 @@ use tokio::io::{
 };
 use tokio::task::JoinSet;
 
+use super::client::{Client, told};
 use super::{Connecting, Connection, Upstream};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -35,8 +39,8 @@ const PIPE: usize = 256 * 1024;
 /// The address of a server, and what it is told about who calls.
 #[derive(Clone)]
 pub struct HttpUpstream {
-    client: reqwest::Client,
-    url: reqwest::Url,
+    client: Client,
+    uri: Uri,
     authorization: Option<HeaderValue>,
     answer_bytes_max: usize,
 }
@@ -50,37 +54,74 @@ pub enum BadUpstream {
     /// A token cannot stand in a header.
     #[error("the token for the server holds characters that no header may hold")]
     Token,
-    /// The client cannot be made.
-    #[error("the client for the server cannot be made: {0}")]
-    Client(String),
+    /// The address is encrypted, and the build leaves encryption out.
+    #[error("`https` needs encryption, which this build leaves out: build with the feature `tls`")]
+    NoTls,
+    /// Nothing is encrypted, so nobody proves anything.
+    #[cfg(feature = "tls")]
+    #[error(
+        "`{0}` is not encrypted, so that no authority is asked: write it with `https`, or leave the authorities out"
+    )]
+    NothingToProve(String),
+    /// There is nobody to believe about who the server is.
+    #[cfg(feature = "tls")]
+    #[error("the server's certificate could not be checked: {0}")]
+    Tls(#[from] crate::tls::BadTls),
 }
 
 impl HttpUpstream {
-    /// The server at `url`; with a token, each request brings it as a bearer. An answer may be `answer_bytes_max` long.
+    /// The server at `url`; with a token, each request brings it as a bearer. An answer may be `answer_bytes_max` long. A
+    /// server at `https` has to prove who it is by an authority that this system believes.
     ///
     /// # Errors
-    /// The address or the token is none.
+    /// The address or the token is none, or the system has no authorities.
     pub fn new(url: &str, token: Option<&str>, answer_bytes_max: usize) -> Result<Self, BadUpstream> {
-        let parsed = reqwest::Url::parse(url).map_err(|_| BadUpstream::Url(url.to_owned()))?;
-        if !matches!(parsed.scheme(), "http" | "https") || !parsed.username().is_empty() || parsed.password().is_some()
-        {
-            return Err(BadUpstream::Url(url.to_owned()));
-        }
-        let authorization = token.map(|token| {
+        let uri = address(url)?;
+        let client = Client::new(&uri)?;
+        Self::with(client, uri, token, answer_bytes_max)
+    }
+
+    /// The same, where the server has to prove who it is by an authority whose certificate stands in the file, in PEM, and
+    /// by no other.
+    ///
+    /// # Errors
+    /// The address or the token is none, or the file holds no authorities.
+    #[cfg(feature = "tls")]
+    pub fn believing(
+        authorities: &std::path::Path,
+        url: &str,
+        token: Option<&str>,
+        answer_bytes_max: usize,
+    ) -> Result<Self, BadUpstream> {
+        let uri = address(url)?;
+        let client = Client::believing(authorities, &uri)?;
+        Self::with(client, uri, token, answer_bytes_max)
+    }
+
+    fn with(client: Client, uri: Uri, token: Option<&str>, answer_bytes_max: usize) -> Result<Self, BadUpstream> {
+        let bearer = |token| {
             let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| BadUpstream::Token)?;
             value.set_sensitive(true);
-            Ok(value)
-        });
-        // Following a server elsewhere would bring it the token and the orders.
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
-        let client = client.map_err(|error| BadUpstream::Client(error.to_string()))?;
-        Ok(Self { client, url: parsed, authorization: authorization.transpose()?, answer_bytes_max })
+            Ok::<_, BadUpstream>(value)
+        };
+        Ok(Self { client, uri, authorization: token.map(bearer).transpose()?, answer_bytes_max })
     }
+}
+
+/// What can be the address of a server: with a scheme that is spoken here, a host, and no password in it.
+fn address(url: &str) -> Result<Uri, BadUpstream> {
+    let bad = || BadUpstream::Url(url.to_owned());
+    let uri: Uri = url.parse().map_err(|_| bad())?;
+    let authority = uri.authority().ok_or_else(bad)?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || authority.as_str().contains('@') {
+        return Err(bad());
+    }
+    Ok(uri)
 }
 
 impl std::fmt::Debug for HttpUpstream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HttpUpstream").field("host", &self.url.host_str()).finish_non_exhaustive()
+        f.debug_struct("HttpUpstream").field("host", &self.uri.host()).finish_non_exhaustive()
     }
 }
 
@@ -179,7 +220,7 @@ impl Talk {
         while requests.join_next().await.is_some() {}
         listening.shutdown().await;
         if self.known().session.is_some() {
-            let _ = self.request(Method::DELETE, &self.known()).send().await;
+            let _ = self.send_bare(Method::DELETE).await;
         }
         let _ = self.answers.lock().await.shutdown().await;
     }
@@ -196,15 +237,15 @@ impl Talk {
 
     /// Sends one frame and passes on what comes back.
     async fn exchange(&self, frame: Frame, line: Vec<u8>) -> io::Result<()> {
-        let known = self.known();
-        let mut request = self.request(Method::POST, &known).header(CONTENT_TYPE, "application/json");
-        request = request.header(ACCEPT, "application/json, text/event-stream");
+        let mut headers = self.headers();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         let params = frame.params.as_ref();
         let version = params.and_then(|params| params.meta.as_ref()).and_then(|meta| meta.version.as_deref());
         if let Some(version) = version {
-            request = request.headers(repeated(&frame, version));
+            headers.extend(repeated(&frame, version));
         }
-        let response = request.body(line).send().await.map_err(io::Error::other)?;
+        let response = self.upstream.client.send(Method::POST, &self.upstream.uri, headers, line).await?;
         let status = response.status();
         if frame.method == "initialize" && status.is_success() {
             self.lock().session = response.headers().get(SESSION).cloned();
@@ -222,11 +263,11 @@ impl Talk {
     }
 
     /// Passes on a body that is one message; whether it is the answer.
-    async fn one(&self, response: Response, frame: &Frame) -> io::Result<bool> {
+    async fn one(&self, response: Response<Incoming>, frame: &Frame) -> io::Result<bool> {
         let mut body = Vec::new();
-        let mut chunks = response.bytes_stream();
+        let mut chunks = response.into_body().into_data_stream();
         while let Some(chunk) = chunks.next().await {
-            body.extend_from_slice(&chunk.map_err(io::Error::other)?);
+            body.extend_from_slice(&chunk.map_err(|error| told(&error))?);
             if body.len() > self.upstream.answer_bytes_max {
                 return Err(io::Error::other("the server's answer is longer than the limit"));
             }
@@ -235,13 +276,13 @@ impl Talk {
     }
 
     /// Passes on the messages of a stream; whether the answer was among them.
-    async fn events(&self, response: Response, frame: &Frame) -> io::Result<bool> {
+    async fn events(&self, response: Response<Incoming>, frame: &Frame) -> io::Result<bool> {
         let max = self.upstream.answer_bytes_max;
         // What comes between two events counts; a stream as a whole may be of any length.
         let since = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let counted = since.clone();
-        let bytes = response.bytes_stream().map(move |chunk| {
-            let chunk = chunk.map_err(io::Error::other)?;
+        let bytes = response.into_body().into_data_stream().map(move |chunk| {
+            let chunk = chunk.map_err(|error| told(&error))?;
             let before = counted.fetch_add(chunk.len(), std::sync::atomic::Ordering::Relaxed);
             if before > max {
                 Err(io::Error::other("an event of the server is longer than the limit"))
@@ -293,9 +334,8 @@ impl Talk {
 
     /// Passes on what the server says of its own accord, where it does.
     async fn listen(self: Arc<Self>) {
-        let request = self.request(Method::GET, &self.known()).header(ACCEPT, "text/event-stream");
         let nothing = Frame { id: None, method: String::new(), params: None };
-        match request.send().await {
+        match self.send_bare(Method::GET).await {
             Ok(response) if response.status().is_success() => {
                 if let Err(error) = self.events(response, &nothing).await {
                     tracing::info!(%error, "the server's own messages have ended");
@@ -307,12 +347,23 @@ impl Talk {
         }
     }
 
-    fn request(&self, method: Method, known: &Known) -> reqwest::RequestBuilder {
+    /// A request without a frame, about the session as a whole.
+    async fn send_bare(&self, method: Method) -> io::Result<Response<Incoming>> {
+        let mut headers = self.headers();
+        if method == Method::GET {
+            headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        }
+        self.upstream.client.send(method, &self.upstream.uri, headers, Vec::new()).await
+    }
+
+    /// What every request says of who sends it, and of the session.
+    fn headers(&self) -> HeaderMap {
+        let known = self.known();
         let mut headers = HeaderMap::new();
         headers.extend(self.upstream.authorization.clone().map(|value| (AUTHORIZATION, value)));
-        headers.extend(known.session.clone().map(|value| (SESSION, value)));
-        headers.extend(known.version.clone().map(|value| (VERSION, value)));
-        self.upstream.client.request(method, self.upstream.url.clone()).headers(headers)
+        headers.extend(known.session.map(|value| (SESSION, value)));
+        headers.extend(known.version.map(|value| (VERSION, value)));
+        headers
     }
 
     async fn tell(&self, line: &[u8]) {

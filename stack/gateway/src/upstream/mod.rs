@@ -1,8 +1,12 @@
 //! Where the server is, for whoever opens a connection for each session.
 
 #[cfg(feature = "http")]
+mod client;
+#[cfg(feature = "http")]
 mod http;
 
+#[cfg(feature = "http")]
+pub(crate) use client::Client;
 #[cfg(feature = "http")]
 pub use http::{BadUpstream, HttpUpstream};
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use axum::http::Uri;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use reqwest::Url;
 use sha2::Sha256;
 
 /// A shorter secret could be guessed.
@@ -72,20 +72,21 @@ impl fmt::Debug for WebhookSecret {
 }
 
 /// Reads an address; `plain_text` lets notices leave this machine unencrypted.
-pub(super) fn read(url: &str, plain_text: bool) -> Result<Url, BadWebhook> {
-    let url = Url::parse(url).map_err(|_| BadWebhook::Url)?;
-    let host = url.host_str().ok_or(BadWebhook::Url)?;
-    if !url.username().is_empty() || url.password().is_some() {
+pub(super) fn read(url: &str, plain_text: bool) -> Result<Uri, BadWebhook> {
+    let uri = Uri::try_from(url).map_err(|_| BadWebhook::Url)?;
+    let authority = uri.authority().ok_or(BadWebhook::Url)?;
+    let host = authority.host();
+    if host.is_empty() || authority.as_str().contains('@') {
         return Err(BadWebhook::Url);
     }
-    match url.scheme() {
-        "https" if cfg!(feature = "tls") => {}
-        "https" => return Err(BadWebhook::NoTls),
-        "http" if plain_text || is_loopback(host) => {}
-        "http" => return Err(BadWebhook::PlainText(host.to_owned())),
+    match uri.scheme_str() {
+        Some("https") if cfg!(feature = "tls") => {}
+        Some("https") => return Err(BadWebhook::NoTls),
+        Some("http") if plain_text || is_loopback(host) => {}
+        Some("http") => return Err(BadWebhook::PlainText(host.to_owned())),
         _ => return Err(BadWebhook::Url),
     }
-    Ok(url)
+    Ok(uri)
 }
 
 fn is_loopback(host: &str) -> bool {

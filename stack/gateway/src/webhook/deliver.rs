@@ -6,14 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{StatusCode, Url};
+use axum::http::header::{CONTENT_TYPE, InvalidHeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::address::{BadWebhook, WebhookSecret, read};
 use crate::approval::{Notice, Notifier};
 use crate::clock::NowMs;
+use crate::upstream::Client;
+
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// Bounds on what notices may hold or wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,14 +97,11 @@ impl Webhook {
         limits: WebhookLimits,
         clock: NowMs,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), BadWebhook> {
-        let url = read(url, plain_text)?;
-        // Who answers for the address must not send the notice elsewhere, nor may the environment.
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-        let client = client.timeout(Duration::from_millis(limits.answer_ms)).build();
-        let client = client.map_err(|error| BadWebhook::Client(error.to_string()))?;
+        let uri = read(url, plain_text)?;
+        let client = Client::new(&uri).map_err(|error| BadWebhook::Client(error.to_string()))?;
         let (queue, notices) = mpsc::channel(limits.queue_max.max(1));
         let (waiting, counts) = (watch::Sender::new(0), Arc::<WebhookCounts>::default());
-        let task = Task { url, secret, limits, clock, client, waiting: waiting.clone(), counts: Arc::clone(&counts) }
+        let task = Task { uri, secret, limits, clock, client, waiting: waiting.clone(), counts: Arc::clone(&counts) }
             .run(notices);
         Ok((Self { queue, waiting, counts }, task))
     }
@@ -135,11 +137,11 @@ impl fmt::Debug for Webhook {
 }
 
 struct Task {
-    url: Url,
+    uri: Uri,
     secret: WebhookSecret,
     limits: WebhookLimits,
     clock: NowMs,
-    client: reqwest::Client,
+    client: Client,
     waiting: watch::Sender<usize>,
     counts: Arc<WebhookCounts>,
 }
@@ -212,17 +214,28 @@ impl Task {
         let Some(signature) = self.secret.sign(&notice.id, timestamp, &notice.body) else {
             return Came::Never("it cannot be signed".to_owned());
         };
-        let post = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
-        let post = post.header("webhook-id", &notice.id).header("webhook-timestamp", timestamp);
-        let post = post.header("webhook-signature", signature).body(notice.body.clone());
-        match post.send().await {
-            Ok(answer) if answer.status().is_success() => Came::Taken,
-            Ok(answer) if is_passing(answer.status()) => Came::Later(format!("status {}", answer.status())),
-            Ok(answer) => Came::Never(format!("status {}", answer.status())),
-            // The address may hold a secret.
-            Err(error) => Came::Later(error.without_url().to_string()),
+        let Ok(headers) = headers(&notice.id, timestamp, signature) else {
+            return Came::Never("its name fits no header".to_owned());
+        };
+        let sent = self.client.send(Method::POST, &self.uri, headers, notice.body.clone().into_bytes());
+        match tokio::time::timeout(Duration::from_millis(self.limits.answer_ms), sent).await {
+            Ok(Ok(answer)) if answer.status().is_success() => Came::Taken,
+            Ok(Ok(answer)) if is_passing(answer.status()) => Came::Later(format!("status {}", answer.status())),
+            Ok(Ok(answer)) => Came::Never(format!("status {}", answer.status())),
+            Ok(Err(error)) => Came::Later(error.to_string()),
+            Err(_) => Came::Later("it does not answer in time".to_owned()),
         }
     }
+}
+
+/// What a receiver knows a notice by, as Standard Webhooks names it.
+fn headers(id: &str, timestamp: u64, signature: String) -> Result<HeaderMap, InvalidHeaderValue> {
+    Ok(HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (ID, HeaderValue::try_from(id)?),
+        (TIMESTAMP, HeaderValue::from(timestamp)),
+        (SIGNATURE, HeaderValue::try_from(signature)?),
+    ]))
 }
 
 /// Whether a status may be another one soon.

@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+#[cfg(feature = "tls")]
+#[path = "../support/tls.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+mod certificates;
 mod config;
 mod http;
 mod kills;
@@ -11,6 +15,8 @@ mod policies;
 mod restart;
 #[path = "../support/server.rs"]
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod webhook;
 
 use std::fs;
@@ -76,6 +82,10 @@ fn main() -> ExitCode {
         trial("a_server_that_does_not_end_is_killed", stubborn_server),
         trial("over_http_it_serves_holders_of_grants", http::serves_holders_of_grants),
         trial("over_http_it_refuses_what_is_not_safe", http::refuses_what_is_not_safe),
+        #[cfg(feature = "tls")]
+        trial("over_tls_it_serves_and_sighup_takes_another_certificate", tls::serves_and_renews),
+        #[cfg(feature = "tls")]
+        trial("over_tls_it_refuses_what_is_not_safe", tls::refuses_what_is_not_safe),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -22,6 +22,7 @@ pub(super) struct FileServer {
     pub(super) command: Vec<OsString>,
     pub(super) url: Option<String>,
     pub(super) token_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
     pub(super) policy: Option<PathBuf>,
     pub(super) pins: Option<PathBuf>,
 }
@@ -70,6 +71,7 @@ fn read(path: &Path, text: &str, args: &mut GatewayArgs, given: &dyn Fn(&str) ->
         layer.approval_webhook(&mut top);
         layer.http(&mut top);
         layer.admin(&mut top);
+        layer.tls(&mut top);
         layer.shared_store(&mut top);
         for (name, section) in top.named("servers") {
             told.servers.insert(name, server(section));
@@ -172,6 +174,22 @@ impl Layer<'_> {
         admin.end();
     }
 
+    #[cfg(feature = "tls")]
+    fn tls(&mut self, top: &mut Section<'_, '_>) {
+        let Some(mut tls) = top.section("tls") else { return };
+        self.set("tls_cert", tls.path("cert_file").map(Some), |args| &mut args.tls_cert);
+        self.set("tls_key", tls.path("key_file").map(Some), |args| &mut args.tls_key);
+        tls.end();
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is told")]
+    fn tls(&mut self, top: &mut Section<'_, '_>) {
+        if top.section("tls").is_some() {
+            top.wrong("tls", "this build encrypts nothing: use one with the feature `tls`");
+        }
+    }
+
     #[cfg(feature = "redis")]
     fn shared_store(&mut self, top: &mut Section<'_, '_>) {
         let Some(mut store) = top.section("shared_store") else { return };
@@ -186,6 +204,7 @@ impl Layer<'_> {
     }
 
     #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is told")]
     fn shared_store(&mut self, top: &mut Section<'_, '_>) {
         if top.section("shared_store").is_some() {
             top.wrong("shared_store", "this build has none: use one with the feature `redis`");
@@ -201,6 +220,7 @@ fn server(mut section: Section<'_, '_>) -> FileServer {
         command,
         url: section.text("url"),
         token_file: section.path("token_file"),
+        ca_file: section.path("ca_file"),
         policy: section.path("policy"),
         pins: section.path("pins"),
     };
@@ -209,6 +229,12 @@ fn server(mut section: Section<'_, '_>) -> FileServer {
     }
     if section.place("url").is_none() && section.place("token_file").is_some() {
         section.wrong("token_file", "only a server at a `url` is told a token: leave it out");
+    }
+    if section.place("url").is_none() && section.place("ca_file").is_some() {
+        section.wrong("ca_file", "only a server at a `url` proves who it is: leave it out");
+    }
+    if cfg!(not(feature = "tls")) && section.place("ca_file").is_some() {
+        section.wrong("ca_file", "this build encrypts nothing: use one with the feature `tls`");
     }
     section.end();
     told

@@ -33,6 +33,8 @@ fn the_example_says_everything_that_flags_say() {
     let mut args = defaults();
     // With the server that stands there in comments.
     let text = EXAMPLE.replace("# [servers", "[servers").replace("# url", "url").replace("# token_file", "token_file");
+    let text = text.replace("# [tls", "[tls").replace("# cert_file", "cert_file").replace("# key_file", "key_file");
+    let text = text.replace("# ca_file", "ca_file");
     let text = text.replace("# [grants", "[grants").replace("# policy = \"desk", "policy = \"desk");
     let text = text.replace("# [grants", "[grants").replace("# policy = \"desk", "policy = \"desk");
     let noted = |name: &str| {
@@ -49,6 +51,7 @@ fn the_example_says_everything_that_flags_say() {
             ("command", !server.command.is_empty()),
             ("upstream", server.url.is_some()),
             ("upstream_token_file", server.token_file.is_some()),
+            ("upstream_ca", server.ca_file.is_some()),
             ("policy", server.policy.is_some()),
             ("pins", server.pins.is_some()),
         ] {
@@ -176,6 +179,10 @@ fn an_error_names_the_place_the_key_and_the_remedy() {
             "[servers.a]\ncommand = [\"a\"]\ntoken_file = \"t\"",
             "line 3, column 14: `servers.a.token_file`: only a server at a `url` is told a token: leave it out",
         ),
+        (
+            "[servers.a]\ncommand = [\"a\"]\nca_file = \"t\"",
+            "line 3, column 11: `servers.a.ca_file`: only a server at a `url` proves who it is: leave it out",
+        ),
         ("[shared_store]\ntimeout_ms = 5", "line 1, column 1: `shared_store`: there is no `url` in it"),
     ] {
         assert_eq!(wrong(text), expected, "{text}");
@@ -221,7 +228,7 @@ fn settings(flags: &[&str], text: &str) -> Result<Settings, String> {
     })
 }
 
-const TWO: &str = "policy = \"shared.json\"\n[servers.a]\nurl = \"http://a/mcp\"\ntoken_file = \"a.token\"\n\
+const TWO: &str = "policy = \"shared.json\"\n[servers.a]\nurl = \"https://a/mcp\"\ntoken_file = \"a.token\"\nca_file = \"a.crt\"\n\
                    [servers.b]\ncommand = [\"b\"]\npolicy = \"b.json\"\npins = \"b.pins\"\n";
 
 #[test]
@@ -241,12 +248,15 @@ fn what_is_given_goes_before_the_file_and_the_file_before_defaults() {
 
 #[test]
 fn a_token_of_the_file_is_for_the_address_of_the_file() {
+    let name = |path: Option<PathBuf>| path.map(|path| path.file_name().unwrap().to_owned());
     let url = |flags: &[&str]| match settings(flags, TWO).unwrap().servers.remove(0).behind {
-        Some(Behind::Url { url, token_file }) => (url, token_file.map(|path| path.file_name().unwrap().to_owned())),
+        Some(Behind::Url { url, token_file, ca_file }) => (url, name(token_file), name(ca_file)),
         other => panic!("{other:?}"),
     };
-    assert_eq!(url(&["--server", "a"]), ("http://a/mcp".to_owned(), Some("a.token".into())));
-    assert_eq!(url(&["--server", "a", "--upstream", "http://c"]), ("http://c".to_owned(), None));
+    assert_eq!(url(&["--server", "a"]), ("https://a/mcp".to_owned(), Some("a.token".into()), Some("a.crt".into())));
+    assert_eq!(url(&["--server", "a", "--upstream", "http://c"]), ("http://c".to_owned(), None, None));
+    let given = url(&["--server", "a", "--upstream", "https://c", "--upstream-ca", "c.crt"]);
+    assert_eq!(given, ("https://c".to_owned(), None, Some("c.crt".into())));
 }
 
 #[test]
@@ -286,6 +296,10 @@ fn what_goes_only_together_is_asked_for_wherever_it_stands() {
         (in_file("[admin]\nlisten = \"127.0.0.1:0\""), "--admin-token-file"),
         (told(&["--admin-token-file", "a"], ""), "--admin ADDRESS"),
         (told(&["--upstream-token-file", "a"], ""), "--upstream"),
+        (told(&["--upstream-ca", "a"], ""), "--upstream"),
+        (in_file("[tls]\ncert_file = \"a\""), "--tls-key"),
+        (in_file("[tls]\nkey_file = \"a\""), "--tls-cert"),
+        (in_file("[tls]\ncert_file = \"a\"\nkey_file = \"b\""), "--listen"),
     ] {
         let refused = refused.unwrap_err();
         assert!(refused.contains(remedy), "{refused}");

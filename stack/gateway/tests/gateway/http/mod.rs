@@ -3,6 +3,8 @@
 mod asked;
 mod bodies;
 mod door;
+#[cfg(feature = "tls")]
+mod encrypted;
 mod grants;
 mod restart;
 mod sessions;
