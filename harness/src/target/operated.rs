@@ -11,8 +11,6 @@ use mcp_gateway::{
     Identity, KillSwitch, Ledger, MemoryAudit, Pins, Rotation, StateDir, trail,
 };
 
-use mcp_gateway::mcp_policy::Guard;
-
 use super::kind::TargetError;
 use super::stack::{Deed, Setting};
 use super::{defect, files};
@@ -72,8 +70,9 @@ impl Operated {
         let mut guard = defect::guard(policy, self.mutation.as_deref(), &mut config)?;
         for (grant, own) in &self.grants {
             let parsed = own.document().parse().map_err(|errors| TargetError::Policy(errors.to_string()))?;
-            let own = GrantJudge::Guard(Box::new(Guard::new(parsed)), own.digest());
-            config.grants.insert(grant.clone(), own);
+            // A broken guard is broken for all grants.
+            let judge = defect::guard(parsed, self.mutation.as_deref(), &mut config)?;
+            config.grants.insert(grant.clone(), GrantJudge::Guard(Box::new(judge), own.digest()));
         }
         if let Some(folder) = &self.folder {
             let failed = |error: &dyn std::fmt::Display| TargetError::State(error.to_string());
