@@ -142,7 +142,7 @@ def main():
         server = HTTPServer(("127.0.0.1", 0), Elsewhere)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         shown.driver.get(f"http://127.0.0.1:{server.server_port}/")
-        person.sees("this page is for this machine", "body")
+        person.sees("this page is called by its own name", "body")
         server.shutdown()
         expect(agent.call("bn_ping", {}), None, "a call after forged forms")
 
