@@ -50,6 +50,7 @@ pub mod admin;
 mod approval;
 mod ask;
 mod audit;
+mod back_off;
 mod clock;
 mod config;
 mod error;

@@ -12,7 +12,7 @@ use crate::ledger::carry_over;
 /// How long one process waits for another that is writing.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// After how many pages the journal is brought into the file: 40 MB.
+/// After how many pages the log of `SQLite` is brought into its file: 40 MB.
 const WAL_PAGES: i64 = 10_000;
 
 const SCHEMA: &str = "
@@ -224,7 +224,7 @@ impl StateDir {
         let mut connection = Connection::open(&self.file)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        // Each page is copied out of the journal, and the file waited for, a tenth as often as by default.
+        // Each page is copied out of the log, and the file waited for, a tenth as often as by default.
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         let synchronous = match self.durability {
             Durability::Power => "FULL",

@@ -1,6 +1,8 @@
 //! How much of each limit is used, of all policies in force.
 
-use mcp_policy::{Guard, Timestamp};
+use std::cmp::Ordering;
+
+use mcp_policy::{Guard, Timestamp, Usage};
 use serde::Serialize;
 
 use crate::gateway::Gateway;
@@ -57,21 +59,12 @@ impl Gateway {
         let mut used: Vec<_> =
             guards.iter().flat_map(|(of, guard)| guard.usage(now).map(|usage| (*of, usage))).collect();
         let count = used.len();
-        used.sort_by(|(one_of, one), (other_of, other)| {
-            let key = |of: Option<&str>, usage: &mcp_policy::Usage<'_>| {
-                (
-                    of.map(str::to_owned),
-                    usage.limit.to_owned(),
-                    usage.grant.map(str::to_owned),
-                    usage.session.map(str::to_owned),
-                )
-            };
-            permille(other.used, other.max)
-                .cmp(&permille(one.used, one.max))
-                .then_with(|| key(*one_of, one).cmp(&key(*other_of, other)))
-                .then_with(|| other.used.cmp(&one.used))
-        });
-        used.truncate(TOLD_MAX);
+        if count > TOLD_MAX {
+            // Calls wait meanwhile, so that only what is told is put in order.
+            used.select_nth_unstable_by(TOLD_MAX, fullest_first);
+            used.truncate(TOLD_MAX);
+        }
+        used.sort_by(fullest_first);
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let told = used.into_iter().map(|(policy_of, usage)| LimitUsage {
             server: self.server().to_owned(),
@@ -90,6 +83,18 @@ impl Gateway {
         });
         (told.collect(), count)
     }
+}
+
+/// What one policy, of a grant or the server's, says of a limit.
+type Told<'g> = (Option<&'g str>, Usage<'g>);
+
+fn fullest_first((one_of, one): &Told<'_>, (other_of, other): &Told<'_>) -> Ordering {
+    let one_is = [*one_of, Some(one.limit), one.grant, one.session];
+    let other_is = [*other_of, Some(other.limit), other.grant, other.session];
+    permille(other.used, other.max)
+        .cmp(&permille(one.used, one.max))
+        .then_with(|| one_is.cmp(&other_is))
+        .then_with(|| other.used.cmp(&one.used))
 }
 
 /// A policy may have been replaced by one that lets less pass than what was counted: that is full.

@@ -18,7 +18,11 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn open(state: &StateDir, server: &str) -> Result<Self, StateError> {
-        Ok(Self { connection: state.connect()?, server: server.to_owned() })
+        let connection = state.connect()?;
+        // A file of the journal is taken away once what it holds is here, so that must be on the disk, whatever the journal
+        // itself survives. It is once for hundreds of calls.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        Ok(Self { connection, server: server.to_owned() })
     }
 
     /// The last number that was given to a call.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::back_off;
 use crate::config::RestartLimits;
 use crate::upstream::{Connection, Ended, Upstream};
 
@@ -104,8 +105,8 @@ impl Pace {
             self.row = 0;
         }
         self.row = self.row.saturating_add(1);
-        let doubled = self.limits.wait_ms.saturating_mul(1 << self.row.saturating_sub(1).min(32));
-        (self.row <= self.limits.max).then(|| doubled.min(self.limits.wait_max_ms))
+        let RestartLimits { max, wait_ms, wait_max_ms, .. } = self.limits;
+        (self.row <= max).then(|| back_off::wait_ms(self.row, wait_ms, wait_max_ms))
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::address::{BadWebhook, WebhookSecret, read};
 use crate::approval::{Notice, Notifier};
+use crate::back_off;
 use crate::clock::NowMs;
 use crate::upstream::Client;
 
@@ -45,8 +46,8 @@ impl Default for WebhookLimits {
 impl WebhookLimits {
     /// How long to wait after the `attempt`th attempt; nothing if that was the last.
     fn wait(&self, attempt: u32) -> Option<Duration> {
-        let doubled = self.wait_ms.saturating_mul(1 << attempt.saturating_sub(1).min(32));
-        (attempt < self.attempts_max).then(|| Duration::from_millis(doubled.min(self.wait_max_ms)))
+        let wait = || back_off::wait_ms(attempt, self.wait_ms, self.wait_max_ms);
+        (attempt < self.attempts_max).then(|| Duration::from_millis(wait()))
     }
 }
 
